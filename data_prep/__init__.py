@@ -1,0 +1,1 @@
+"""Ground floor: corpus folders in, spectrogram stores out. Imports no MXNet."""

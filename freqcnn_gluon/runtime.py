@@ -1,0 +1,295 @@
+"""What must happen before ``import mxnet``; devices, seeds and versions.
+
+Importable without MXNet and, at the top, with the standard library alone: ``tools/setup.sh`` runs
+this file to choose between the CPU and the GPU set of packages before anything is installed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import random
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from data_prep.faults import Faults
+
+if TYPE_CHECKING:
+    import mxnet as mx
+
+DRIVER = "libcuda.so.1"
+# The mxnet-cu112 wheel holds machine code for sm_50 to sm_86 and no PTX, and sm_86 code serves 8.9.
+CAPABILITIES = (5, 0), (8, 9)
+# What the wheel links to, each after what it needs itself; the folders are those of the nvidia-*-cu11 wheels.
+CUDA_LIBRARIES = (
+    "cuda_runtime/lib/libcudart.so.11.0",
+    "cuda_nvrtc/lib/libnvrtc.so.11.2",
+    "nvtx/lib/libnvToolsExt.so.1",
+    "cublas/lib/libcublasLt.so.11",
+    "cublas/lib/libcublas.so.11",
+    "cufft/lib/libcufft.so.10",
+    "curand/lib/libcurand.so.10",
+    "cusparse/lib/libcusparse.so.11",
+    "cusolver/lib/libcusolver.so.11",
+    "cudnn/lib/libcudnn.so.8",
+    "nccl/lib/libnccl.so.2",
+)
+PACKAGES = "numpy scipy mxnet mxnet-cu112 gluoncv soundfile pandas scikit-learn espeakng-loader".split()
+SYS = Path("/sys")
+
+
+class Gpu(NamedTuple):
+    index: int
+    name: str
+    capability: tuple[int, int]
+    memory_bytes: int
+
+    @property
+    def usable(self) -> bool:
+        """Whether MXNet's last release holds machine code for it."""
+        return CAPABILITIES[0] <= self.capability <= CAPABILITIES[1]
+
+    def __str__(self) -> str:
+        return f"GPU {self.index} ({self.name}, compute capability {_dotted(self.capability)})"
+
+
+def prepare() -> None:
+    """Make ``import mxnet`` work, and work at full speed; call it before that import, as often as you like.
+
+    Raises Faults where MXNet cannot be imported at all: numpy 2, or the GPU wheel without a driver or
+    without the CUDA libraries.
+    """
+    # Before numpy is loaded, whose own threads follow the same variable.
+    if "OMP_NUM_THREADS" not in os.environ:
+        if "mxnet" in sys.modules:
+            _say(
+                f"mxnet was imported before freqcnn_gluon and may use half of the {_cores()} cores: import"
+                " freqcnn_gluon first, or set OMP_NUM_THREADS."
+            )
+        else:
+            os.environ["OMP_NUM_THREADS"] = str(_cores())
+    _restore_numpy_aliases()
+    if _installed("mxnet-cu112"):
+        _load_cuda()
+
+
+def gpus() -> list[Gpu]:
+    """The GPUs that the NVIDIA driver shows to this process, asked without MXNet; none without a driver."""
+    try:
+        driver = ctypes.CDLL(DRIVER)
+    except OSError:
+        return []
+    count = ctypes.c_int()
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return []
+
+    def attribute(device: ctypes.c_int, which: int) -> int:
+        value = ctypes.c_int()
+        driver.cuDeviceGetAttribute(ctypes.byref(value), which, device)
+        return value.value
+
+    found = []
+    for index in range(count.value):
+        device, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
+        if driver.cuDeviceGet(ctypes.byref(device), index):
+            continue
+        driver.cuDeviceGetName(name, len(name), device)
+        driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
+        capability = attribute(device, 75), attribute(device, 76)  # COMPUTE_CAPABILITY_MAJOR and _MINOR
+        found.append(Gpu(index, name.value.decode(errors="replace"), capability, memory.value))
+    return found
+
+
+def contexts(device: str = "auto") -> list[mx.Context]:
+    """The contexts that ``device`` names: ``auto``, ``cpu``, ``gpu``, or with numbers, ``gpu:0,1``.
+
+    ``auto`` is the first GPU that can be used, otherwise the CPU with one sentence on stderr that says
+    why; ``gpu`` is the same without the second half. ``cpu:0,1`` are two contexts on the same cores, to
+    try data-parallel code without GPUs. Raises Faults for a GPU that is asked for and cannot be used,
+    and for a device that is none of these.
+    """
+    match = re.fullmatch(r"auto|(cpu|gpu)(?::(\d+(?:,\d+)*))?", device)
+    numbers = [int(number) for number in match[2].split(",")] if match and match[2] else []
+    if not match or len(set(numbers)) < len(numbers):
+        raise Faults(
+            f"device {device!r} is not understood: give auto, cpu, gpu, or different numbers as in"
+            " cpu:0,1 or gpu:0."
+        )
+
+    import mxnet as mx
+
+    if match[1] == "cpu":
+        return [mx.cpu(number) for number in numbers or [0]]
+
+    found = gpus()
+    first, why = _first_usable(found)
+    if first and not mx.runtime.Features().is_enabled("CUDA"):
+        first, why = (
+            None,
+            f"{first} can be used, but this environment has the CPU's MXNet"
+            " (`make setup DEVICE=gpu` gets the other)",
+        )
+    if not first and device == "auto":
+        _say(f"{why}: using the CPU.")
+        return [mx.cpu()]
+    if not first:
+        raise Faults(f"device {device}: {why}; DEVICE=cpu does without.")
+    here = {gpu.index: gpu for gpu in found}
+    faults = [
+        f"device {device}: {_cannot(here[number])}."
+        if number in here
+        else f"device {device}: there is no GPU {number}, the driver shows {len(found)}, from 0."
+        for number in numbers
+        if number not in here or not here[number].usable
+    ]
+    if faults:
+        raise Faults(faults)
+    return [mx.gpu(number) for number in numbers or [first.index]]
+
+
+def seed(value: int) -> None:
+    """Seed ``random``, ``numpy.random`` and MXNet on all its contexts: all three draw in a training."""
+    import mxnet as mx
+    import numpy
+
+    random.seed(value)
+    numpy.random.seed(value)
+    mx.random.seed(value)
+
+
+def threads() -> int:
+    """How many threads MXNet computes with on the CPU."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # '2,1' is two, and one each in nested loops
+    return int(first) if first.isdigit() else _cores()
+
+
+def versions() -> dict[str, str | int]:
+    """What a run's report says of the software and the machine it ran on."""
+    return {
+        "python": platform.python_version(),
+        **{package: version for package in PACKAGES if (version := _installed(package))},
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "threads": threads(),
+    }
+
+
+def _restore_numpy_aliases() -> None:
+    """Put back the names that numpy 1.24 dropped: MXNet reads ``bool`` at import, gluoncv the others."""
+    import numpy
+
+    if int(numpy.__version__.split(".")[0]) > 1:
+        raise Faults(
+            f"numpy {numpy.__version__} is installed and MXNet 1.9.1 needs numpy 1: run"
+            " `make clean setup`, and install further packages with `-c constraints.txt`."
+        )
+    for builtin in (bool, int, float):
+        # vars, since getattr on numpy 1.20 to 1.23 warns that the alias is deprecated
+        if builtin.__name__ not in vars(numpy):
+            setattr(numpy, builtin.__name__, builtin)
+
+
+def _load_cuda() -> None:
+    """Load the CUDA libraries out of their wheels, so that libmxnet.so finds them loaded."""
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError:
+        raise Faults(
+            "this environment holds MXNet for NVIDIA GPUs, which cannot be loaded without the"
+            f" NVIDIA driver ({DRIVER}), and there is none here: run `make setup DEVICE=cpu`."
+        ) from None
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(folder) for folder in spec.submodule_search_locations] if spec else []
+    faults = []
+    for library in CUDA_LIBRARIES:
+        path = next((folder / library for folder in folders if (folder / library).exists()), library)
+        try:
+            ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
+        except OSError as error:
+            faults.append(
+                f"the CUDA library {Path(library).name} cannot be loaded ({error}): run"
+                " `make clean setup DEVICE=gpu`."
+            )
+    if faults:
+        raise Faults(faults)
+
+
+def _cores() -> int:
+    """Physical cores that this process may use, or its container's quota of them if that is less."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+
+    def core(cpu: int) -> tuple[str, ...]:
+        topology = SYS / f"devices/system/cpu/cpu{cpu}/topology"
+        try:
+            return tuple((topology / name).read_text() for name in ("physical_package_id", "core_id"))
+        except OSError:
+            return (str(cpu),)
+
+    return max(1, min(len({core(cpu) for cpu in allowed}), *_quotas()))
+
+
+def _quotas() -> list[int]:
+    """How many whole CPUs the control groups around this process grant; the first entry is no limit."""
+    top = SYS / "fs/cgroup"
+    quotas = [sys.maxsize]
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        own = top / next((line[4:] for line in lines if line.startswith("0::/")), "")
+        for file in (folder / "cpu.max" for folder in (own, *own.parents) if folder.is_relative_to(top)):
+            if file.exists():  # version 2: '200000 100000' or 'max 100000'
+                limit, period = file.read_text().split()
+                quotas += [] if limit == "max" else [int(limit) // int(period)]
+        limit, period = (int((top / f"cpu/cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        quotas += [limit // period] if limit > 0 else []
+    except (OSError, ValueError):
+        pass  # no control groups, or only one version of them
+    return quotas
+
+
+def _first_usable(found: list[Gpu]) -> tuple[Gpu | None, str]:
+    """The first GPU that MXNet can use, and that it can; or None, and why."""
+    for gpu in found:
+        if gpu.usable:
+            return gpu, f"{gpu} can be used"
+    return None, "; ".join(map(_cannot, found)) or f"no GPU with an NVIDIA driver ({DRIVER}) was found"
+
+
+def _cannot(gpu: Gpu) -> str:
+    low, high = map(_dotted, CAPABILITIES)
+    return f"{gpu} cannot be used, since MXNet's last release holds code for {low} to {high} only"
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    return ".".join(map(str, capability))
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+@functools.cache
+def _say(sentence: str) -> None:
+    """Say it on stderr, once a process."""
+    print(sentence, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    gpu, reason = _first_usable(gpus())
+    print("gpu" if gpu else "cpu", reason)

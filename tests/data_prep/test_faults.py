@@ -1,0 +1,64 @@
+"""Faults said plainly, and files that appear whole or not at all."""
+
+import pickle
+
+import pytest
+
+from data_prep.faults import SHOWN, Faults, told_plainly
+from data_prep.files import whole
+
+
+def test_one_fault_is_its_own_message():
+    assert str(Faults("a.wav: is missing")) == "a.wav: is missing"
+    assert Faults("a.wav: is missing").faults == ["a.wav: is missing"]
+
+
+def test_several_are_listed_and_the_rest_counted():
+    assert str(Faults(["one", "two"])) == "2 faults:\n  one\n  two"
+    lines = str(Faults(f"fault {i}" for i in range(SHOWN + 3))).splitlines()
+    assert lines[0] == f"{SHOWN + 3} faults:" and lines[-1] == "  ... and 3 more" and len(lines) == SHOWN + 2
+
+
+def test_faults_come_back_from_another_process():
+    again = pickle.loads(pickle.dumps(Faults(["one", "two"])))
+    assert isinstance(again, Faults) and again.faults == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "error, code, words",
+    [
+        (Faults(["one", "two"]), 1, "error: 2 faults:\n  one\n  two\n"),
+        (KeyboardInterrupt(), 130, "stopped; the same command goes on from here\n"),
+    ],
+)
+def test_told_plainly(error, code, words, capsys):
+    @told_plainly
+    def main():
+        raise error
+
+    assert main() == code
+    assert capsys.readouterr() == ("", words)
+
+
+def test_told_plainly_leaves_success_and_defects_alone():
+    assert told_plainly(lambda: None)() == 0
+    assert told_plainly(lambda: 3)() == 3
+    with pytest.raises(ZeroDivisionError):
+        told_plainly(lambda: 1 / 0)()
+
+
+def test_whole_appears_at_the_end(tmp_path):
+    path = tmp_path / "new" / "table.csv"
+    with whole(path) as aside:
+        aside.write_text("content")
+        assert aside.parent == path.parent and not path.exists()
+    assert path.read_text() == "content" and list(path.parent.iterdir()) == [path]
+
+
+def test_whole_leaves_the_old_content_after_a_failure(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), whole(path) as aside:
+        aside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,328 @@
+"""The runtime against a stand-in for the NVIDIA driver, a made-up /sys, and fresh interpreters."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from data_prep.faults import Faults
+from freqcnn_gluon import runtime
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DRIVER_SOURCE = """
+#include <string.h>
+static const int capabilities[] = {CAPABILITIES};
+int cuInit(unsigned flags) { return 0; }
+int cuDeviceGetCount(int *count) { *count = sizeof capabilities / sizeof *capabilities; return 0; }
+int cuDeviceGet(int *device, int index) { *device = 70 + index; return 0; }
+int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Stand-in", length); return 0; }
+int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = 6000000000; return 0; }
+int cuDeviceGetAttribute(int *value, int which, int device) {
+    int capability = capabilities[device - 70];
+    *value = which == 75 ? capability / 10 : which == 76 ? capability % 10 : -1;
+    return 0;
+}
+"""
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    """driver(80, 90): a driver that shows a GPU of compute capability 8.0 and one of 9.0."""
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler")
+    runtime._say.cache_clear()
+
+    def install(*capabilities: int) -> None:
+        library = tmp_path / ("libcuda" + "-".join(map(str, capabilities)) + ".so")
+        listed = ",".join(map(str, capabilities))
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-x", "c", "-", f"-DCAPABILITIES={listed}", "-o", library],
+            input=DRIVER_SOURCE,
+            text=True,
+            check=True,
+        )
+        monkeypatch.setattr(runtime, "DRIVER", str(library))
+
+    return install
+
+
+@pytest.fixture
+def no_driver(monkeypatch):
+    runtime._say.cache_clear()
+    monkeypatch.setattr(runtime, "DRIVER", "libcuda-that-is-nowhere.so.1")
+
+
+@pytest.fixture
+def cuda_wheel(request, monkeypatch):
+    """MXNet's own word on whether it was built for CUDA: yes, or no if so parametrised."""
+    built_for_cuda = getattr(request, "param", True)
+    monkeypatch.setattr(mx.runtime.Features, "is_enabled", lambda self, name: built_for_cuda)
+
+
+without_cuda = pytest.mark.parametrize("cuda_wheel", [False], indirect=True)
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run ``code`` in a fresh interpreter in which every warning is an error."""
+    inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        text=True,
+        timeout=60,
+        capture_output=True,
+        env={**inherited, **environment},
+    )
+
+
+def test_importing_the_package_puts_the_aliases_back_without_a_warning():
+    done = python(
+        "import numpy; gone = [n for n in ('bool', 'int', 'float') if n in vars(numpy)]\n"
+        "import freqcnn_gluon\n"
+        "assert not gone and (numpy.bool, numpy.int, numpy.float) == (bool, int, float)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def test_mxnet_itself_imports_after_the_package():
+    code = "import freqcnn_gluon, mxnet; print(mxnet.nd.ones(3).sum())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, timeout=60)
+    assert "[3.]" in done.stdout, done.stderr
+
+
+def test_threads_are_the_cores_before_numpy_is_loaded_unless_the_user_has_set_them():
+    code = """
+import builtins, os, sys
+before = builtins.__import__
+def watched(name, *rest, **more):
+    if name == "numpy" and "numpy" not in sys.modules:
+        print("numpy", os.environ.get("OMP_NUM_THREADS"))
+    return before(name, *rest, **more)
+builtins.__import__ = watched
+from freqcnn_gluon import runtime
+print("end", os.environ["OMP_NUM_THREADS"], runtime.threads())
+"""
+    cores = runtime._cores()
+    assert python(code).stdout.splitlines() == [f"numpy {cores}", f"end {cores} {cores}"]
+    assert python(code, OMP_NUM_THREADS="7").stdout.splitlines() == ["numpy 7", "end 7 7"]
+
+
+def test_mxnet_imported_too_early_is_said_in_one_sentence():
+    code = (
+        "import sys, os; sys.modules['mxnet'] = sys\n"
+        "import freqcnn_gluon; print('OMP_NUM_THREADS' in os.environ)"
+    )
+    done = python(code)
+    assert done.stdout == "False\n"
+    assert done.stderr.count("\n") == 1 and "import freqcnn_gluon first" in done.stderr
+    assert python(code, OMP_NUM_THREADS="2").stderr == ""
+
+
+def machine(sys_folder: Path, cores: list[tuple[int, int]], quota: str = "max 100000") -> None:
+    """A /sys with one CPU for each (package, core), in a control group of that quota."""
+    for cpu, (package, core) in enumerate(cores):
+        topology = sys_folder / f"devices/system/cpu/cpu{cpu}/topology"
+        topology.mkdir(parents=True)
+        (topology / "physical_package_id").write_text(f"{package}\n")
+        (topology / "core_id").write_text(f"{core}\n")
+    (sys_folder / "fs/cgroup").mkdir(parents=True)
+    (sys_folder / "fs/cgroup/cpu.max").write_text(f"{quota}\n")
+
+
+@pytest.mark.parametrize(
+    "allowed, quota, expected",
+    [
+        (range(8), "max 100000", 4),  # two packages of two cores, two threads a core
+        ([0, 4], "max 100000", 1),  # both threads of one core
+        ([0, 1, 2], "max 100000", 3),  # core 0 of either package is not the same core
+        (range(8), "250000 100000", 2),
+        (range(8), "50000 100000", 1),
+        ([0], "800000 100000", 1),
+    ],
+)
+def test_cores_are_physical_allowed_and_within_the_quota(tmp_path, monkeypatch, allowed, quota, expected):
+    machine(tmp_path, [(0, 0), (0, 1), (1, 0), (1, 1)] * 2, quota)
+    monkeypatch.setattr(runtime, "SYS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(allowed))
+    assert runtime._cores() == expected
+
+
+def test_an_older_control_group_counts_too_and_missing_files_do_not_matter(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "SYS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
+    assert runtime._cores() == 4
+    (tmp_path / "fs/cgroup/cpu").mkdir(parents=True)
+    (tmp_path / "fs/cgroup/cpu/cpu.cfs_period_us").write_text("100000\n")
+    (tmp_path / "fs/cgroup/cpu/cpu.cfs_quota_us").write_text("300000\n")
+    assert runtime._cores() == 3
+    (tmp_path / "fs/cgroup/cpu/cpu.cfs_quota_us").write_text("-1\n")
+    assert runtime._cores() == 4
+
+
+def test_gpus_are_what_the_driver_says(driver):
+    driver(80, 120)
+    assert runtime.gpus() == [(0, "Stand-in", (8, 0), 6_000_000_000), (1, "Stand-in", (12, 0), 6_000_000_000)]
+    assert [gpu.usable for gpu in runtime.gpus()] == [True, False]
+
+
+def test_no_driver_is_no_gpu(no_driver):
+    assert runtime.gpus() == []
+
+
+@pytest.mark.parametrize(
+    "capability, usable", [(35, False), (50, True), (86, True), (89, True), (90, False), (120, False)]
+)
+def test_only_capabilities_5_0_to_8_9_are_used(driver, cuda_wheel, capsys, capability, usable):
+    driver(capability)
+    if usable:
+        assert runtime.contexts("auto") == runtime.contexts("gpu") == runtime.contexts("gpu:0") == [mx.gpu(0)]
+        assert capsys.readouterr().err == ""
+    else:
+        assert runtime.contexts("auto") == runtime.contexts("auto") == [mx.cpu(0)]
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and f"Stand-in, compute capability {capability / 10}" in said
+        for device in ("gpu", "gpu:0"):
+            with pytest.raises(Faults, match=f"compute capability {capability / 10}"):
+                runtime.contexts(device)
+
+
+def test_auto_passes_over_a_gpu_that_is_too_new_and_numbers_are_checked_one_by_one(driver, cuda_wheel):
+    driver(90, 75, 86)
+    assert runtime.contexts("auto") == runtime.contexts("gpu") == [mx.gpu(1)]
+    assert runtime.contexts("gpu:2,1") == [mx.gpu(2), mx.gpu(1)]
+    with pytest.raises(Faults) as raised:
+        runtime.contexts("gpu:0,1,5")
+    assert len(raised.value.faults) == 2
+    assert "GPU 0 (Stand-in, compute capability 9.0)" in raised.value.faults[0]
+    assert "no GPU 5" in raised.value.faults[1]
+
+
+@without_cuda
+def test_a_good_gpu_under_the_cpus_mxnet_names_the_remedy(driver, cuda_wheel, capsys):
+    driver(80)
+    assert runtime.contexts("auto") == [mx.cpu(0)]
+    assert "make setup DEVICE=gpu" in capsys.readouterr().err
+    with pytest.raises(Faults, match="make setup DEVICE=gpu"):
+        runtime.contexts("gpu")
+
+
+@without_cuda
+def test_no_driver_is_said_once_on_auto_and_a_fault_for_a_gpu_by_name(no_driver, cuda_wheel, capsys):
+    assert runtime.contexts() == runtime.contexts() == [mx.cpu(0)]
+    assert capsys.readouterr().err.count("\n") == 1
+    for device in ("gpu", "gpu:0,1"):
+        with pytest.raises(Faults, match="no GPU with an NVIDIA driver"):
+            runtime.contexts(device)
+
+
+def test_cpus_by_number(capsys):
+    assert runtime.contexts("cpu") == [mx.cpu(0)]
+    assert runtime.contexts("cpu:0,1") == [mx.cpu(0), mx.cpu(1)]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "device", ["", "tpu", "gpu:", "gpu:a", "auto:0", "cpu:0,", "GPU", "cpu:-1", "cpu:0,0"]
+)
+def test_an_unknown_device_lists_what_is_accepted(device):
+    with pytest.raises(Faults, match="auto, cpu, gpu, or different numbers as in cpu:0,1 or gpu:0"):
+        runtime.contexts(device)
+
+
+def test_the_setup_reads_the_choice_from_the_file_without_mxnet(driver):
+    program = (
+        "import runpy, sys; sys.modules['numpy'] = sys.modules['mxnet'] = None\n"
+        "import ctypes; load = ctypes.CDLL; ctypes.CDLL = lambda name: load(DRIVER)\n"
+        "runpy.run_path('freqcnn_gluon/runtime.py', run_name='__main__')"
+    )
+    for capability, word in ((80, "gpu"), (90, "cpu")):
+        driver(capability)
+        done = python(program.replace("DRIVER", repr(runtime.DRIVER)))
+        expected = f"{word} GPU 0 (Stand-in, compute capability {capability / 10})"
+        assert done.stdout.startswith(expected), done.stderr
+
+
+def test_the_gpu_wheel_without_a_driver_names_the_remedy(no_driver, monkeypatch):
+    monkeypatch.setattr(runtime, "_installed", lambda package: "1.9.1" if package == "mxnet-cu112" else None)
+    with pytest.raises(Faults, match="make setup DEVICE=cpu"):
+        runtime.prepare()
+
+
+def test_the_cuda_libraries_are_loaded_in_order_and_every_missing_one_named(driver, tmp_path, monkeypatch):
+    driver(80)
+    for library in runtime.CUDA_LIBRARIES[1:]:
+        (tmp_path / "nvidia" / library).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "nvidia" / library).touch()
+    loaded = []
+
+    def load(path, mode=None):
+        if "/" in str(path) and not Path(path).exists():
+            raise OSError("not found")
+        loaded.append((Path(path).name, mode))
+
+    monkeypatch.setattr(runtime, "_installed", lambda package: "1.9.1")
+    monkeypatch.setattr(runtime.ctypes, "CDLL", load)
+    monkeypatch.setattr(
+        runtime.importlib.util,
+        "find_spec",
+        lambda name: type("Spec", (), {"submodule_search_locations": [str(tmp_path / name)]}),
+    )
+    with pytest.raises(Faults) as raised:
+        runtime.prepare()
+    assert len(raised.value.faults) == 1 and "libcudart.so.11.0" in raised.value.faults[0]
+    names = [name for name, mode in loaded if mode == runtime.ctypes.RTLD_GLOBAL]
+    assert len(names) == len(runtime.CUDA_LIBRARIES) - 1
+    for needed, by in (
+        ("libcublasLt.so.11", "libcublas.so.11"),
+        ("libcublas.so.11", "libcusolver.so.11"),
+        ("libcusparse.so.11", "libcusolver.so.11"),
+        ("libcublas.so.11", "libcudnn.so.8"),
+    ):
+        assert names.index(needed) < names.index(by)
+
+
+def test_numpy_2_is_a_fault_with_a_remedy_and_importing_the_package_ends_without_a_traceback():
+    done = python("import numpy; numpy.__version__ = '2.3.0'; import freqcnn_gluon")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: numpy 2.3.0") and done.stderr.count("\n") == 1
+
+
+def draws() -> list[float]:
+    dense = mx.gluon.nn.Dense(3, in_units=3)
+    dense.initialize(mx.init.Xavier(), ctx=mx.cpu(1))
+    return [
+        random.random(),
+        np.random.rand(),
+        mx.nd.random.normal().asscalar(),
+        mx.nd.random.normal(ctx=mx.cpu(1)).asscalar(),
+        *dense.weight.data(mx.cpu(1)).asnumpy().ravel().tolist(),
+    ]
+
+
+def test_seed_repeats_every_draw():
+    runtime.seed(5)
+    first = draws()
+    further = draws()
+    runtime.seed(5)
+    assert draws() == first
+    runtime.seed(6)
+    other = draws()
+    assert all(a != b for a, b in zip(first, other)) and all(a != b for a, b in zip(first, further))
+
+
+def test_versions_are_the_installed_ones():
+    versions = runtime.versions()
+    assert versions["numpy"] == np.__version__
+    assert (versions.get("mxnet") or versions["mxnet-cu112"]) == mx.__version__
+    assert versions["threads"] == runtime.threads() >= 1
+    assert versions["cpu"] and versions["python"] == sys.version.split()[0]

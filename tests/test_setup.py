@@ -1,0 +1,299 @@
+"""Finding a Python, installing with stand-ins for Python and pip, and the requirement files."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from freqcnn_gluon.runtime import CUDA_LIBRARIES
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENT_FILES = ["requirements.txt", "requirements-cpu.txt", "requirements-common.txt", "constraints.txt"]
+BASH = shutil.which("bash")
+
+
+def script(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{BASH}\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def interpreter(path: Path, version: str, venv: bool = True) -> Path:
+    """A Python of that ``version`` as far as ``python -c`` can tell."""
+    hide = "" if venv else "sys.modules['ensurepip'] = None; "
+    numbers = tuple(map(int, version.split(".")))
+    lie = (
+        f"import sys; sys.version_info = {numbers}; sys._base_executable = '{path}'; {hide}exec(sys.argv[1])"
+    )
+    return script(path, f'[ "$1" = -c ] && exec "{sys.executable}" -c "{lie}" "$2"')
+
+
+def find(folders: list[Path], home: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [BASH, ROOT / "tools/find_python.sh"],
+        text=True,
+        capture_output=True,
+        timeout=60,
+        env={"PATH": ":".join(map(str, folders)), "HOME": str(home)},
+    )
+
+
+@pytest.fixture
+def bin_folder(tmp_path):
+    folder = tmp_path / "with space/bin"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_shim_that_fails_is_passed_over_for_what_runs(bin_folder, tmp_path):
+    script(bin_folder / "python3.11", "echo 'pyenv: python3.11: command not found' >&2; exit 127")
+    interpreter(bin_folder / "python3", "3.9.18")
+    later = interpreter(tmp_path / "later/python3.11", "3.11.2")
+    assert find([bin_folder, tmp_path / "later"], tmp_path).stdout == f"python {later}\n"
+
+
+def test_pyenvs_versions_serve_when_only_shims_are_on_the_path(bin_folder, tmp_path):
+    script(bin_folder / "python3.12", "exit 127")
+    interpreter(tmp_path / ".pyenv/versions/3.9.18/bin/python", "3.9.18")
+    real = interpreter(tmp_path / ".pyenv/versions/3.12.1/bin/python", "3.12.1")
+    assert find([bin_folder], tmp_path).stdout == f"python {real}\n"
+
+
+@pytest.mark.parametrize("version", ["3.10.0", "3.11.9", "3.12.4"])
+def test_a_plain_python3_of_a_right_version_serves(bin_folder, tmp_path, version):
+    path = interpreter(bin_folder / "python3", version)
+    assert find([bin_folder], tmp_path).stdout == f"python {path}\n"
+
+
+def test_only_a_newer_python_is_named_as_such_and_uv_goes_before_it(bin_folder, tmp_path):
+    newer = interpreter(bin_folder / "python3", "3.14.0")
+    assert find([bin_folder], tmp_path).stdout == f"newer {newer}\n"
+    uv = script(bin_folder / "uv", "echo uv 1.0")
+    assert find([bin_folder], tmp_path).stdout == f"uv {uv}\n"
+
+
+@pytest.mark.parametrize("version", [None, "2.7.18", "3.9.18"])
+def test_no_python_is_one_sentence(bin_folder, tmp_path, version):
+    if version:
+        interpreter(bin_folder / "python", version)
+    done = find([bin_folder], tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1 and "none was found: install one" in done.stderr
+
+
+def test_a_python_without_venv_is_named_with_its_package_unless_another_serves(bin_folder, tmp_path):
+    interpreter(bin_folder / "python3.11", "3.11.2", venv=False)
+    done = find([bin_folder], tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "apt install python3.11-venv" in done.stderr
+    other = interpreter(bin_folder / "python3.10", "3.10.4")
+    assert find([bin_folder], tmp_path).stdout == f"python {other}\n"
+
+
+# A Python that makes environments of itself and whose pip writes down what it was asked to install.
+STAND_IN = r"""
+case "$*" in
+    "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
+    "-m pip install "*)
+        echo "${!#}" >>"$CALLS"
+        [ -z "${PIP_FAILS-}" ] || { echo "ERROR: no such package" >&2; exit 1; }
+        case "${!#}" in *-cpu.txt) name=mxnet ;; *) name=mxnet_cu112 ;; esac
+        mkdir -p "$(dirname "$0")/../lib/python3.11/site-packages/$name-1.9.1.dist-info" ;;
+    *runtime.py) echo "${FOUND:-cpu no GPU was found}" ;;
+    "-c import"*) ;;
+    -c*) echo 3.11 ok "$0" ;;
+    *) exit 9 ;;
+esac
+"""
+
+
+class Clone:
+    """A copy of the project's environment files, and a stand-in for Python beside it."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.calls, self.bin = folder / "a clone", folder / "calls", folder / "bin"
+        self.venv = self.folder / "its venv"
+        shutil.copytree(ROOT / "tools", self.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in REQUIREMENT_FILES:
+            shutil.copy(ROOT / name, self.folder)
+        script(self.bin / "python3.11", STAND_IN)
+
+    def setup(self, device: str = "auto", **environment: str) -> subprocess.CompletedProcess:
+        environment = {
+            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "HOME": "/nowhere",
+            "CALLS": str(self.calls),
+            **environment,
+        }
+        return subprocess.run(
+            ["tools/setup.sh", "its venv", device],
+            cwd=self.folder,
+            text=True,
+            timeout=60,
+            capture_output=True,
+            env=environment,
+        )
+
+    def installed(self) -> list[str]:
+        """The requirement files that pip was given, in order."""
+        lines = self.calls.read_text().splitlines() if self.calls.exists() else []
+        return [Path(line).name for line in lines]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    return Clone(tmp_path)
+
+
+def test_setting_up_twice_installs_once_and_the_second_time_needs_no_python(clone):
+    first = clone.setup()
+    assert first.returncode == 0, first.stderr
+    assert "CPU set of packages (no GPU was found)" in first.stderr
+    (clone.bin / "python3.11").unlink()
+    second = clone.setup()
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert clone.installed() == ["requirements-cpu.txt"]
+
+
+def test_a_usable_gpu_chooses_the_gpu_set_and_auto_then_keeps_what_is_there(clone):
+    said = clone.setup(FOUND="gpu GPU 0 (Stand-in, compute capability 8.6) can be used").stderr
+    assert "GPU set of packages (GPU 0 (Stand-in, compute capability 8.6) can be used)" in said
+    for device in ("auto", "gpu", "gpu:0,1"):
+        assert clone.setup(device).stderr == ""
+    assert clone.installed() == ["requirements.txt"]
+
+
+def test_the_other_flavour_is_never_installed_over_the_first(clone):
+    clone.setup("cpu:0,1")
+    (clone.venv / "left over").touch()
+    clone.setup("gpu")
+    assert clone.installed() == ["requirements-cpu.txt", "requirements.txt"]
+    assert not (clone.venv / "left over").exists()
+    packages = clone.venv / "lib/python3.11/site-packages"
+    assert [path.name for path in packages.iterdir()] == ["mxnet_cu112-1.9.1.dist-info"]
+    (packages / "mxnet-1.9.1.dist-info").mkdir()  # by hand, later
+    clone.setup("gpu")
+    assert [path.name for path in packages.iterdir()] == ["mxnet_cu112-1.9.1.dist-info"]
+
+
+def test_an_installation_cut_short_starts_again_from_nothing(clone):
+    clone.setup()
+    (clone.venv / ".ready").unlink()
+    (clone.venv / "left over").touch()
+    assert clone.setup().returncode == 0
+    assert len(clone.installed()) == 2 and not (clone.venv / "left over").exists()
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "requirements-common.txt", "requirements-cpu.txt"])
+def test_changed_requirements_are_installed_into_the_same_environment(clone, name):
+    clone.setup()
+    (clone.venv / "kept").touch()
+    with open(clone.folder / name, "a") as file:
+        file.write("# changed\n")
+    assert "its requirements have changed" in clone.setup().stderr
+    assert clone.installed() == ["requirements-cpu.txt"] * 2 and (clone.venv / "kept").exists()
+    assert clone.setup().stderr == ""
+
+
+def test_a_change_to_the_other_sets_file_is_no_change(clone):
+    clone.setup("cpu")
+    with open(clone.folder / "requirements.txt", "a") as file:
+        file.write("# changed\n")
+    assert clone.setup("cpu").stderr == ""
+
+
+def test_failing_pip_is_one_sentence_with_the_log_and_is_tried_again(clone):
+    done = clone.setup(PIP_FAILS="yes")
+    assert done.returncode == 1
+    *_, last = done.stderr.splitlines()
+    log = re.search(r"pip's own words are in (.*)\.$", last)[1]
+    assert last.startswith("error: ") and "no such package" in (clone.folder / log).read_text()
+    assert not (clone.venv / ".ready").exists()
+    assert clone.setup().returncode == 0 and len(clone.installed()) == 2
+
+
+def test_an_update_that_fails_starts_again_from_nothing(clone):
+    clone.setup()
+    (clone.venv / "half updated").touch()
+    with open(clone.folder / "constraints.txt", "a") as file:
+        file.write("# changed\n")
+    assert clone.setup(PIP_FAILS="yes").returncode == 1
+    assert clone.setup().returncode == 0 and not (clone.venv / "half updated").exists()
+
+
+def test_an_unknown_device_and_a_folder_that_is_no_environment_are_left_alone(clone):
+    done = clone.setup("tpu")
+    assert done.returncode == 1 and "DEVICE=tpu is not understood" in done.stderr
+    clone.venv.mkdir()
+    (clone.venv / "thesis.tex").touch()
+    done = clone.setup()
+    assert done.returncode == 1 and "give another folder" in done.stderr
+    assert (clone.venv / "thesis.tex").exists() and clone.installed() == []
+
+
+def requirements(name: str) -> list[Requirement]:
+    """The requirements in a file, without those of the files it includes."""
+    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+
+
+def names(name: str) -> set[str]:
+    return {canonicalize_name(requirement.name) for requirement in requirements(name)}
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12"])
+def test_every_requirement_and_all_it_pulls_in_has_one_exact_version(version):
+    pins = [
+        pin
+        for pin in requirements("constraints.txt")
+        if pin.marker is None or pin.marker.evaluate({"python_version": version})
+    ]
+    assert [str(pin) for pin in pins if not re.fullmatch(r"==[\w.]+", str(pin.specifier))] == []
+    pinned = [canonicalize_name(pin.name) for pin in pins]
+    assert len(set(pinned)) == len(pinned)
+
+    known, new = set(), set().union(*map(names, REQUIREMENT_FILES[:3]))
+    while new:
+        known |= new
+        pulled = set()
+        for package in new:
+            try:
+                needs = map(Requirement, importlib.metadata.requires(package) or [])
+            except importlib.metadata.PackageNotFoundError:
+                continue  # the other set's, or another Python's
+            pulled |= {
+                canonicalize_name(need.name)
+                for need in needs
+                if need.marker is None
+                or need.marker.evaluate(
+                    {"extra": "", "python_version": version, "python_full_version": f"{version}.0"}
+                )
+            }
+        new = pulled - known
+    assert len(known) > 40
+    assert known - set(pinned) == set()
+
+
+def test_the_sets_share_the_common_file_and_never_hold_both_flavours():
+    for name, flavour in (("requirements.txt", "mxnet-cu112"), ("requirements-cpu.txt", "mxnet")):
+        lines = (ROOT / name).read_text().splitlines()
+        assert "-r requirements-common.txt" in lines and "-c constraints.txt" in lines
+        assert {package for package in names(name) if package.startswith("mxnet")} == {flavour}
+    assert not {package for package in names("requirements-common.txt") if package.startswith("mxnet")}
+    assert names("requirements-cpu.txt") == {"mxnet"}
+    for name in REQUIREMENT_FILES:
+        assert "://" not in (ROOT / name).read_text()
+
+
+def test_every_cuda_library_that_is_loaded_comes_with_the_gpu_set():
+    wheels = {f"nvidia-{library.split('/')[0].replace('_', '-')}-cu11" for library in CUDA_LIBRARIES}
+    assert names("requirements.txt") == wheels | {"mxnet-cu112"}
