@@ -1,0 +1,144 @@
+"""Any audio file -> mono float64 at one rate, in MIRtoolbox's order: load, mean of channels, resample."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from math import gcd
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+from data_prep.faults import Faults
+
+SHORTEST = 0.05  # s, one frame of MIRtoolbox's default
+STREAMED = 0x7FFFF000  # writers to a pipe cannot know the size: SoX puts this, others 0xFFFFFFFF or 0
+BLOCK = 2**20  # frames decoded at a time, so that channels are never all in memory
+
+
+def resample(samples: np.ndarray, source: int, target: int) -> np.ndarray:
+    """``samples`` (n,) from ``source`` Hz to ``target`` Hz, as MATLAB's ``resample(x, p, q)`` does."""
+    if source == target:
+        return samples
+    common = gcd(source, target)
+    return resample_poly(samples, target // common, source // common, window=("kaiser", 5.0))
+
+
+def read(
+    path: Path | str, rate: int = 16000, start: float | None = None, stop: float | None = None
+) -> np.ndarray:
+    """Samples (n,) float64 at ``rate`` Hz, mono, full scale 1, of a WAV, FLAC, MP3 or OGG file.
+
+    ``start`` and ``stop`` in s cut before resampling. Raises Faults as ``load`` does.
+    """
+    samples, source = load(path, start, stop)
+    return resample(samples, source, rate)
+
+
+def load(path: Path | str, start: float | None = None, stop: float | None = None) -> tuple[np.ndarray, int]:
+    """Mono samples (n,) float64 at the file's own rate, and that rate in Hz.
+
+    Raises Faults if the file is missing, unreadable, truncated, or if what lies between ``start`` and
+    ``stop`` (s) is empty, shorter than one frame, silent (all samples equal), no number, or past the end.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        rate, frames = file.samplerate, file.frames
+        first, last = _bounds(file, start, stop)
+        if not frames:
+            raise Faults(f"{path}: has no samples; replace it or leave it out")
+        if last > frames:
+            raise Faults(
+                f"{path}: ends at {frames / rate:.3f} s, before the clip's stop at {stop:.3f} s; "
+                "correct the stop or replace the file"
+            )
+        samples, decoded = np.empty(last - first), 0
+        try:
+            file.seek(first)
+            for block in file.blocks(BLOCK, frames=last - first, dtype="float64", always_2d=True):
+                samples[decoded : decoded + len(block)] = block.mean(axis=1)
+                decoded += len(block)
+        except soundfile.LibsndfileError as error:
+            raise Faults(f"{path}: breaks off or is damaged ({error.error_string}); copy it again") from None
+    what = (
+        f"{path}"
+        if start is None and stop is None
+        else f"{path} from {first / rate:.3f} to {last / rate:.3f} s"
+    )
+    if decoded < len(samples):
+        raise Faults(f"{path}: breaks off {len(samples) - decoded} samples early; copy it again")
+    if len(samples) < SHORTEST * rate:
+        raise Faults(
+            f"{what}: lasts {len(samples) / rate:.4f} s, less than one frame of {SHORTEST} s; leave it out"
+        )
+    if not np.isfinite(samples).all():
+        raise Faults(f"{what}: has samples that are no numbers (NaN or infinite); write the file again")
+    if samples.min() == samples.max():
+        raise Faults(f"{what}: is silent (all samples are {samples[0]:g}); replace it or leave it out")
+    return samples, rate
+
+
+def seconds(path: Path | str, start: float | None = None, stop: float | None = None) -> float:
+    """Length in s of what ``read`` would return, from the header alone. Raises Faults if there is none."""
+    with _opened(Path(path)) as file:
+        first, last = _bounds(file, start, stop)
+        return (last - first) / file.samplerate
+
+
+def _bounds(file: soundfile.SoundFile, start: float | None, stop: float | None) -> tuple[int, int]:
+    first = 0 if start is None else round(start * file.samplerate)
+    last = file.frames if stop is None else round(stop * file.samplerate)
+    return min(first, last), last
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
+    """The file, open for decoding; a decoder for a further suffix is chosen here."""
+    if path.is_dir():
+        raise Faults(f"{path}: is a folder, not an audio file")
+    try:
+        held = path.stat().st_size
+        with open(path, "rb") as file:
+            riff, start, size = _wav_sizes(file)
+            if size == 0 and riff != held - 8:  # streamed too, but libsndfile would take the 0 at its word
+                file.seek(0)
+                content = bytearray(file.read())
+                content[4:8] = content[start - 4 : start] = b"\xff" * 4
+                return soundfile.SoundFile(io.BytesIO(content))
+        if not held:
+            raise Faults(f"{path}: is an empty file (0 bytes); replace it or leave it out")
+        if size < STREAMED and start + size > held:
+            raise Faults(
+                f"{path}: is truncated, its header promises {start + size - held} bytes more than it holds; "
+                "copy it again"
+            )
+        return soundfile.SoundFile(path)
+    except FileNotFoundError:
+        raise Faults(f"{path}: is missing") from None
+    except OSError as error:
+        raise Faults(
+            f"{path}: cannot be read ({error.strerror}); check its permissions and the disk"
+        ) from None
+    except soundfile.LibsndfileError as error:
+        raise Faults(
+            f"{path}: cannot be read as audio ({error.error_string}); WAV, FLAC, MP3 and OGG can"
+        ) from None
+
+
+def _wav_sizes(file: BinaryIO) -> tuple[int, int, int]:
+    """What a WAV file's header says: size of the whole, start of the samples, their size, all in bytes.
+
+    libsndfile shortens a truncated file without a word, so these are compared with the file itself.
+    Any other file: (0, 0, STREAMED), nothing to compare.
+    """
+    head = file.read(12)
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+        while len(chunk := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", chunk)
+            if name == b"data":
+                return struct.unpack("<I", head[4:8])[0], file.tell(), size
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return 0, 0, STREAMED

@@ -1,0 +1,1 @@
+"""One module a corpus: ``scan(root)`` reads its folder layout into a manifest."""

@@ -1,0 +1,103 @@
+"""UT-Podcast: accents of English, in ``audio/{train,test}/{AU,UK,US}/*.wav`` (Section 5.1, Table 1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_prep import manifest
+from data_prep.faults import Faults
+
+PARTITIONS = ("train", "test")
+LABELS = ("AU", "US", "UK")
+EXPECTED = {
+    ("train", "AU"): 449,
+    ("train", "US"): 406,
+    ("train", "UK"): 246,
+    ("test", "AU"): 332,
+    ("test", "US"): 240,
+    ("test", "UK"): 89,
+}
+OVERSAMPLED = {"UK": 2.0}  # Table 1: 246 -> 492
+
+
+def scan(root: Path | str) -> pd.DataFrame:
+    """The manifest of the corpus whose folder ``root`` holds ``audio/``, sorted by partition, label and name.
+
+    A clip is named by its file without suffix (behind its partition where both partitions have that file),
+    the label is its folder, the speaker what precedes the name's first '_'. Names with a leading dot are
+    skipped. Raises Faults with every folder that is missing or empty and every file in the wrong folder.
+    """
+    root = Path(root)
+    _check_layout(root)
+    rows, faults = [], []
+    for partition, label in EXPECTED:
+        for path in _clips(root / "audio" / partition / label):
+            speaker, underscore, _ = path.stem.partition("_")
+            if not underscore or not speaker.startswith(f"{label}-"):
+                faults.append(
+                    f"{path}: its name does not begin like {label}-12_, as all in {label}/ do; move it"
+                )
+            rows.append(
+                (path.stem, path.relative_to(root).as_posix(), np.nan, np.nan, label, speaker, "", partition)
+            )
+    if faults:
+        raise Faults(faults)
+    frame = pd.DataFrame(rows, columns=manifest.COLUMNS)
+    shared = frame["clip"].duplicated(keep=False)
+    frame.loc[shared, "clip"] = frame["partition"] + "-" + frame["clip"]
+    frame = frame.sort_values(
+        ["partition", "label", "clip"], ascending=[False, True, True], ignore_index=True
+    )
+    manifest.validate(frame, root)
+    return frame
+
+
+def check_counts(frame: pd.DataFrame) -> None:
+    """Raise Faults, with expected and found side by side, unless the clips number as in Table 1."""
+    counts = frame.groupby(["partition", "label"]).size()
+    found = {group: int(counts.get(group, 0)) for group in EXPECTED}
+    if found == EXPECTED:
+        return
+    lines = ["the clips are not those of the paper's Table 1:", "  partition  label  expected  found"]
+    for (partition, label), expected in EXPECTED.items():
+        mark = "" if found[partition, label] == expected else "  <-"
+        lines.append(f"  {partition:9}  {label:5}  {expected:8}  {found[partition, label]:5}{mark}")
+    lines.append(
+        "Complete the corpus, or go on with these counts: CHECK_COUNTS=no (command line: --no-check-counts)."
+    )
+    raise Faults("\n".join(lines))
+
+
+def _clips(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".wav" and not p.name.startswith("."))
+
+
+def _check_layout(root: Path) -> None:
+    audio = root / "audio"
+    if not root.is_dir():
+        raise Faults(f"{root}: there is no such folder; give the one that holds audio/")
+    if not audio.is_dir():
+        near = [p for p in (root.parent, *sorted(root.iterdir())) if (p / "audio" / "train").is_dir()]
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Faults(f"{audio}: there is no such folder; {root} holds {_listing(root)}{hint}")
+    faults = []
+    for partition in PARTITIONS:
+        for label in LABELS:
+            folder = audio / partition / label
+            if not folder.is_dir():
+                faults.append(
+                    f"{folder}: there is no such folder; {folder.parent} holds {_listing(folder.parent)}"
+                )
+            elif not _clips(folder):
+                faults.append(f"{folder}: there are no .wav files in it; it holds {_listing(folder)}")
+    if faults:
+        folders = f"audio/{{{','.join(PARTITIONS)}}}/{{{','.join(LABELS)}}}/*.wav"
+        raise Faults([*faults, f"UT-Podcast is laid out as {folders} below {root}"])
+
+
+def _listing(folder: Path, most: int = 8) -> str:
+    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    return (", ".join(names[:most]) + (", ..." if len(names) > most else "")) or "nothing"

@@ -1,0 +1,138 @@
+"""The manifest: the one table that everything downstream reads, a row a clip."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+import pandas as pd
+
+from data_prep.faults import Faults
+from data_prep.files import whole
+
+COLUMNS = ("clip", "path", "start", "stop", "label", "speaker", "text", "partition")
+PARTITIONS = ("train", "test", "")
+
+
+def read(path: Path | str) -> pd.DataFrame:
+    """The manifest in a CSV file (UTF-8), valid.
+
+    ``clip``: unique name. ``path``: POSIX path below the corpus root. ``start``, ``stop``: float64 s, NaN for
+    the file's own. ``label``, ``speaker``, ``text``: str. ``partition``: 'train', 'test' or ''. Further
+    columns, such as ``copies`` and ``fold``, are int64 where every value is a whole number, else str.
+    Raises Faults with everything that is wrong, by line.
+    """
+    try:
+        content = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise Faults(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise Faults(
+            f"{path}, line {line}: is not UTF-8; save the table as CSV with encoding UTF-8"
+        ) from None
+    try:
+        reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+        lines = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise Faults(f"{path}, line {reader.line_num}: is no CSV ({error})") from None
+    if not lines:
+        raise Faults(f"{path}: is empty; it needs a header with {', '.join(COLUMNS)}")
+    header, rows = lines[0][1], lines[1:]
+    ragged = [
+        f"{path}, line {number}: has {len(row)} fields and the header has {len(header)}; quote commas"
+        for number, row in rows
+        if len(row) != len(header)
+    ]
+    if ragged:  # which field is which is unknown there, so nothing else can be said yet
+        raise Faults(ragged)
+    frame = pd.DataFrame([row for _, row in rows], columns=header, dtype=str)
+    validate(frame, path, [number for number, _ in rows])
+    for column in frame.columns:
+        if column in ("start", "stop"):
+            frame[column] = frame[column].replace("", "nan").astype(np.float64)  # exact, as to_numeric is not
+        elif column not in COLUMNS and frame[column].str.fullmatch(r"0|-?[1-9]\d*").all():
+            frame[column] = frame[column].astype(np.int64)
+    return frame
+
+
+def write(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a valid manifest as CSV, whole. Raises Faults as ``validate`` does, with nothing written."""
+    validate(frame, path)
+    with whole(path) as aside:
+        frame.to_csv(aside, index=False, lineterminator="\n")
+
+
+def validate(
+    frame: pd.DataFrame, source: Path | str = "manifest", lines: Sequence[int] | None = None
+) -> None:
+    """Raise Faults with every fault of a manifest, each with its line in ``source`` (the header is line 1).
+
+    ``lines``: the line that each row stands on, if not one after the other.
+    """
+    header = [
+        f"{source}, line 1: has the column {name!r} more than once; keep one"
+        for name in frame.columns[frame.columns.duplicated()].unique()
+    ]
+    if missing := [name for name in COLUMNS if name not in frame.columns]:
+        found = ", ".join(map(str, frame.columns)) or "none"
+        header.append(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {found}")
+    if header or frame.empty:
+        raise Faults(header or f"{source}: has no clips below its header")
+
+    lines = np.arange(2, len(frame) + 2) if lines is None else np.asarray(lines)
+    text = frame.astype(object).where(frame.notna(), "").astype(str)
+    found: list[tuple[int, str]] = []
+
+    def report(wrong: pd.Series, describe: str) -> None:
+        """``describe`` is a format string over the row's columns."""
+        at = np.flatnonzero(wrong.to_numpy())
+        found.extend((int(lines[i]), describe.format_map(text.iloc[i])) for i in at)
+
+    broken = text.apply(lambda column: column.str.contains(r"[\r\n]")).any(axis=1)
+    report(broken, "a field has a line break in it; take it out")
+    for column in ("clip", "path", "label"):
+        report(text[column] == "", f"{column} is empty; every clip needs one")
+    for column in ("clip", "label", "speaker"):
+        report(
+            text[column] != text[column].str.strip(), f"{column} {{{column}!r}} begins or ends with a space"
+        )
+    first = dict(zip(text["clip"][::-1], lines[::-1], strict=True))
+    repeated = text.assign(first=text["clip"].map(first))["first"]
+    for i in np.flatnonzero((text["clip"].duplicated() & (text["clip"] != "")).to_numpy()):
+        clip = text["clip"].iloc[i]
+        found.append(
+            (
+                int(lines[i]),
+                f"clip {clip!r} is on line {repeated.iloc[i]} already; clips need names of their own",
+            )
+        )
+    report(
+        text["path"].map(_leaves), "path {path!r} is not below the corpus folder; give it relative, with '/'"
+    )
+    report(~text["partition"].isin(PARTITIONS), "partition {partition!r} is none of train, test and empty")
+
+    start, stop = (pd.to_numeric(text[name], errors="coerce") for name in ("start", "stop"))
+    for name, value in (("start", start), ("stop", stop)):
+        report((text[name] != "") & ~np.isfinite(value), f"{name} {{{name}!r}} is no number of seconds")
+        report(np.isfinite(value) & (value < 0), f"{name} {{{name}}} is before the file's beginning")
+    report(
+        np.isfinite(start) & np.isfinite(stop) & (start >= stop), "start {start} is not before stop {stop}"
+    )
+    if "copies" in text:
+        report(~text["copies"].str.fullmatch(r"\d+"), "copies {copies!r} is no whole number from 0 up")
+    if found:
+        raise Faults(f"{source}, line {line}: {fault}" for line, fault in sorted(found))
+
+
+def _leaves(path: str) -> bool:
+    """Whether a path is absolute (on any system), has a backslash, or climbs out with '..'."""
+    return (
+        path.startswith("/")
+        or bool(PureWindowsPath(path).drive)
+        or "\\" in path
+        or ".." in PurePosixPath(path).parts
+    )

@@ -1,0 +1,323 @@
+"""Manifest -> store: a folder with every clip's image in one memory-mapped array, and an index.
+
+    settings.json   how the images were computed
+    images.f32      raw float32 rows of size * size, only ever appended to
+    rows.csv        the content key of each row, appended after the row itself is safely on disk
+    index.csv       clip, row, key for the present manifest, written last: with it the store is complete
+
+A key covers the bytes of the clip's file, its start and stop, and the settings. So a changed clip is computed
+again and nothing else is, equal content shares a row, and a build that was stopped goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import functools
+import hashlib
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from data_prep import audio, manifest
+from data_prep.faults import Faults
+from data_prep.files import whole
+from data_prep.spectrogram import ImageSettings, image
+
+FORMAT = 1  # to be raised whenever the same file and settings would give another image
+BATCH = 64  # rows between two syncs: what a killed build can lose
+KEY = re.compile(rb"[0-9a-f]{64}\n")
+
+
+class Store:
+    """A complete store, opened read-only.
+
+    ``settings``: its ImageSettings. ``images``: memory-mapped float32 (rows, size, size), (row, freq, time).
+    ``index``: DataFrame of clip, row, key. Raises Faults if the folder is missing, incomplete or damaged.
+    """
+
+    def __init__(self, folder: Path | str):
+        self.folder = folder = Path(folder)
+        if not (folder / "index.csv").is_file():
+            state = "is not complete" if (folder / "settings.json").is_file() else "is not there"
+            raise Faults(
+                f"{folder}: the store {state}; run the command that builds it, which goes on from there"
+            )
+        try:
+            stated = json.loads((folder / "settings.json").read_text())
+            self.format = stated.pop("format")
+            self.settings = ImageSettings(**stated)
+            self.index = pd.read_csv(
+                folder / "index.csv", dtype={"clip": str, "key": str}, keep_default_na=False
+            )
+            rows = (folder / "rows.csv").stat().st_size // 65
+            held = (folder / "images.f32").stat().st_size
+            wanted = self.index["row"].max() + 1
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Faults(f"{folder}: the store is damaged ({error}); delete it and build it again") from None
+        if self.format != FORMAT:
+            raise Faults(
+                f"{folder}: has format {self.format}, this program reads {FORMAT}; build the store again"
+            )
+        size = self.settings.size
+        if held != rows * 4 * size**2 or rows < wanted:
+            raise Faults(
+                f"{folder}: the store is damaged (images.f32 has {held} bytes, rows.csv {rows} rows, "
+                f"index.csv asks for {wanted}); run the command that builds it, which mends it"
+            )
+        self.images = np.memmap(folder / "images.f32", "<f4", "r", shape=(rows, size, size))
+        self._by_clip = self.index.set_index("clip")
+
+    def rows(self, clips: Iterable[str]) -> np.ndarray:
+        """Row of each clip, int64 (n,). Raises Faults naming the clips that the store does not have."""
+        return self._of(clips)["row"].to_numpy()
+
+    def fingerprint(self, frame: pd.DataFrame) -> str:
+        """SHA-256 (hex) of all that training can see of a manifest: its clips in order, with their content.
+
+        Paths and times are left out, as the key covers what they lead to. Raises Faults as ``rows`` does.
+        """
+        seen = frame.drop(columns=["path", "start", "stop"]).assign(
+            key=self._of(frame["clip"])["key"].to_numpy()
+        )
+        return hashlib.sha256(seen[sorted(seen.columns)].to_csv(index=False).encode()).hexdigest()
+
+    def _of(self, clips: Iterable[str]) -> pd.DataFrame:
+        clips = list(clips)
+        if unknown := sorted(set(clips) - set(self._by_clip.index)):
+            raise Faults(
+                f"{self.folder}: has no clip {clip!r}; build the store from this manifest" for clip in unknown
+            )
+        return self._by_clip.loc[clips]
+
+
+def store_folder(out: Path | str, settings: ImageSettings) -> Path:
+    """Where below ``out`` the store with these settings belongs: ``images-<size>-<hash of the settings>``."""
+    return Path(out) / f"images-{settings.size}-{_settings_hash(settings)[:8]}"
+
+
+def prepare(
+    frame: pd.DataFrame, root: Path | str, out: Path | str, settings: ImageSettings, jobs: int | None = None
+) -> Store:
+    """Write ``out``/manifest.csv and bring the store below ``out`` up to it, as ``build`` does."""
+    built = build(frame, root, store_folder(out, settings), settings, jobs)
+    manifest.write(frame, Path(out) / "manifest.csv")
+    return built
+
+
+def build(
+    frame: pd.DataFrame,
+    root: Path | str,
+    folder: Path | str,
+    settings: ImageSettings,
+    jobs: int | None = None,
+) -> Store:
+    """Bring the store in ``folder`` up to the manifest ``frame``, with paths below ``root``, and open it.
+
+    First every clip is read and checked; Faults lists all that is wrong, and nothing has been written then.
+    Then the images that the store lacks are computed, by ``jobs`` processes (default: one a core). A second
+    process building the same folder waits for the first.
+    """
+    manifest.validate(frame)
+    root, folder = Path(root), Path(folder)
+    start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
+    clips = [(root / path, first, last) for path, first, last in zip(frame["path"], start, stop, strict=True)]
+    with _pool(jobs) as stream:
+        keys, faults = [], []
+        checked = stream(functools.partial(_check, settings), clips)
+        for key, wrong in tqdm(checked, "checking", len(clips), unit="clip"):
+            keys.append(key)
+            faults += wrong
+        if faults:
+            raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            _write_settings(folder, settings)
+            row = {key: i for i, key in enumerate(_whole_rows(folder, 4 * settings.size**2))}
+            new = [(key, clip) for key, clip in dict(zip(keys, clips, strict=True)).items() if key not in row]
+            if new:
+                _check_space(folder, len(new) * 4 * settings.size**2)
+                (folder / "index.csv").unlink(missing_ok=True)
+                images = stream(functools.partial(_image, settings), new)
+                _append(folder, tqdm(images, "computing", len(new), unit="clip"))
+                row.update({key: len(row) + i for i, (key, _) in enumerate(new)})
+            index = pd.DataFrame(
+                {"clip": frame["clip"].to_numpy(), "row": [row[key] for key in keys], "key": keys}
+            )
+            text = index.to_csv(index=False, lineterminator="\n")
+            path = folder / "index.csv"
+            if not path.is_file() or path.read_text() != text:
+                with whole(path) as aside:
+                    aside.write_text(text)
+            return Store(folder)
+
+
+# What the worker processes do: plain functions of picklable arguments.
+
+Clip = tuple[Path, float | None, float | None]
+
+
+def _check(settings: ImageSettings, clip: Clip) -> tuple[str, list[str]]:
+    """A clip's key, and what is wrong with it."""
+    try:
+        audio.load(*clip)
+        return _key(settings, clip), []
+    except Faults as faults:
+        return "", faults.faults
+
+
+def _image(settings: ImageSettings, item: tuple[str, Clip]) -> tuple[str, bytes]:
+    key, (path, start, stop) = item
+    pixels = image(audio.read(path, settings.rate, start, stop), settings)
+    if _key(settings, (path, start, stop)) != key:
+        raise Faults(f"{path}: was changed while the store was being built; run the same command again")
+    return key, pixels.astype("<f4").tobytes()
+
+
+def _key(settings: ImageSettings, clip: Clip) -> str:
+    path, start, stop = clip
+    times = [None if time is None else float(time) for time in (start, stop)]
+    digest = hashlib.sha256(json.dumps([_settings_hash(settings), *times]).encode())
+    with open(path, "rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _settings_hash(settings: ImageSettings) -> str:
+    stated = {
+        name: value if isinstance(value, str) else float(value) for name, value in _stated(settings).items()
+    }
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+
+
+def _stated(settings: ImageSettings) -> dict:
+    return {**dataclasses.asdict(settings), "format": FORMAT}
+
+
+def _as_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent reports Ctrl-C, once
+
+    def outlived() -> None:
+        # A killed parent would leave its workers waiting for ever, with the lock that they inherited.
+        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=outlived, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _pool(jobs: int | None) -> Iterator[Callable]:
+    """``stream(function, items)``: results in order, with only so many under way that memory stays flat."""
+    if jobs is None:
+        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if jobs < 1:
+        raise Faults(f"the number of jobs is {jobs}; it must be at least 1")
+    pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
+
+    def stream(function: Callable, items: Iterable) -> Iterator:
+        under_way = deque()
+        for item in items:
+            under_way.append(pool.submit(function, item))
+            if len(under_way) == 4 * jobs:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+    try:
+        yield stream
+    except (BrokenProcessPool, MemoryError):
+        raise Faults(
+            "a worker process was killed, most likely for want of memory; run again with fewer jobs"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+# What is on disk.
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(
+                f"{folder}: another process is building this store; waiting for it",
+                file=sys.stderr,
+                flush=True,
+            )
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write_settings(folder: Path, settings: ImageSettings) -> None:
+    path = folder / "settings.json"
+    if not path.is_file():
+        with whole(path) as aside:
+            aside.write_text(json.dumps(_stated(settings), indent=1))
+    elif json.loads(path.read_text()) != _stated(settings):
+        raise Faults(f"{folder}: holds images of other settings ({path.name}); name another folder")
+
+
+def _whole_rows(folder: Path, row_bytes: int) -> list[str]:
+    """Keys of the rows that are whole on disk, after cutting off what a stopped build left torn."""
+    with open(folder / "images.f32", "ab") as images, open(folder / "rows.csv", "a+b") as rows:
+        rows.seek(0)
+        lines = rows.read().splitlines(keepends=True)
+        good = next((i for i, line in enumerate(lines) if not KEY.fullmatch(line)), len(lines))
+        good = min(good, images.tell() // row_bytes)
+        for file, size in ((images, good * row_bytes), (rows, good * 65)):
+            if file.tell() != size:
+                file.truncate(size)
+    return [line[:64].decode() for line in lines[:good]]
+
+
+def _append(folder: Path, images: Iterable[tuple[str, bytes]]) -> None:
+    """Append rows, in batches; a key is only written once its image is on disk."""
+    with open(folder / "images.f32", "ab") as data, open(folder / "rows.csv", "ab") as rows:
+
+        def settle(keys: list[str]) -> None:
+            data.flush()
+            os.fsync(data.fileno())
+            rows.write("".join(f"{key}\n" for key in keys).encode())
+            rows.flush()
+            os.fsync(rows.fileno())
+
+        batch = []
+        try:
+            for key, pixels in images:
+                data.write(pixels)
+                batch.append(key)
+                if len(batch) == BATCH:
+                    settle(batch)
+                    batch = []
+        finally:  # a build that is interrupted keeps what it has
+            settle(batch)
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Faults(
+            f"{folder}: the images need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free on that disk; "
+            "make room or name a folder elsewhere"
+        )

@@ -1,0 +1,162 @@
+"""Reading against MIRtoolbox's own audio, closed forms, and files broken on purpose."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from data_prep import audio
+from data_prep.faults import Faults
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "mirtoolbox"
+RATE = 16000
+
+
+def noise(seconds=1.0, channels=1, seed=0):
+    return 0.1 * np.random.default_rng(seed).standard_normal((int(seconds * RATE), channels))
+
+
+@pytest.fixture
+def wav(tmp_path):
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, noise(), RATE)
+    return path
+
+
+def fault(path, **settings):
+    with pytest.raises(Faults) as caught:
+        audio.read(path, **settings)
+    text = str(caught.value)
+    assert str(path) in text and "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("name, rate", [("audio_stereo_mono", 44100), ("audio_stereo_rs16", 16000)])
+def test_matches_mirtoolbox(name, rate):
+    expected = np.load(GOLDEN / "golden.npz")[f"v1.8.2/{name}/data"]
+    samples = audio.read(GOLDEN / "stereo44k.wav", rate)
+    assert samples.dtype == np.float64
+    np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-12)
+
+
+def test_int16_is_divided_by_32768(tmp_path):
+    whole = np.array([-32768, 32767, 1, 0] * 500, dtype=np.int16)
+    soundfile.write(tmp_path / "a.wav", whole, RATE)
+    np.testing.assert_array_equal(audio.read(tmp_path / "a.wav"), whole / 32768)
+
+
+@pytest.mark.parametrize("source, target", [(8000, 16000), (44100, 16000), (48000, 16000), (22050, 16000)])
+def test_resampling_keeps_a_sinusoid(source, target):
+    seconds = 0.5
+    before = np.sin(2 * np.pi * 440 * np.arange(int(source * seconds)) / source)
+    after = audio.resample(before, source, target)
+    expected = np.sin(2 * np.pi * 440 * np.arange(int(target * seconds)) / target)
+    assert len(after) == len(expected)
+    np.testing.assert_allclose(after[400:-400], expected[400:-400], atol=2e-3)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "ogg"])
+def test_a_section_is_cut_from_the_whole(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, noise(2, channels=2), RATE)
+    whole = audio.read(path)
+    assert whole.shape == (2 * RATE,)
+    # An MP3 decoder that starts in the middle rounds its float32 otherwise.
+    np.testing.assert_allclose(audio.read(path, start=0.51, stop=1.27), whole[8160:20320], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(audio.read(path, start=1.5), whole[24000:], rtol=0, atol=1e-7)
+    assert audio.seconds(path) == 2 and audio.seconds(path, 0.5, 1.25) == 0.75
+
+
+def test_channels_are_averaged_across_blocks(tmp_path, monkeypatch):
+    stereo = noise(0.5, channels=2)
+    soundfile.write(tmp_path / "a.wav", stereo, RATE, subtype="DOUBLE")
+    monkeypatch.setattr(audio, "BLOCK", 777)
+    np.testing.assert_array_equal(audio.read(tmp_path / "a.wav"), stereo.mean(axis=1))
+
+
+def test_missing_empty_folder_and_other_content(tmp_path):
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("no audio at all " * 20)
+    soundfile.write(tmp_path / "none.wav", np.empty(0), RATE)
+    assert "is missing" in fault(tmp_path / "absent.wav")
+    assert "empty file" in fault(tmp_path / "empty.wav")
+    assert "cannot be read as audio" in fault(tmp_path / "text.wav")
+    assert "has no samples" in fault(tmp_path / "none.wav")
+    assert "is a folder" in fault(tmp_path)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.25])
+def test_silence(tmp_path, level):
+    soundfile.write(tmp_path / "a.wav", np.full(RATE, level), RATE)
+    assert "is silent" in fault(tmp_path / "a.wav")
+
+
+def test_silence_in_the_section_only(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.concatenate([noise(1), np.zeros((RATE, 1))]), RATE)
+    assert len(audio.read(tmp_path / "a.wav")) == 2 * RATE
+    assert "from 1.000 to 2.000 s" in fault(tmp_path / "a.wav", start=1.0)
+
+
+def test_shorter_than_a_frame(tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise()[:800], RATE)
+    assert audio.read(tmp_path / "a.wav").shape == (800,)
+    soundfile.write(tmp_path / "b.wav", noise()[:799], RATE)
+    assert "less than one frame" in fault(tmp_path / "b.wav")
+    assert "less than one frame" in fault(tmp_path / "a.wav", start=0.04)
+    assert "less than one frame" in fault(tmp_path / "a.wav", start=3.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_no_numbers(tmp_path, value):
+    samples = noise()
+    samples[77] = value
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    assert "no numbers" in fault(tmp_path / "a.wav")
+
+
+def test_stop_beyond_the_end(wav):
+    assert "ends at 1.000 s" in fault(wav, stop=1.1)
+    assert len(audio.read(wav, stop=1.0)) == RATE
+
+
+@pytest.mark.parametrize("lost", [1, 2, 1000, 30000])
+def test_a_truncated_wav(wav, lost):
+    wav.write_bytes(wav.read_bytes()[:-lost])
+    assert soundfile.info(wav).frames <= RATE  # libsndfile alone does not mind
+    assert f"{lost} bytes more than it holds" in fault(wav)
+
+
+def test_a_truncated_flac(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(), RATE)
+    path.write_bytes(path.read_bytes()[:-5000])
+    assert "breaks off" in fault(path)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000])
+def test_a_header_written_to_a_pipe(wav, size):
+    expected = audio.read(wav)
+    content = bytearray(wav.read_bytes())
+    at = content.index(b"data") + 4
+    content[4:8] = content[at : at + 4] = struct.pack("<I", size)
+    wav.write_bytes(content)
+    np.testing.assert_array_equal(audio.read(wav), expected)
+
+
+def test_chunks_around_the_samples(wav):
+    expected = audio.read(wav)
+    content = wav.read_bytes()
+    extra = b"LIST" + struct.pack("<I", 5) + b"abcde\0"  # odd, so padded
+    at = content.index(b"data")
+    content = (
+        content[:4]
+        + struct.pack("<I", len(content) + 2 * len(extra) - 8)
+        + content[8:at]
+        + extra
+        + content[at:]
+        + extra
+    )
+    wav.write_bytes(content)
+    np.testing.assert_array_equal(audio.read(wav), expected)

@@ -1,0 +1,93 @@
+"""Over-sampling's totals and draws, and speakers on both sides."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_prep.faults import Faults
+from data_prep.splits import crossing_speakers, oversample
+
+
+def clips(**counts):
+    """A manifest's relevant columns, from e.g. train_UK=246."""
+    rows = [(name.split("_")[1], name.split("_")[0]) for name, count in counts.items() for _ in range(count)]
+    return pd.DataFrame(rows, columns=["label", "partition"])
+
+
+TABLE1 = clips(train_AU=449, train_US=406, train_UK=246, test_AU=332, test_US=240, test_UK=89)
+
+
+def total(frame):
+    return frame.groupby(["partition", "label"])["copies"].sum().to_dict()
+
+
+@pytest.mark.parametrize("method", ["each", "draw"])
+def test_table_1(method):
+    expected = {
+        ("train", "AU"): 449,
+        ("train", "US"): 406,
+        ("train", "UK"): 492,
+        ("test", "AU"): 332,
+        ("test", "US"): 240,
+        ("test", "UK"): 89,
+    }
+    result = oversample(TABLE1, {"UK": 2.0}, method)
+    assert total(result) == expected
+    assert result["copies"].dtype == np.int64 and "copies" not in TABLE1
+    assert result[result["partition"] == "train"]["copies"].sum() == 1347
+
+
+def test_each_clip_is_used_as_often_as_the_next():
+    uk = oversample(TABLE1, {"UK": 2.0}).query("label == 'UK' and partition == 'train'")["copies"]
+    assert set(uk) == {2}
+    uk = oversample(TABLE1, {"UK": 2.75}).query("label == 'UK' and partition == 'train'")["copies"]
+    assert uk.value_counts().to_dict() == {3: 185, 2: 61}  # 0.75 * 246 = 184.5, up
+
+
+def test_draw_repeats_some_more_than_others():
+    uk = oversample(TABLE1, {"UK": 2.0}, "draw").query("label == 'UK' and partition == 'train'")["copies"]
+    assert uk.min() == 1 and uk.max() >= 3
+    # Each clip is drawn Binomial(246, 1/246) times, so about exp(-1) of them never.
+    assert abs((uk == 1).mean() - np.exp(-1)) < 0.1
+
+
+@pytest.mark.parametrize("method", ["each", "draw"])
+def test_a_draw_is_the_seeds(method):
+    times = {"UK": 1.5, "US": 1.25}
+    first, again = (oversample(TABLE1, times, method, seed=3) for _ in range(2))
+    turned = oversample(TABLE1, dict(reversed(times.items())), method, seed=3)
+    other = oversample(TABLE1, times, method, seed=4)
+    assert first.equals(again) and first.equals(turned) and not first.equals(other)
+    assert total(first) == total(other)
+
+
+def test_fewer_copies_than_clips():
+    assert total(oversample(clips(train_a=10, test_a=4), {"a": 0.5})) == {("test", "a"): 4, ("train", "a"): 5}
+
+
+def test_faults_all_at_once():
+    with pytest.raises(Faults) as caught:
+        oversample(clips(train_a=2, test_b=2), {"b": 2, "a": np.nan}, "often")
+    text = str(caught.value)
+    assert len(caught.value.faults) == 3 and "they have a" in text and "often" in text
+    with pytest.raises(Faults):
+        oversample(clips(train_a=2), {"a": 0.5}, "draw")
+
+
+def test_crossing_speakers():
+    frame = pd.DataFrame(
+        [
+            ("z", "train"),
+            ("z", "test"),
+            ("b", "train"),
+            ("b", "test"),
+            ("c", "train"),
+            ("d", "test"),
+            ("", "train"),
+            ("", "test"),
+            ("e", "train"),
+            ("e", ""),
+        ],
+        columns=["speaker", "partition"],
+    )
+    assert crossing_speakers(frame) == ["b", "z"]
