@@ -1,0 +1,224 @@
+"""A stand-in for UT-Podcast: its layout, names and format, a quarter of its clips, and no real voice in it.
+
+What differs between the accents is accents.py alone. Voices, timbre, pitch, rate, level, noise and length
+are drawn alike for all three, so nothing but the accent gives a clip's class away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+from scipy import signal
+from tqdm import tqdm
+
+from data_prep.faults import Faults
+from data_prep.files import whole
+from data_prep.standin import accents, texts
+from data_prep.standin.speech import ESpeak, each_in_fresh_process
+
+RECIPE = 1  # count up whenever other bytes come out of the same settings
+MARKER = "STAND-IN.json"
+WHAT = "Synthesised by eSpeak NG: a stand-in for UT-Podcast with no real speaker. It is not UT-Podcast."
+
+CLIPS = {"train": {"AU": 112, "US": 102, "UK": 62}, "test": {"AU": 83, "US": 60, "UK": 22}}
+"""A quarter of Table 1's counts, imbalance and all."""
+
+RATE = 8000  # Hz, as in UT-Podcast
+PARTITIONS, ACCENTS = ("train", "test"), ("AU", "US", "UK")  # their order feeds the random numbers
+FIRST_SPEAKER = {"train": 1, "test": 301}
+
+# eSpeak's own variants, without whisperers, robots and singers; those in testing are not in training.
+VARIANTS = {
+    "train": (
+        "m1",
+        "f1",
+        "m3",
+        "f3",
+        "m5",
+        "f4",
+        "m7",
+        "Andrea",
+        "Alex",
+        "steph",
+        "Michael",
+        "belinda",
+        "david",
+        "linda",
+        "paul",
+        "aunty",
+    ),
+    "test": ("m2", "f2", "m4", "f5", "m6", "Annie", "m8", "Alicia", "Lee", "steph2"),
+}
+EQ_BANDS = (0, 250, 500, 1000, 2000, 3000, 4000)  # Hz
+
+
+def is_standin(root: Path | str) -> bool:
+    """Whether ``root`` carries the marker of a stand-in."""
+    return (Path(root) / MARKER).is_file()
+
+
+def write(
+    out: Path | str,
+    clips: dict[str, dict[str, int]] = CLIPS,
+    seconds: tuple[float, float] = (3.0, 5.0),
+    seed: int = 0,
+    jobs: int | None = None,
+) -> None:
+    """Write ``clips[partition][accent]`` clips of ``seconds`` (shortest, longest) below ``out``.
+
+    A clip is ``audio/<partition>/<accent>/<accent>-<speaker>__<number>.wav``, 8 kHz mono PCM16, and its
+    bytes hang on ``seed``, ``seconds`` and its name alone. Clips that are there already are kept, unless
+    the settings in ``out``'s STAND-IN.json are others: then all are made anew. ``jobs`` processes work at
+    once, by default one a core. Raises ``Faults`` where ``out`` holds audio that is no stand-in's, and
+    where eSpeak NG fails.
+    """
+    out = Path(out)
+    jobs = jobs or os.cpu_count()
+    (espeak,) = each_in_fresh_process(_espeak_version, [()])
+    settings = {
+        "what": WHAT,
+        "recipe": RECIPE,
+        "espeak_ng": espeak,
+        "seed": seed,
+        "seconds": list(seconds),
+        "clips": clips,
+    }
+    plan = pd.DataFrame(_plan(clips, seed))
+    _settle(out, settings, plan)
+    due = [row for row in plan.itertuples(index=False) if not (out / row.path).exists()]
+    if due:
+        calls = [(row._asdict(),) for row in due]
+        made = each_in_fresh_process(partial(_make, out, seconds, seed), calls, jobs)
+        for _ in tqdm(made, "stand-in UT-Podcast", len(due), unit="clip"):
+            pass
+
+
+def _espeak_version() -> str:
+    return ESpeak().version
+
+
+def _settle(out: Path, settings: dict, plan: pd.DataFrame) -> None:
+    """Make ``out`` a stand-in of these settings: its marker and speakers.csv, and no audio of others."""
+    marker, table, audio = out / MARKER, out / "speakers.csv", out / "audio"
+    try:
+        found = json.loads(marker.read_text()) if marker.exists() else None
+    except ValueError:
+        found = {}
+    if found is None and audio.exists():
+        raise Faults(
+            f"{out}: holds audio but no {MARKER}, so it may be a real corpus and is left alone; "
+            "write the stand-in to another folder"
+        )
+    if found != settings:
+        if audio.exists():
+            shutil.rmtree(audio)  # before the marker: if this is cut short, the old settings still differ
+        table.unlink(missing_ok=True)
+        with whole(marker) as aside:
+            aside.write_text(json.dumps(settings, indent=2) + "\n")
+    if not table.exists():
+        columns = plan.columns.drop(["speaker", "path", "index", "number"])
+        speakers = plan.groupby("speaker", sort=False).agg(
+            clips=("path", "size"), **{column: (column, "first") for column in columns}
+        )
+        with whole(table) as aside:
+            speakers.to_csv(aside, float_format="%.4g")
+
+
+def _plan(clips: dict[str, dict[str, int]], seed: int) -> list[dict]:
+    """A row a clip: its path and everything that its speaker brings along."""
+    rows = []
+    for partition, per_accent in clips.items():
+        for accent, wanted in per_accent.items():
+            speakers = (_speaker(partition, accent, index, seed) for index in count())
+            each = (
+                (speaker, number) for speaker in speakers for number in range(1, 1 + speaker.pop("clips"))
+            )
+            for speaker, number in islice(each, wanted):
+                path = f"audio/{partition}/{accent}/{speaker['speaker']}__{number}.wav"
+                rows.append({**speaker, "number": number, "path": path})
+    return rows
+
+
+def _rng(seed: int, partition: str, accent: str, *ids: int) -> np.random.Generator:
+    return np.random.default_rng([seed, PARTITIONS.index(partition), ACCENTS.index(accent), *ids])
+
+
+def _speaker(partition: str, accent: str, index: int, seed: int) -> dict:
+    """The ``index``-th speaker of an accent: who that is hangs on nothing else."""
+    rng = _rng(seed, partition, accent, index)
+    variants, voices = VARIANTS[partition], accents.VOICES[accent]
+    number = FIRST_SPEAKER[partition] + index
+    return {
+        "speaker": f"{accent}-{number}" + ("_1" if index % 4 == 3 else ""),  # two of a podcast: UK-17_1
+        "partition": partition,
+        "accent": accent,
+        "index": index,
+        "voice": voices[index % len(voices)],
+        "variant": variants[index % len(variants)],
+        "rate": int(rng.integers(105, 150)),  # words a minute
+        "pitch": int(rng.integers(35, 66)),
+        "pitch_range": int(rng.integers(35, 66)),
+        "tract": rng.uniform(0.96, 1.04),  # all frequencies times this: a shorter or longer vocal tract
+        **{f"eq_{band}": rng.normal(0, 1.5) for band in EQ_BANDS},  # dB: microphone and room
+        "clips": int(rng.integers(4, 7)),
+    }
+
+
+def _make(out: Path, seconds: tuple[float, float], seed: int, row: dict) -> None:
+    """Write one clip. Runs in a fresh process."""
+    rng = _rng(seed, row["partition"], row["accent"], row["index"], row["number"])
+    length = int(rng.uniform(*seconds) * RATE)
+    speech = _speech(rng, row, 1.3 * seconds[1])
+    speech = signal.resample_poly(speech, 160, round(441 * row["tract"]))  # 22.05 kHz to 8 kHz, and the tract
+    speech = signal.oaconvolve(speech, _equaliser(row), mode="same")
+    start = rng.integers(0, RATE // 2)
+    speech = speech[start : start + length]
+    speech = speech / np.sqrt(np.mean(speech**2))
+    level, snr = rng.uniform(-30, -16), rng.uniform(18, 36)  # dB below full scale, dB
+    clip = 10 ** (level / 20) * (speech + 10 ** (-snr / 20) * _noise(rng, length))
+    clip *= min(1, 0.99 / np.abs(clip).max())
+    with whole(out / row["path"]) as aside:
+        soundfile.write(aside, clip, RATE, "PCM_16", format="WAV")
+
+
+def _speech(rng: np.random.Generator, row: dict, seconds: float) -> np.ndarray:
+    """Sentences for at least ``seconds`` seconds at 22.05 kHz."""
+    espeak = ESpeak()
+    rate = row["rate"] + int(rng.integers(-10, 11))
+    pitch = row["pitch"] + int(rng.integers(-5, 6))
+    said, words = [], 0
+    while words < 1.5 * seconds * rate / 60 + 3:
+        sentence = texts.sentence(rng, row["partition"])
+        words += len(sentence.split())
+        said.append(
+            accents.pronounce(
+                espeak,
+                row["accent"],
+                row["voice"],
+                sentence,
+                rising=row["accent"] == "AU" and rng.random() < accents.RISING,
+            )
+        )
+    samples, _ = espeak.say(" ".join(said), row["voice"], row["variant"], rate, pitch, row["pitch_range"])
+    return samples
+
+
+def _equaliser(row: dict) -> np.ndarray:
+    gains = 10 ** (np.array([row[f"eq_{band}"] for band in EQ_BANDS]) / 20)
+    return signal.firwin2(129, EQ_BANDS, gains, fs=RATE)
+
+
+def _noise(rng: np.random.Generator, length: int) -> np.ndarray:
+    """Noise of unit power whose power falls as 1/f^a, with a drawn from 0 (white) to 2 (brown)."""
+    frequency = np.maximum(np.fft.rfftfreq(length, 1 / RATE), 50)
+    white = np.fft.rfft(rng.standard_normal(length))
+    noise = np.fft.irfft(white * frequency ** (-rng.uniform(0, 2) / 2), length)
+    return noise / noise.std()
