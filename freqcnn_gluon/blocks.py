@@ -1,0 +1,144 @@
+"""The convolutional building blocks of FreqCNN (Sec. 4.1, Figs. 6 and 7a).
+
+All arrays are (batch, channel, freq, time), low frequencies at index 0 of ``freq``.
+"""
+
+from __future__ import annotations
+
+from mxnet.gluon import HybridBlock, nn
+
+from data_prep.faults import Faults
+
+from .architectures import BlockRow, Conv, PoolRow
+
+__all__ = ["AXES", "BATCHNORMS", "BasicBlock", "ConvAndPool", "ConvUnit", "activation"]
+
+AXES = {"frequency": 2, "time": 3}
+BATCHNORMS = ("both", "convolution")
+_BUILTIN = ("relu", "sigmoid", "tanh", "softrelu", "softsign")
+_OTHERS = {
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "identity": lambda: nn.HybridLambda("identity"),
+    "leaky": lambda: nn.LeakyReLU(0.01),
+    "selu": nn.SELU,
+    "swish": nn.Swish,
+}
+
+
+def activation(name: str) -> HybridBlock:
+    """The activation called ``name``; Faults listing every name otherwise."""
+    if name in _BUILTIN:
+        return nn.Activation(name)
+    if name in _OTHERS:
+        return _OTHERS[name]()
+    raise Faults(f"there is no activation '{name}': choose one of {', '.join(sorted((*_BUILTIN, *_OTHERS)))}")
+
+
+class ConvUnit(nn.HybridSequential):
+    """BatchNorm, convolution, BatchNorm, activation.
+
+    (batch, in_channels, freq, time) -> (batch, conv.channels, ceil(freq / stride), ceil(time / stride)):
+    zero padding keeps the size (Sec. 5.1). ``batchnorm`` 'both' is Sec. 5.1's 'right before each
+    activation and convolutional layer', 'convolution' is Sec. 5.2's 'right before the convolutional
+    layers'.
+    """
+
+    def __init__(self, conv: Conv, in_channels: int, batchnorm: str = "both", **kwargs):
+        if batchnorm not in BATCHNORMS:
+            raise Faults(
+                f"there is no BatchNorm placement '{batchnorm}': choose one of {', '.join(BATCHNORMS)}"
+            )
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.add(nn.BatchNorm(in_channels=in_channels))
+            self.add(
+                nn.Conv2D(conv.channels, conv.kernel, conv.stride, conv.kernel // 2, in_channels=in_channels)
+            )
+            if batchnorm == "both":
+                self.add(nn.BatchNorm(in_channels=conv.channels))
+            self.add(activation(conv.activation))
+
+
+def local_path(row: BlockRow, in_channels: int, segments: int, batchnorm: str) -> nn.HybridSequential:
+    """One ConvUnit f(w_k s_k + b_k) for each of the parts k = 1..n (Eq. 7)."""
+    units = nn.HybridSequential()
+    for _ in range(segments):
+        units.add(ConvUnit(row.local, in_channels, batchnorm))
+    return units
+
+
+def global_path(row: BlockRow, in_channels: int, batchnorm: str) -> nn.HybridSequential:
+    """Two ConvUnits g(w S + b) in sequence on the whole input (Eq. 7; 'two convolutional layers')."""
+    units = nn.HybridSequential()
+    for number in range(row.global_convolutions):
+        units.add(ConvUnit(row.global_, in_channels if number == 0 else row.global_.channels, batchnorm))
+    return units
+
+
+class BasicBlock(HybridBlock):
+    """A = A^g + [a_1; a_2; ...; a_n] (Eqs. 7 and 8).
+
+    (batch, in_channels, freq, time) -> (batch, channels, freq, time).
+
+    :param segments: n, the number of equal parts along ``axis``; 0 is the global path alone
+        (Table 4's column '0').
+    :param axis: 'frequency' or 'time' (Fig. 5).
+    :param local_only: the concatenated local features alone (Table 4's upper half).
+    """
+
+    def __init__(
+        self,
+        row: BlockRow,
+        in_channels: int,
+        segments: int = 2,
+        axis: str = "frequency",
+        local_only: bool = False,
+        batchnorm: str = "both",
+        **kwargs,
+    ):
+        if axis not in AXES:
+            raise Faults(f"there is no split along '{axis}': choose one of {', '.join(AXES)}")
+        if local_only and not segments:
+            raise Faults("a block without local parts (segments 0) cannot be local only")
+        super().__init__(**kwargs)
+        self._segments = segments
+        self._axis = AXES[axis]
+        with self.name_scope():
+            self.local = local_path(row, in_channels, segments, batchnorm) if segments else None
+            self.global_ = None if local_only else global_path(row, in_channels, batchnorm)
+
+    def local_features(self, F, x) -> list:
+        """a_1 .. a_n, each (batch, channels, freq / n, time) when the split is along frequency."""
+        if self._segments == 1:
+            return [self.local[0](x)]
+        parts = F.split(x, num_outputs=self._segments, axis=self._axis)
+        return [unit(part) for unit, part in zip(self.local, parts)]
+
+    def hybrid_forward(self, F, x):
+        total = None if self.global_ is None else self.global_(x)  # (batch, channels, freq, time)
+        if self.local is not None:
+            local = F.concat(*self.local_features(F, x), dim=self._axis)  # (batch, channels, freq, time)
+            total = local if total is None else total + local
+        return total
+
+
+class ConvAndPool(nn.HybridSequential):
+    """A 'Conv. and pool' row: ConvUnits on a block's output, pooling, dropout.
+
+    (batch, in_channels, freq, time) -> (batch, channels, freq / 2, time / 2) for max pooling,
+    (batch, channels) for global average pooling.
+    """
+
+    def __init__(self, row: PoolRow, in_channels: int, batchnorm: str = "both", **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            for conv in row.convs:
+                self.add(ConvUnit(conv, in_channels, batchnorm))
+                in_channels = conv.channels
+            if row.pool == "max":
+                self.add(nn.MaxPool2D(2, 2))
+            else:
+                self.add(nn.GlobalAvgPool2D(), nn.Flatten())
+            if row.dropout:
+                self.add(nn.Dropout(row.dropout))

@@ -1,0 +1,146 @@
+"""FreqCNN: the network of Fig. 4 from a table's rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mxnet.gluon import HybridBlock, nn
+
+from data_prep.faults import Faults
+
+from .architectures import Architecture, AttentionRow, BlockRow, FCRow
+from .attention import AttentionBlock
+from .blocks import BasicBlock, ConvAndPool, activation
+
+__all__ = ["FCHead", "FreqCNN"]
+
+
+class FCHead(HybridBlock):
+    """The last two rows: fc with its activation and dropout, then a logit for each class.
+
+    (batch, in_units) -> (batch, classes). The softmax is the loss's (training) or the caller's
+    (prediction).
+    """
+
+    def __init__(self, row: FCRow, in_units: int, classes: int, batchnorm: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.fc = nn.HybridSequential()
+            self.fc.add(nn.Dense(row.width, in_units=in_units))
+            if batchnorm:
+                self.fc.add(nn.BatchNorm(in_channels=row.width))
+            self.fc.add(activation(row.activation), nn.Dropout(row.dropout))
+            self.softmax = nn.Dense(classes, in_units=row.width)
+
+    def hybrid_forward(self, F, x):
+        return self.softmax(self.fc(x))
+
+
+class FreqCNN(HybridBlock):
+    """FreqCNN as a table states it; the keyword arguments are the paper's ablations and open points.
+
+    (batch, 1, size, size) -> (batch, classes) logits.
+
+    :param architecture: Table 2, 7 or 10, see ``architectures.architecture``.
+    :param classes: width of the softmax; the table's own by default.
+    :param size: side of the spectrogram in pixels; the paper's by default.
+    :param segments: n, the parts of each split; 0 is the global path alone (Table 4).
+    :param axis: split along 'frequency' or 'time' (Table 5).
+    :param local_only: no global path (Table 4).
+    :param attention_blocks: how many of the last blocks are attention-based (Table 5: 0-3); the
+        table's two by default. A block to which the table gives no fc row takes the fc row of the
+        nearest block that has one.
+    :param attention: 'feature' or 'spatial' (Table 5).
+    :param local_activation, global_activation: f and g of Eq. (7) in place of the table's (Table 9).
+    :param conv_pool_activation: activation of the 'Conv. and pool' convolutions where the table
+        names none.
+    :param batchnorm: see ``blocks.ConvUnit``.
+    :param fc_batchnorm: BatchNorm before the fc row's activation too.
+
+    Raises Faults for a size that the pooling and the splits do not divide, and for unknown names.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        classes: int | None = None,
+        size: int | None = None,
+        segments: int = 2,
+        axis: str = "frequency",
+        local_only: bool = False,
+        attention_blocks: int | None = None,
+        attention: str = "feature",
+        local_activation: str | None = None,
+        global_activation: str | None = None,
+        conv_pool_activation: str = "tanh",
+        batchnorm: str = "both",
+        fc_batchnorm: bool = False,
+        **kwargs,
+    ):
+        size = size or architecture.size
+        _check_size(architecture, size, segments)
+        super().__init__(**kwargs)
+        self.architecture = architecture
+        self.size = size
+        rows = _with_attention([row for row, _ in architecture.rows], attention_blocks)
+        channels = 1
+        with self.name_scope():
+            self.stages = nn.HybridSequential()
+            for row, (_, pool) in zip(rows, architecture.rows):
+                row = replace(
+                    row,
+                    local=replace(row.local, activation=local_activation or row.local.activation),
+                    global_=replace(row.global_, activation=global_activation or row.global_.activation),
+                )
+                common = dict(segments=segments, axis=axis, batchnorm=batchnorm)
+                if row.attention:
+                    if local_only:
+                        raise Faults(
+                            "attention reweights the global path: local only needs attention_blocks 0"
+                        )
+                    block = AttentionBlock(row, channels, (size, size), attention=attention, **common)
+                else:
+                    block = BasicBlock(row, channels, local_only=local_only, **common)
+                pool = replace(
+                    pool,
+                    convs=tuple(
+                        replace(conv, activation=conv.activation or conv_pool_activation)
+                        for conv in pool.convs
+                    ),
+                )
+                self.stages.add(block, ConvAndPool(pool, row.global_.channels, batchnorm))
+                channels = pool.convs[-1].channels
+                size //= 2
+            self.head = FCHead(architecture.fc, channels, classes or architecture.classes, fc_batchnorm)
+
+    def hybrid_forward(self, F, x):
+        return self.head(self.stages(x))
+
+
+def _with_attention(rows: list[BlockRow], count: int | None) -> list[BlockRow]:
+    """The rows with attention on the last ``count`` blocks."""
+    if count is None:
+        return rows
+    if not 0 <= count <= len(rows):
+        raise Faults(f"attention_blocks must be 0 to {len(rows)}, not {count}")
+    given = [number for number, row in enumerate(rows) if row.attention]
+
+    def attention(number: int) -> AttentionRow | None:
+        if number < len(rows) - count:
+            return None
+        return rows[min(given, key=lambda other: abs(other - number))].attention
+
+    return [replace(row, attention=attention(number)) for number, row in enumerate(rows)]
+
+
+def _check_size(architecture: Architecture, size: int, segments: int) -> None:
+    """Each block's input must halve evenly and divide into ``segments`` equal parts."""
+    sizes = [size / 2**number for number in range(len(architecture.rows))]
+    uneven = [side for side in sizes if side != int(side) or (segments and side % segments)]
+    if uneven:
+        step = 2 ** (len(sizes) - 1) * max(segments, 1)
+        raise Faults(
+            f"a spectrogram of {size} x {size} reaches the {len(sizes)} blocks as "
+            f"{', '.join(f'{side:g}' for side in sizes)} rows, which do not all divide into {segments or 1} "
+            f"equal parts: use a multiple of {step}"
+        )

@@ -1,0 +1,128 @@
+import re
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet.gluon import SymbolBlock
+
+from data_prep.faults import Faults
+from freqcnn_gluon.architectures import ARCHITECTURES, architecture
+from freqcnn_gluon.attention import AttentionBlock
+from freqcnn_gluon.describe import describe, parameter_count
+from freqcnn_gluon.network import FreqCNN
+
+SIZE = 64
+
+
+def started(name: str, **arguments) -> FreqCNN:
+    net = FreqCNN(architecture(name), size=arguments.pop("size", SIZE), **arguments)
+    mx.random.seed(1)
+    net.initialize(mx.init.Xavier())
+    return net
+
+
+def images(count: int = 2, size: int = SIZE) -> mx.nd.NDArray:
+    return mx.nd.array(np.random.default_rng(0).random((count, 1, size, size)))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_imperative_is_hybridized_is_exported(name, tmp_path):
+    net, x = started(name), images()
+    imperative = net(x).asnumpy()
+    assert imperative.shape == (2, ARCHITECTURES[name].classes)
+    assert np.abs(imperative[0] - imperative[1]).max() > 1e-7  # it looks at its input
+    net.hybridize(static_alloc=True, static_shape=True)
+    np.testing.assert_allclose(net(x).asnumpy(), imperative, rtol=1e-4, atol=1e-5)
+    net.export(str(tmp_path / "net"))
+    loaded = SymbolBlock.imports(
+        str(tmp_path / "net-symbol.json"), ["data"], str(tmp_path / "net-0000.params")
+    )
+    np.testing.assert_allclose(loaded(x).asnumpy(), imperative, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name, number", [("table2", 2), ("table7", 7), ("table10", 10)])
+def test_describe_gives_the_papers_rows(name, number):
+    """The rows typed here are those of paper.txt, with its 'Conv and pool' brought to one spelling."""
+    printed = (Path(__file__).parent / "tables_2_7_10.txt").read_text(encoding="utf-8")
+    expected = re.search(rf"^Table {number}\n(.*?)(?=^Table|\Z)", printed, re.M | re.S)[1].splitlines()
+    rows = describe(FreqCNN(architecture(name)))
+    found = [
+        " | ".join(cell for cell in line if cell).replace(", tanh | max", " | max")
+        if line[0] == "Conv. and pool"
+        else " | ".join(cell for cell in line if cell)
+        for line in rows[["Name", "Local convolution", "Global convolution", "Pooling"]].values.tolist()
+    ]
+    assert found == [line for line in expected if line]
+
+
+def test_describe_counts_and_shapes():
+    net = started("table2", size=256)
+    rows = describe(net)
+    assert rows["Output"].tolist()[:3] == ["64 × 256 × 256", "64 × 128 × 128", "64 × 128 × 128"]
+    assert rows["Output"].tolist()[-4:] == ["", "512", "512", "3"]
+    assert rows["Parameters"].sum() == parameter_count(net)
+    # By hand, block 1: BN 2·1 + conv 64·25·1+64 + BN 2·64 for each half, then the global pair.
+    half = 2 + 64 * 25 + 64 + 128
+    second = 2 * 64 + 64 * 25 * 64 + 64 + 128
+    assert rows["Parameters"][0] == 2 * half + half + second
+    # Block 4's first W1 is 512 × (32² + 128 · 32² / 2).
+    assert rows["Parameters"][7] == 512 * (1024 + 65536) + 512 + 256 * 512 + 256 + 256 + 1
+
+
+@pytest.mark.parametrize(
+    "arguments, attention",
+    [
+        ({"segments": 4}, 2),
+        ({"segments": 0, "attention_blocks": 0}, 0),
+        ({"local_only": True, "attention_blocks": 0}, 0),
+        ({"attention_blocks": 3}, 3),
+        ({"attention_blocks": 1, "attention": "spatial", "axis": "time"}, 1),
+        ({"local_activation": "relu", "global_activation": "elu"}, 2),
+        ({"batchnorm": "convolution", "conv_pool_activation": "relu"}, 2),
+    ],
+)
+def test_ablations_run_hybridized(arguments, attention):
+    net, x = started("table7", **arguments), images()
+    blocks = [isinstance(stage, AttentionBlock) for stage in list(net.stages)[0::2]]
+    assert blocks == [False] * (5 - attention) + [True] * attention
+    imperative = net(x).asnumpy()
+    net.hybridize(static_alloc=True, static_shape=True)
+    np.testing.assert_allclose(net(x).asnumpy(), imperative, rtol=1e-4, atol=1e-5)
+
+
+def test_arguments_reach_the_layers():
+    net = FreqCNN(
+        architecture("table2"),
+        classes=5,
+        local_activation="relu",
+        global_activation="sigmoid",
+        conv_pool_activation="softsign",
+        attention_blocks=3,
+    )
+    rows = describe(net)
+    assert rows["Local convolution"][0].endswith("relu") and rows["Global convolution"][0].endswith("sigmoid")
+    assert rows["Global convolution"][1].endswith("softsign")
+    assert "fc: 512, tanh; 256, tanh; 1, sigmoid" in rows["Global convolution"][5]  # block 3 takes block 4's
+    assert rows["Global convolution"].iloc[-1] == "5-way softmax"
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ({"size": 60}, "multiple of 32"),
+        ({"size": 64, "segments": 8}, "multiple of 128"),
+        ({"attention_blocks": 6}, "0 to 5"),
+        ({"local_only": True}, "local only needs attention_blocks 0"),
+        ({"segments": 0}, "at least 1"),
+        ({"conv_pool_activation": "step"}, "no activation 'step'"),
+    ],
+)
+def test_faults(arguments, said):
+    with pytest.raises(Faults, match=said):
+        FreqCNN(architecture("table2"), **arguments)
+
+
+def test_unknown_architecture_lists_all():
+    with pytest.raises(Faults, match="table2, table7, table10"):
+        architecture("table3")

@@ -1,0 +1,62 @@
+import mxnet as mx
+import numpy as np
+import pytest
+
+from data_prep.faults import Faults
+from freqcnn_gluon.architectures import architecture
+from freqcnn_gluon.describe import parameter_count
+from freqcnn_gluon.peers import PEERS
+from freqcnn_gluon.systems import build, micro_batch, training_bytes
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_peers_run_hybridized(name):
+    net = build(name, 5, 64)
+    mx.random.seed(0)
+    net.initialize(mx.init.Xavier())
+    x = mx.nd.array(np.random.default_rng(0).random((2, 1, 64, 64)))
+    imperative = net(x).asnumpy()
+    assert imperative.shape == (2, 5)
+    net.hybridize(static_alloc=True, static_shape=True)
+    np.testing.assert_allclose(net(x).asnumpy(), imperative, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, published",
+    # torchvision's documented counts, less 3 -> 1 input channels and 1000 -> 3 classes.
+    [
+        ("alexnet", 61_100_840 - 2 * 64 * 121 - 997 * 4097),
+        ("vgg11", 132_863_336 - 2 * 64 * 9 - 997 * 4097),
+        ("resnet18", 11_689_512 - 2 * 64 * 49 - 997 * 513),
+    ],
+)
+def test_peers_are_the_known_networks(name, published):
+    net = build(name, 3, 224)
+    net.initialize()
+    net(mx.nd.zeros((1, 1, 224, 224)))
+    assert parameter_count(net) == published
+
+
+def test_small_networks_have_the_layers_their_names_promise():
+    for name, layers in (("fnn", 3), ("cnn", 5)):
+        weights = [key for key in build(name, 3, 64).collect_params() if key.endswith("weight")]
+        assert len(weights) == layers
+
+
+def test_unknown_system_lists_all():
+    with pytest.raises(Faults, match="table2, table7, table10, fnn, cnn, alexnet"):
+        build("resnet19", 3, 64)
+
+
+def test_micro_batches_fit_into_memory():
+    net = build("table2", 3, 256)
+    fixed, each = training_bytes(net, 256)
+    assert fixed == pytest.approx(12 * parameter_count(net), rel=0.01)
+    # Measured: 25 GB at a batch of 48, of which 0.7 GB are weights, gradients and momentum.
+    assert 24e9 < fixed + 48 * each < 30e9
+    assert micro_batch(net, 256, 48, memory=1e12) == 48
+    assert micro_batch(net, 256, 48, memory=16e9) == 24
+    assert micro_batch(net, 256, 48, memory=0) == 1
+    small = build("table7", 36, 64)
+    assert micro_batch(small, 64, 128, memory=16e9) == 128
+    assert architecture("table2").batch_size == 48
