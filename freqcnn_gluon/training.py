@@ -1,0 +1,215 @@
+"""The one training loop, for every Gluon system of the tables."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon
+from tqdm import tqdm
+
+from data_prep.faults import Faults
+
+from . import runtime
+from .checkpoint import Checkpoint
+from .metrics import metrics
+
+__all__ = ["Examples", "INITIALIZERS", "Outcome", "SCHEDULES", "Settings", "predict", "train"]
+
+INITIALIZERS = {
+    "xavier": lambda: mx.init.Xavier(),
+    "xavier_in": lambda: mx.init.Xavier(rnd_type="gaussian", factor_type="in", magnitude=2),
+    "uniform": lambda: mx.init.Uniform(0.07),
+    "orthogonal": lambda: mx.init.Orthogonal(),
+}
+SCHEDULES = {
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+    "step": lambda done: 0.1 ** ((done >= 0.5) + (done >= 0.75)),
+}
+BAR = "{desc}: {percentage:3.0f}%|{bar}| epoch {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled spectrograms: ``images`` (rows, size, size) memory-mapped, ``rows`` (n,) the rows to
+    use in this order (a row may recur: over-sampling), ``labels`` (n,) their class numbers.
+    """
+
+    images: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(k, 1, size, size) float32 and (k,) float32 of the examples numbered ``which`` (k,)."""
+        return self.images[self.rows[which]][:, None], self.labels[which].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. The paper: SGD, ``learning_rate`` 'started from 0.01', momentum, weight decay
+    (Sec. 5). ``micro_batch``: at most so many samples are in memory at once on a device; gradients
+    add up over a batch, BatchNorm sees a micro-batch at a time.
+    """
+
+    epochs: int
+    batch_size: int
+    micro_batch: int
+    seed: int = 0
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 1e-8
+    schedule: str = "cosine"
+    initializer: str = "xavier"
+
+    def __post_init__(self):
+        for kind, name, known in (
+            ("schedule", self.schedule, SCHEDULES),
+            ("initializer", self.initializer, INITIALIZERS),
+        ):
+            if name not in known:
+                raise Faults(f"there is no {kind} '{name}': choose one of {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``history``: a dict an epoch (epoch, loss, accuracy, seconds, and the metrics of each evaluated
+    part by its name); ``probabilities``: part -> (n, classes) after the last epoch.
+    """
+
+    history: list[dict]
+    probabilities: dict[str, np.ndarray]
+
+
+def train(
+    net: gluon.HybridBlock,
+    settings: Settings,
+    training: Examples,
+    evaluated: Mapping[str, Examples],
+    classes: int,
+    devices: list[mx.Context],
+    folder: Path | None = None,
+    title: str = "training",
+) -> Outcome:
+    """Train ``net`` from scratch and evaluate it on every part of ``evaluated`` after each epoch.
+
+    With a ``folder``, an interrupted training goes on from its last checkpoint there and ends as it
+    would have ended without the interruption: every random draw depends on seed and epoch alone.
+    Raises Faults when the loss is no longer finite, naming the epoch and the batch.
+    """
+    runtime.seed(settings.seed)
+    net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
+    net.hybridize(static_alloc=True, static_shape=True)
+    batch_size = min(settings.batch_size, len(training))
+    per_device = -(-batch_size // len(devices))
+    splits = -(-per_device // settings.micro_batch)
+    shares = np.array_split(np.arange(batch_size), splits * len(devices))
+    parameters = net.collect_params()
+    if splits > 1:
+        parameters.setattr("grad_req", "add")
+    # BatchNorm's running statistics take no gradient, and 'add' would make MXNet look for one.
+    for parameter in parameters.values():
+        if parameter.name.endswith(("running_mean", "running_var")):
+            parameter.grad_req = "null"
+    trainer = gluon.Trainer(
+        parameters,
+        "sgd",
+        {"learning_rate": settings.learning_rate, "momentum": settings.momentum, "wd": settings.weight_decay},
+    )
+    checkpoint = Checkpoint(folder, net, trainer, devices) if folder else None
+    history, left_over = checkpoint.load() if checkpoint else ([], np.empty(0, int))
+    probabilities: dict[str, np.ndarray] = {}
+    bar = tqdm(total=settings.epochs, initial=len(history), desc=title, bar_format=BAR, dynamic_ncols=True)
+    for epoch in range(len(history), settings.epochs):
+        started = time.perf_counter()
+        runtime.seed(settings.seed * 100_003 + epoch + 1)  # dropout's draws: MXNet cannot save their state
+        order = np.random.default_rng([settings.seed, epoch]).permutation(len(training))
+        order = np.concatenate([left_over, order])  # a rest smaller than a batch opens the next epoch
+        batches = len(order) // batch_size
+        left_over = order[batches * batch_size :]
+        loss_sum, correct = 0.0, 0
+        for number in range(batches):
+            done = (epoch + number / batches) / settings.epochs
+            trainer.set_learning_rate(settings.learning_rate * SCHEDULES[settings.schedule](done))
+            batch = order[number * batch_size : (number + 1) * batch_size]
+            if splits > 1:
+                parameters.zero_grad()
+            loss, right = _gradients(net, training, [batch[share] for share in shares], devices)
+            loss_sum += loss
+            correct += right
+            trainer.step(batch_size)
+            if not math.isfinite(loss_sum):
+                raise Faults(f"{title}: the loss is not finite in epoch {epoch + 1}, batch {number + 1}")
+            bar.update(1 / batches)
+        _share_statistics(parameters)
+        seen = batches * batch_size
+        entry = {"epoch": epoch + 1, "loss": loss_sum / seen, "accuracy": correct / seen}
+        for part, examples in evaluated.items():
+            probabilities[part] = predict(net, examples, devices, settings.micro_batch)
+            entry[part] = metrics(examples.labels, probabilities[part].argmax(axis=1), classes)
+        entry["seconds"] = time.perf_counter() - started
+        history.append(entry)
+        bar.set_postfix(
+            {"loss": f"{entry['loss']:.3f}"} | {part: f"{entry[part]['uar']:.3f}" for part in evaluated}
+        )
+        if checkpoint:
+            checkpoint.save(history, left_over, last=epoch + 1 == settings.epochs)
+    bar.close()
+    if not probabilities:  # it was interrupted between the last epoch and its report
+        probabilities = {
+            part: predict(net, examples, devices, settings.micro_batch)
+            for part, examples in evaluated.items()
+        }
+    return Outcome(history, probabilities)
+
+
+def _gradients(
+    net: gluon.HybridBlock, training: Examples, shares: list[np.ndarray], devices: list[mx.Context]
+) -> tuple[float, int]:
+    """Leave the gradients of the summed loss in the parameters; the loss and how many were right.
+
+    The ``shares`` of a batch go to the devices in turns, so that all devices work at a time.
+    """
+    softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    loss_sum, correct = 0.0, 0
+    for start in range(0, len(shares), len(devices)):
+        losses, hits = [], []
+        for share, device in zip(shares[start : start + len(devices)], devices, strict=True):
+            images, labels = (mx.nd.array(array, ctx=device) for array in training.batch(share))
+            with autograd.record():
+                logits = net(images)
+                losses.append(softmax_loss(logits, labels))
+            hits.append(logits.argmax(axis=1) == labels)
+        autograd.backward(losses)
+        loss_sum += sum(float(loss.sum().asscalar()) for loss in losses)
+        correct += sum(int(hit.sum().asscalar()) for hit in hits)
+    return loss_sum, correct
+
+
+def _share_statistics(parameters: gluon.ParameterDict) -> None:
+    """Give every device the mean of their BatchNorm statistics, which is what a saved model has."""
+    for parameter in parameters.values():
+        copies = parameter.list_data()
+        if parameter.grad_req == "null" and len(copies) > 1:
+            parameter.set_data(sum(copy.as_in_context(mx.cpu()) for copy in copies) / len(copies))
+
+
+def predict(
+    net: gluon.HybridBlock, examples: Examples, devices: list[mx.Context], micro_batch: int
+) -> np.ndarray:
+    """Class probabilities (n, classes) of ``examples``, a micro-batch at a time on the first device."""
+    chunk = min(micro_batch, len(examples))
+    found = []
+    for start in range(0, len(examples), chunk):
+        which = np.arange(start, start + chunk) % len(examples)  # full chunks keep the static shapes
+        images, _ = examples.batch(which)
+        found.append(net(mx.nd.array(images, ctx=devices[0])).softmax().asnumpy())
+    return np.concatenate(found)[: len(examples)]
