@@ -1,0 +1,117 @@
+"""Does a network learn? Train it on any labelled recordings, with some of them held out.
+
+    python benchmarks/learning.py CSV --architecture table7 --test text=digit7,digit8,digit9 --seeds 3
+    python benchmarks/learning.py CSV --validation speaker=lucas --set initializer=uniform
+
+CSV has the columns path (relative to it), label, speaker and text. What governs learning was found with
+--validation, on parts of the training data alone; --test is for the final figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import pandas as pd
+
+from data_prep import manifest, store
+from data_prep.faults import Faults, told_plainly
+from data_prep.spectrogram import ImageSettings
+from reproduce.assumptions import choices
+
+
+def held_out(frame: pd.DataFrame, condition: str) -> np.ndarray:
+    """Whether each row meets 'column=value,value'."""
+    column, _, values = condition.partition("=")
+    if column not in frame:
+        raise Faults(
+            f"there is no column '{column}' to hold out by: choose one of {', '.join(frame.columns)}"
+        )
+    return frame[column].isin(values.split(",")).to_numpy()
+
+
+@told_plainly
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("csv", type=Path)
+    parser.add_argument("--architecture", default="table2")
+    parser.add_argument("--test", help="column=value,value: evaluated on, never trained on")
+    parser.add_argument("--validation", help="column=value,value: likewise")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--clips", type=int, help="train on so many, drawn at random")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], help="id=value of an assumption")
+    parser.add_argument("--network", type=json.loads, default={}, help="JSON: keyword arguments of FreqCNN")
+    parser.add_argument("--dropout", type=float, default=1.0, help="factor on every dropout rate")
+    parser.add_argument("--out", type=Path, default=Path("data/learning"))
+    parser.add_argument(
+        "--report", type=Path, help="add each run's history to this file, a line of JSON a run"
+    )
+    options = parser.parse_args(arguments)
+
+    frame = pd.read_csv(options.csv, dtype=str, keep_default_na=False)
+    frame = frame.assign(clip=frame["path"], start=np.nan, stop=np.nan, partition="")
+    frame = frame[list(manifest.COLUMNS)]
+    images = store.prepare(frame, options.csv.parent, options.out, ImageSettings(options.size))
+
+    from mxnet.gluon import nn
+
+    from freqcnn_gluon import runtime
+    from freqcnn_gluon.systems import build
+    from freqcnn_gluon.training import Examples, Settings, train
+
+    numbers, labels = pd.factorize(frame["label"], sort=True)
+    parts = {
+        name: held_out(frame, text) for name in ("test", "validation") if (text := getattr(options, name))
+    }
+    training = np.flatnonzero(~np.any([*parts.values(), np.zeros(len(frame), bool)], axis=0))
+    training = np.random.default_rng(0).permutation(training)[: options.clips]
+    evaluated = {name: np.flatnonzero(chosen) for name, chosen in parts.items()}
+    rows = images.rows(frame["clip"])
+    chosen = choices(options.set)
+    for seed in range(options.seeds):
+        runtime.seed(seed)
+        network = chosen["network"] | options.network
+        net = build(options.architecture, len(labels), options.size, **network)
+        net.apply(
+            lambda layer: (
+                isinstance(layer, nn.Dropout) and setattr(layer, "_rate", layer._rate * options.dropout)
+            )
+        )
+        settings = Settings(
+            batch_size=options.batch_size, micro_batch=options.batch_size, seed=seed, **chosen["training"]
+        )
+        outcome = train(
+            net,
+            settings,
+            Examples(images.images, rows[training], numbers[training]),
+            {name: Examples(images.images, rows[which], numbers[which]) for name, which in evaluated.items()},
+            len(labels),
+            runtime.contexts("cpu"),
+            title=f"{options.architecture} seed {seed}",
+        )
+        if options.report:
+            asked = {name: str(value) for name, value in vars(options).items()}
+            with open(options.report, "a") as file:
+                file.write(json.dumps(asked | {"seed": seed, "history": outcome.history}) + "\n")
+        curve = " ".join(f"{entry['loss']:.2f}" for entry in outcome.history)
+        last = outcome.history[-1]["accuracy"]
+        print(f"seed {seed}, {len(training)} clips: training loss {curve}; accuracy {last:.3f}")
+        for name in evaluated:
+            curve = " ".join(f"{entry[name]['uar']:.2f}" for entry in outcome.history)
+            last = outcome.history[-1][name]
+            print(
+                f"    {name} UAR {curve}; last {last['uar']:.3f}, accuracy {last['accuracy']:.3f}", flush=True
+            )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

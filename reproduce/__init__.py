@@ -1,0 +1,1 @@
+"""Top floor: the paper's tables, from configuration to rendered result."""

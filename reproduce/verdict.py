@@ -1,0 +1,42 @@
+"""Whether one of our numbers agrees with the paper's: the one rule.
+
+A recall on n test clips is known only to within the luck of those clips; training again with another
+seed moves it too. The 95 % interval joins both. A recall's test-set limits are Wilson's. UAR is a mean
+of C recalls, and its distances to either limit are the root of the sum of the recalls' squared ones,
+over C (the MOVER of Zou and Donner 2008, which covers 94.6 to 97 % where a normal interval falls to
+92). Over k seeds with variance v, z² v / k joins the sum, z = 1.96. The paper's value is 'within' or
+'outside' that interval.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import norm
+
+__all__ = ["Z", "interval", "verdict"]
+
+Z = float(norm.ppf(0.975))
+
+
+def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float, float]:
+    """(mean, sd over seeds, low, high), all 0..1, of the mean of C proportions.
+
+    :param right: (k, C) counts of right answers for each of k seeds and C classes (C = 1: a recall
+        or an accuracy; C classes: UAR).
+    :param totals: (C,) counts of test clips.
+    """
+    right, totals = np.asarray(right, float), np.asarray(totals, float)
+    seeds, classes = right.shape
+    values = (right / totals).mean(axis=1)  # (seeds,)
+    spread = values.var(ddof=1) if seeds > 1 else 0.0
+    recalls = right.mean(axis=0) / totals  # (classes,)
+    root = Z * np.sqrt(recalls * (1 - recalls) / totals + Z**2 / (4 * totals**2))
+    limits = (recalls + Z**2 / (2 * totals) + np.stack([-root, root])) / (1 + Z**2 / totals)  # (2, classes)
+    half = np.sqrt(((limits - recalls) ** 2).sum(axis=1) / classes**2 + Z**2 * spread / seeds)
+    mean = values.mean()
+    return float(mean), float(np.sqrt(spread)), float(max(0, mean - half[0])), float(min(1, mean + half[1]))
+
+
+def verdict(paper: float, low: float, high: float) -> str:
+    """'within' or 'outside': the paper's value against our interval, in the same unit."""
+    return "within" if low <= paper <= high else "outside"
