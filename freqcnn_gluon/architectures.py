@@ -93,7 +93,8 @@ class Architecture:
     """One table: five blocks, each followed by its 'Conv. and pool' row, then the fc row.
 
     ``size`` is the side of the square spectrogram in pixels, ``batch_size`` and ``classes`` the
-    paper's for this task (Sec. 5.1-5.3).
+    paper's for this task (Sec. 5.1-5.3), ``batchnorm`` the placement that the task's section states
+    (see ``blocks.Norm``; Sec. 5.3 states none).
     """
 
     name: str
@@ -103,6 +104,7 @@ class Architecture:
     classes: int
     rows: tuple[tuple[BlockRow, PoolRow], ...]
     fc: FCRow
+    batchnorm: str = "both"
 
 
 def _attention(*layers: tuple[int, str]) -> AttentionRow:
@@ -163,6 +165,7 @@ _TABLE_7 = Architecture(
         ),
     ),
     fc=FCRow(128, "relu", 0.5),
+    batchnorm="convolution",
 )
 
 _TABLE_10 = Architecture(

@@ -7,7 +7,7 @@ from mxnet.gluon import HybridBlock, nn
 from data_prep.faults import Faults
 
 from .architectures import AttentionRow, BlockRow
-from .blocks import BasicBlock, activation
+from .blocks import BasicBlock, Norm, activation
 
 __all__ = ["ATTENTIONS", "Attention", "AttentionBlock"]
 
@@ -59,7 +59,7 @@ class AttentionBlock(BasicBlock):
         segments: int = 2,
         axis: str = "frequency",
         attention: str = "feature",
-        batchnorm: str = "both",
+        norm: Norm = Norm(),
         **kwargs,
     ):
         if attention not in ATTENTIONS:
@@ -70,7 +70,7 @@ class AttentionBlock(BasicBlock):
             raise Faults(
                 f"the last attention layer must have width 1, a weight, not {row.attention.layers[-1][0]}"
             )
-        super().__init__(row, in_channels, segments, axis, batchnorm=batchnorm, **kwargs)
+        super().__init__(row, in_channels, segments, axis, norm=norm, **kwargs)
         self._feature = attention == "feature"
         locations = size[0] * size[1]
         with self.name_scope():

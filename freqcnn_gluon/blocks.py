@@ -5,16 +5,19 @@ All arrays are (batch, channel, freq, time), low frequencies at index 0 of ``fre
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
 from data_prep.faults import Faults
 
 from .architectures import BlockRow, Conv, PoolRow
 
-__all__ = ["AXES", "BATCHNORMS", "BasicBlock", "ConvAndPool", "ConvUnit", "activation"]
+__all__ = ["AXES", "PLACEMENTS", "BasicBlock", "ConvAndPool", "ConvUnit", "Norm", "activation"]
 
 AXES = {"frequency": 2, "time": 3}
-BATCHNORMS = ("both", "convolution")
+PLACEMENTS = ("both", "convolution")
 _BUILTIN = ("relu", "sigmoid", "tanh", "softrelu", "softsign")
 _OTHERS = {
     "elu": nn.ELU,
@@ -35,44 +38,60 @@ def activation(name: str) -> HybridBlock:
     raise Faults(f"there is no activation '{name}': choose one of {', '.join(sorted((*_BUILTIN, *_OTHERS)))}")
 
 
+@dataclass(frozen=True)
+class Norm:
+    """Where BatchNorm is and how it starts.
+
+    ``placement`` 'both' is Sec. 5.1's 'right before each activation and convolutional layer',
+    'convolution' Sec. 5.2's 'right before the convolutional layers'. ``gamma`` is the initial scale of
+    those before an activation: at 1, tanh is past its linear part from the start, gradients grow from
+    block to block, and the first steps wipe out what the lower blocks pass on (docs/learning.md).
+    """
+
+    placement: str = "both"
+    gamma: float = 0.1
+
+    def __post_init__(self):
+        if self.placement not in PLACEMENTS:
+            raise Faults(
+                f"there is no BatchNorm placement '{self.placement}': choose one of {', '.join(PLACEMENTS)}"
+            )
+
+
 class ConvUnit(nn.HybridSequential):
     """BatchNorm, convolution, BatchNorm, activation.
 
     (batch, in_channels, freq, time) -> (batch, conv.channels, ceil(freq / stride), ceil(time / stride)):
-    zero padding keeps the size (Sec. 5.1). ``batchnorm`` 'both' is Sec. 5.1's 'right before each
-    activation and convolutional layer', 'convolution' is Sec. 5.2's 'right before the convolutional
-    layers'.
+    zero padding keeps the size (Sec. 5.1). With ``norm.placement`` 'convolution' there is no second
+    BatchNorm.
     """
 
-    def __init__(self, conv: Conv, in_channels: int, batchnorm: str = "both", **kwargs):
-        if batchnorm not in BATCHNORMS:
-            raise Faults(
-                f"there is no BatchNorm placement '{batchnorm}': choose one of {', '.join(BATCHNORMS)}"
-            )
+    def __init__(self, conv: Conv, in_channels: int, norm: Norm = Norm(), **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.add(nn.BatchNorm(in_channels=in_channels))
             self.add(
                 nn.Conv2D(conv.channels, conv.kernel, conv.stride, conv.kernel // 2, in_channels=in_channels)
             )
-            if batchnorm == "both":
-                self.add(nn.BatchNorm(in_channels=conv.channels))
+            if norm.placement == "both":
+                start = mx.init.Constant(norm.gamma)
+                self.add(nn.BatchNorm(in_channels=conv.channels, gamma_initializer=start))
             self.add(activation(conv.activation))
 
 
-def local_path(row: BlockRow, in_channels: int, segments: int, batchnorm: str) -> nn.HybridSequential:
+def local_path(row: BlockRow, in_channels: int, segments: int, norm: Norm) -> nn.HybridSequential:
     """One ConvUnit f(w_k s_k + b_k) for each of the parts k = 1..n (Eq. 7)."""
     units = nn.HybridSequential()
     for _ in range(segments):
-        units.add(ConvUnit(row.local, in_channels, batchnorm))
+        units.add(ConvUnit(row.local, in_channels, norm))
     return units
 
 
-def global_path(row: BlockRow, in_channels: int, batchnorm: str) -> nn.HybridSequential:
+def global_path(row: BlockRow, in_channels: int, norm: Norm) -> nn.HybridSequential:
     """Two ConvUnits g(w S + b) in sequence on the whole input (Eq. 7; 'two convolutional layers')."""
     units = nn.HybridSequential()
     for number in range(row.global_convolutions):
-        units.add(ConvUnit(row.global_, in_channels if number == 0 else row.global_.channels, batchnorm))
+        units.add(ConvUnit(row.global_, in_channels if number == 0 else row.global_.channels, norm))
     return units
 
 
@@ -94,7 +113,7 @@ class BasicBlock(HybridBlock):
         segments: int = 2,
         axis: str = "frequency",
         local_only: bool = False,
-        batchnorm: str = "both",
+        norm: Norm = Norm(),
         **kwargs,
     ):
         if axis not in AXES:
@@ -105,8 +124,8 @@ class BasicBlock(HybridBlock):
         self._segments = segments
         self._axis = AXES[axis]
         with self.name_scope():
-            self.local = local_path(row, in_channels, segments, batchnorm) if segments else None
-            self.global_ = None if local_only else global_path(row, in_channels, batchnorm)
+            self.local = local_path(row, in_channels, segments, norm) if segments else None
+            self.global_ = None if local_only else global_path(row, in_channels, norm)
 
     def local_features(self, F, x) -> list:
         """a_1 .. a_n, each (batch, channels, freq / n, time) when the split is along frequency."""
@@ -130,11 +149,11 @@ class ConvAndPool(nn.HybridSequential):
     (batch, channels) for global average pooling.
     """
 
-    def __init__(self, row: PoolRow, in_channels: int, batchnorm: str = "both", **kwargs):
+    def __init__(self, row: PoolRow, in_channels: int, norm: Norm = Norm(), **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             for conv in row.convs:
-                self.add(ConvUnit(conv, in_channels, batchnorm))
+                self.add(ConvUnit(conv, in_channels, norm))
                 in_channels = conv.channels
             if row.pool == "max":
                 self.add(nn.MaxPool2D(2, 2))

@@ -10,7 +10,7 @@ from data_prep.faults import Faults
 
 from .architectures import Architecture, AttentionRow, BlockRow, FCRow
 from .attention import AttentionBlock
-from .blocks import BasicBlock, ConvAndPool, activation
+from .blocks import BasicBlock, ConvAndPool, Norm, activation
 
 __all__ = ["FCHead", "FreqCNN"]
 
@@ -54,7 +54,8 @@ class FreqCNN(HybridBlock):
     :param local_activation, global_activation: f and g of Eq. (7) in place of the table's (Table 9).
     :param conv_pool_activation: activation of the 'Conv. and pool' convolutions where the table
         names none.
-    :param batchnorm: see ``blocks.ConvUnit``.
+    :param batchnorm, gamma: placement and initial scale of BatchNorm, see ``blocks.Norm``; the placement
+        'section' is the one that the architecture's section of the paper states.
     :param fc_batchnorm: BatchNorm before the fc row's activation too.
 
     Raises Faults for a size that the pooling and the splits do not divide, and for unknown names.
@@ -73,12 +74,14 @@ class FreqCNN(HybridBlock):
         local_activation: str | None = None,
         global_activation: str | None = None,
         conv_pool_activation: str = "tanh",
-        batchnorm: str = "both",
+        batchnorm: str = "section",
+        gamma: float = 0.1,
         fc_batchnorm: bool = False,
         **kwargs,
     ):
         size = size or architecture.size
         _check_size(architecture, size, segments)
+        norm = Norm(architecture.batchnorm if batchnorm == "section" else batchnorm, gamma)
         super().__init__(**kwargs)
         self.architecture = architecture
         self.size = size
@@ -92,7 +95,7 @@ class FreqCNN(HybridBlock):
                     local=replace(row.local, activation=local_activation or row.local.activation),
                     global_=replace(row.global_, activation=global_activation or row.global_.activation),
                 )
-                common = dict(segments=segments, axis=axis, batchnorm=batchnorm)
+                common = dict(segments=segments, axis=axis, norm=norm)
                 if row.attention:
                     if local_only:
                         raise Faults(
@@ -108,7 +111,7 @@ class FreqCNN(HybridBlock):
                         for conv in pool.convs
                     ),
                 )
-                self.stages.add(block, ConvAndPool(pool, row.global_.channels, batchnorm))
+                self.stages.add(block, ConvAndPool(pool, row.global_.channels, norm))
                 channels = pool.convs[-1].channels
                 size //= 2
             self.head = FCHead(architecture.fc, channels, classes or architecture.classes, fc_batchnorm)

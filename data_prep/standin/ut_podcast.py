@@ -1,4 +1,4 @@
-"""A stand-in for UT-Podcast: its layout, names and format, a quarter of its clips, and no real voice in it.
+"""A stand-in for UT-Podcast: its layout, names and format, half of its clips, and no real voice in it.
 
 What differs between the accents is accents.py alone. Voices, timbre, pitch, rate, level, noise and length
 are drawn alike for all three, so nothing but the accent gives a clip's class away.
@@ -28,8 +28,8 @@ RECIPE = 1  # count up whenever other bytes come out of the same settings
 MARKER = "STAND-IN.json"
 WHAT = "Synthesised by eSpeak NG: a stand-in for UT-Podcast with no real speaker. It is not UT-Podcast."
 
-CLIPS = {"train": {"AU": 112, "US": 102, "UK": 62}, "test": {"AU": 83, "US": 60, "UK": 22}}
-"""A quarter of Table 1's counts, imbalance and all."""
+CLIPS = {"train": {"AU": 224, "US": 203, "UK": 123}, "test": {"AU": 166, "US": 120, "UK": 44}}
+"""Half of Table 1's counts, imbalance and all."""
 
 RATE = 8000  # Hz, as in UT-Podcast
 PARTITIONS, ACCENTS = ("train", "test"), ("AU", "US", "UK")  # their order feeds the random numbers

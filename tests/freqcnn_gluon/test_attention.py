@@ -6,6 +6,7 @@ from mxnet import autograd
 from data_prep.faults import Faults
 from freqcnn_gluon.architectures import AttentionRow, BlockRow, Conv
 from freqcnn_gluon.attention import Attention, AttentionBlock
+from freqcnn_gluon.blocks import Norm
 
 ROW = BlockRow(
     Conv(3, 3, "sigmoid"), Conv(3, 3, "tanh"), AttentionRow(((5, "tanh"), (4, "tanh"), (1, "sigmoid")))
@@ -15,7 +16,7 @@ CPU = mx.cpu()
 
 def block_in_float64(**arguments) -> AttentionBlock:
     mx.random.seed(3)
-    block = AttentionBlock(ROW, 2, (8, 8), **arguments)
+    block = AttentionBlock(ROW, 2, (8, 8), norm=Norm(gamma=1), **arguments)
     block.initialize(mx.init.Normal(0.4))
     block.cast("float64")
     return block

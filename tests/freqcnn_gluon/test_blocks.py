@@ -7,7 +7,7 @@ from scipy.signal import correlate2d
 
 from data_prep.faults import Faults
 from freqcnn_gluon.architectures import BlockRow, Conv, PoolRow
-from freqcnn_gluon.blocks import BasicBlock, ConvAndPool, ConvUnit, activation
+from freqcnn_gluon.blocks import BasicBlock, ConvAndPool, ConvUnit, Norm, activation
 
 ROW = BlockRow(Conv(3, 5, "sigmoid"), Conv(3, 5, "tanh"))
 EPSILON = 1e-5
@@ -43,14 +43,14 @@ def convolved(x, weight, bias, stride=1):
 @pytest.mark.parametrize("batchnorm", ["both", "convolution"])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_conv_unit_is_bn_conv_bn_activation(stride, batchnorm):
-    unit = started(ConvUnit(Conv(3, 5, "tanh", stride), 2, batchnorm))
+    unit = started(ConvUnit(Conv(3, 5, "tanh", stride), 2, Norm(batchnorm, gamma=0.5)))
     x = noise(4, 2, 8, 6)
     conv = next(layer for layer in unit if isinstance(layer, nn.Conv2D))
     conv.bias.set_data(mx.nd.array([0.1, -0.2, 0.3], dtype="float64"))
     expected = convolved(
         normed(x.asnumpy()), conv.weight.data().asnumpy(), conv.bias.data().asnumpy(), stride
     )
-    expected = np.tanh(normed(expected) if batchnorm == "both" else expected)
+    expected = np.tanh(0.5 * normed(expected) if batchnorm == "both" else expected)
     for _ in range(2):
         with autograd.train_mode():
             np.testing.assert_allclose(unit(x).asnumpy(), expected, atol=1e-9)
@@ -76,7 +76,9 @@ def test_basic_block_is_eq_8(segments, axis, hybrid):
 def test_splits_reassemble(axis):
     """With a local path that hands its input through, the local features are the input again."""
     block = started(
-        BasicBlock(BlockRow(Conv(2, 1, "identity"), Conv(2, 1, "tanh")), 2, 4, axis, local_only=True)
+        BasicBlock(
+            BlockRow(Conv(2, 1, "identity"), Conv(2, 1, "tanh")), 2, 4, axis, local_only=True, norm=Norm(gamma=1)
+        )
     )
     for unit in block.local:
         unit[1].weight.set_data(mx.nd.array(np.eye(2)[:, :, None, None], dtype="float64"))
@@ -145,7 +147,7 @@ def test_every_activation_is_what_it_is_called():
     "make, said",
     [
         (lambda: activation("tan"), "elu, gelu, identity"),
-        (lambda: ConvUnit(Conv(2, 3, "tanh"), 1, "after"), "both, convolution"),
+        (lambda: Norm("after"), "both, convolution"),
         (lambda: BasicBlock(ROW, 1, 0, local_only=True), "local only"),
         (lambda: BasicBlock(ROW, 1, axis="phase"), "frequency, time"),
     ],
