@@ -3,8 +3,8 @@
     python benchmarks/learning.py CSV --architecture table7 --test text=digit7,digit8,digit9 --seeds 3
     python benchmarks/learning.py CSV --validation speaker=lucas --set initializer=uniform
 
-CSV has the columns path (relative to it), label, speaker and text. What governs learning was found with
---validation, on parts of the training data alone; --test is for the final figures.
+CSV has the columns path, label, speaker and text; a manifest.csv does too. What governs learning was
+found with --validation, on parts of the training data alone; --test is for the final figures.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("csv", type=Path)
+    parser.add_argument(
+        "--root", type=Path, help="what the paths are relative to (default: the CSV's folder)"
+    )
     parser.add_argument("--architecture", default="table2")
     parser.add_argument("--test", help="column=value,value: evaluated on, never trained on")
     parser.add_argument("--validation", help="column=value,value: likewise")
@@ -58,9 +61,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     frame = pd.read_csv(options.csv, dtype=str, keep_default_na=False)
+    parts = {
+        name: held_out(frame, text) for name in ("test", "validation") if (text := getattr(options, name))
+    }
     frame = frame.assign(clip=frame["path"], start=np.nan, stop=np.nan, partition="")
     frame = frame[list(manifest.COLUMNS)]
-    images = store.prepare(frame, options.csv.parent, options.out, ImageSettings(options.size))
+    images = store.prepare(
+        frame, options.root or options.csv.parent, options.out, ImageSettings(options.size)
+    )
 
     from mxnet.gluon import nn
 
@@ -69,9 +77,6 @@ def main(arguments: list[str] | None = None) -> None:
     from freqcnn_gluon.training import Examples, Settings, train
 
     numbers, labels = pd.factorize(frame["label"], sort=True)
-    parts = {
-        name: held_out(frame, text) for name in ("test", "validation") if (text := getattr(options, name))
-    }
     training = np.flatnonzero(~np.any([*parts.values(), np.zeros(len(frame), bool)], axis=0))
     training = np.random.default_rng(0).permutation(training)[: options.clips]
     evaluated = {name: np.flatnonzero(chosen) for name, chosen in parts.items()}

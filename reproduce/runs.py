@@ -29,7 +29,7 @@ class Profile:
     epochs: int | None = None
 
 
-PROFILES = {"paper": Profile(), "quick": Profile(size=64, batch_size=16, epochs=14)}
+PROFILES = {"paper": Profile(), "quick": Profile(size=64, batch_size=16, epochs=7)}
 
 
 @dataclass(frozen=True)
