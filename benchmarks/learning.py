@@ -66,9 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     }
     frame = frame.assign(clip=frame["path"], start=np.nan, stop=np.nan, partition="")
     frame = frame[list(manifest.COLUMNS)]
-    images = store.prepare(
-        frame, options.root or options.csv.parent, options.out, ImageSettings(options.size)
-    )
+    settings = ImageSettings(options.size)
+    folder = store.store_folder(options.out, settings)
+    images = store.build(frame, options.root or options.csv.parent, folder, settings)
 
     from mxnet.gluon import nn
 

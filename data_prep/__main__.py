@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import audio, splits, store
+from data_prep import audio, splits
 from data_prep.corpora import ut_podcast
 from data_prep.faults import Faults, told_plainly
 from data_prep.spectrogram import ImageSettings
@@ -31,19 +31,18 @@ def _summary(frame: pd.DataFrame, root: Path, out: Path, folder: Path) -> str:
 
 
 def _ut_podcast(arguments: argparse.Namespace) -> None:
-    frame = ut_podcast.scan(arguments.root)
-    if arguments.check_counts:
-        ut_podcast.check_counts(frame)
-    if crossing := splits.crossing_speakers(
-        frame
-    ):  # the split is the corpus's own, so it is told, not refused
-        print(
-            f"note: {len(crossing)} speakers are in both partitions: {', '.join(crossing[:8])}",
-            file=sys.stderr,
-        )
-    frame = splits.oversample(frame, ut_podcast.OVERSAMPLED, seed=arguments.seed)
-    built = store.prepare(frame, arguments.root, arguments.out, ImageSettings(arguments.size), arguments.jobs)
-    print(_summary(frame, arguments.root, arguments.out, built.folder))
+    frame, images = ut_podcast.prepare(
+        ut_podcast.scan(arguments.root),
+        arguments.out,
+        ImageSettings(arguments.size),
+        check_counts=arguments.check_counts,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+    )
+    if crossing := splits.crossing_speakers(frame):  # the split is the corpus's own: told, not refused
+        names = ", ".join(crossing[:8])
+        print(f"note: {len(crossing)} speakers are in both partitions: {names}", file=sys.stderr)
+    print(_summary(frame, arguments.root, arguments.out, images.folder))
 
 
 def _standin_ut_podcast(arguments: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -112,25 +112,18 @@ def store_folder(out: Path | str, settings: ImageSettings) -> Path:
     return Path(out) / f"images-{settings.size}-{_settings_hash(settings)[:8]}"
 
 
-def prepare(
-    frame: pd.DataFrame, root: Path | str, out: Path | str, settings: ImageSettings, jobs: int | None = None
-) -> Store:
-    """Write ``out``/manifest.csv and bring the store below ``out`` up to it, as ``build`` does."""
-    built = build(frame, root, store_folder(out, settings), settings, jobs)
-    manifest.write(frame, Path(out) / "manifest.csv")
-    return built
-
-
 def build(
     frame: pd.DataFrame,
     root: Path | str,
     folder: Path | str,
     settings: ImageSettings,
     jobs: int | None = None,
+    known: Sequence[str] = (),
 ) -> Store:
     """Bring the store in ``folder`` up to the manifest ``frame``, with paths below ``root``, and open it.
 
-    First every clip is read and checked; Faults lists all that is wrong, and nothing has been written then.
+    First every clip is read and checked; Faults lists all that is wrong, after the faults that are ``known``
+    already, and nothing has been written then.
     Then the images that the store lacks are computed, by ``jobs`` processes (default: one a core). A second
     process building the same folder waits for the first.
     """
@@ -139,7 +132,7 @@ def build(
     start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
     clips = [(root / path, first, last) for path, first, last in zip(frame["path"], start, stop, strict=True)]
     with _pool(jobs) as stream:
-        keys, faults = [], []
+        keys, faults = [], list(known)
         checked = stream(functools.partial(_check, settings), clips)
         for key, wrong in tqdm(checked, "checking", len(clips), unit="clip"):
             keys.append(key)

@@ -4,6 +4,8 @@ Import this package before ``mxnet``: it puts back what MXNet 1.9.1 misses in nu
 the cores, and loads the CUDA libraries of the GPU set (see ``runtime.prepare``).
 """
 
+import importlib
+
 from data_prep.faults import Faults
 from freqcnn_gluon import runtime
 
@@ -12,3 +14,21 @@ try:
 except Faults as faults:
     # No command's own handler is in place this early, and the sentence says more than a traceback.
     raise SystemExit(f"error: {faults}") from None
+
+_EXPORTS = {
+    "ARCHITECTURES": "architectures",
+    "architecture": "architectures",
+    "FreqCNN": "network",
+    "Examples": "training",
+    "Settings": "training",
+    "predict": "training",
+    "train": "training",
+}
+__all__ = list(_EXPORTS)
+
+
+def __getattr__(name: str):
+    """The names above, each imported when first asked for: most of them bring MXNet, which takes seconds."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)

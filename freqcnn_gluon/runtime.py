@@ -106,8 +106,8 @@ def gpus() -> list[Gpu]:
     return found
 
 
-def contexts(device: str = "auto") -> list[mx.Context]:
-    """The contexts that ``device`` names: ``auto``, ``cpu``, ``gpu``, or with numbers, ``gpu:0,1``.
+def choose(device: str = "auto") -> tuple[str, list[int]]:
+    """What ``device`` names, 'cpu' or 'gpu' and their numbers, without importing MXNet.
 
     ``auto`` is the first GPU that can be used, otherwise the CPU with one sentence on stderr that says
     why; ``gpu`` is the same without the second half. ``cpu:0,1`` are two contexts on the same cores, to
@@ -121,23 +121,17 @@ def contexts(device: str = "auto") -> list[mx.Context]:
             f"device {device!r} is not understood: give auto, cpu, gpu, or different numbers as in"
             " cpu:0,1 or gpu:0."
         )
-
-    import mxnet as mx
-
     if match[1] == "cpu":
-        return [mx.cpu(number) for number in numbers or [0]]
+        return "cpu", numbers or [0]
 
     found = gpus()
     first, why = _first_usable(found)
-    if first and not mx.runtime.Features().is_enabled("CUDA"):
-        first, why = (
-            None,
-            f"{first} can be used, but this environment has the CPU's MXNet"
-            " (`make setup DEVICE=gpu` gets the other)",
-        )
+    if first and not _installed("mxnet-cu112"):
+        remedy = "(`make setup DEVICE=gpu` gets the other)"
+        first, why = None, f"{first} can be used, but this environment has the CPU's MXNet {remedy}"
     if not first and device == "auto":
         _say(f"{why}: using the CPU.")
-        return [mx.cpu()]
+        return "cpu", [0]
     if not first:
         raise Faults(f"device {device}: {why}; DEVICE=cpu does without.")
     here = {gpu.index: gpu for gpu in found}
@@ -150,7 +144,15 @@ def contexts(device: str = "auto") -> list[mx.Context]:
     ]
     if faults:
         raise Faults(faults)
-    return [mx.gpu(number) for number in numbers or [first.index]]
+    return "gpu", numbers or [first.index]
+
+
+def contexts(device: str = "auto") -> list[mx.Context]:
+    """MXNet's contexts for ``device``, see ``choose``."""
+    kind, numbers = choose(device)
+    import mxnet as mx
+
+    return [mx.Context(kind, number) for number in numbers]
 
 
 def seed(value: int) -> None:
@@ -174,7 +176,7 @@ def versions() -> dict[str, str | int]:
     return {
         "python": platform.python_version(),
         **{package: version for package in PACKAGES if (version := _installed(package))},
-        "platform": platform.platform(),
+        "platform": " ".join((platform.system(), platform.machine(), *platform.libc_ver())),
         "cpu": _cpu_model(),
         "threads": threads(),
     }

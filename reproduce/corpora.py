@@ -10,7 +10,6 @@ import pandas as pd
 
 from data_prep import splits, store
 from data_prep.corpora import ut_podcast
-from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
 from data_prep.standin import ut_podcast as standin
 
@@ -60,21 +59,19 @@ def prepare(
     if root is None:
         root = data / STANDIN / "UT-Podcast"
         standin.write(root, jobs=jobs)
-    frame = ut_podcast.scan(root)
-    source = _source(root, frame, check_counts)
-    frame = splits.oversample(frame, ut_podcast.OVERSAMPLED, over_sampling)
-    images = store.prepare(frame, root, data / source / "ut_podcast", image, jobs)
-    return Corpus(source, root, frame, images, tuple(ut_podcast.LABELS))
+    found = ut_podcast.scan(root)
+    source, check_counts = _source(found, check_counts)
+    frame, images = ut_podcast.prepare(
+        found, data / source / "ut_podcast", image, over_sampling, check_counts, jobs=jobs
+    )
+    return Corpus(source, root, frame, images, ut_podcast.LABELS)
 
 
-def _source(root: Path, frame: pd.DataFrame, check_counts: bool) -> str:
-    if standin.is_standin(root):
-        return STANDIN
-    try:
-        ut_podcast.check_counts(frame)
-        return PAPER
-    except Faults:
-        if check_counts:
-            raise
-    name = root.resolve().name
-    return f"own-{name}" if name in (PAPER, STANDIN) else name
+def _source(found: ut_podcast.Scan, check_counts: bool) -> tuple[str, bool]:
+    """Where the clips come from, and whether their counts have to be the paper's."""
+    if standin.is_standin(found.root):
+        return STANDIN, False
+    if check_counts or not ut_podcast.count_faults(found.manifest):
+        return PAPER, True
+    name = found.root.resolve().name
+    return (f"own-{name}" if name in (PAPER, STANDIN) else name), False

@@ -33,9 +33,11 @@ def produce(
     It is written too, as ``results``/<source>/tableNN.md and .csv. Raises Faults for bad input.
     """
     chosen = choices(assume)
-    # Only architectures.py's data: importing the package's networks would import MXNet.
+    # Neither of these imports MXNet, which a table that is done need not wait for.
     from freqcnn_gluon.architectures import architecture
+    from freqcnn_gluon.runtime import choose
 
+    choose(device)  # its faults are told before anything is prepared
     paper, sizes = architecture(table.architecture), PROFILES[profile]
     size = sizes.size or paper.size
     corpus = prepare(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from data_prep import manifest
+from data_prep import manifest, splits, store
 from data_prep.faults import Faults
+from data_prep.spectrogram import ImageSettings
 
 PARTITIONS = ("train", "test")
 LABELS = ("AU", "US", "UK")
@@ -23,16 +25,26 @@ EXPECTED = {
 OVERSAMPLED = {"UK": 2.0}  # Table 1: 246 -> 492
 
 
-def scan(root: Path | str) -> pd.DataFrame:
-    """The manifest of the corpus whose folder ``root`` holds ``audio/``, sorted by partition, label and name.
+@dataclass(frozen=True)
+class Scan:
+    """What is in the folder ``root``: the ``manifest`` of its clips, and the ``faults`` of its layout."""
+
+    root: Path
+    manifest: pd.DataFrame
+    faults: list[str]
+
+
+def scan(root: Path | str) -> Scan:
+    """The corpus whose folder ``root`` holds ``audio/``, its clips sorted by partition, label and name.
 
     A clip is named by its file without suffix (behind its partition where both partitions have that file),
     the label is its folder, the speaker what precedes the name's first '_'. Names with a leading dot are
-    skipped. Raises Faults with every folder that is missing or empty and every file in the wrong folder.
+    skipped. The faults are every folder that is missing or empty and every file in the wrong folder;
+    ``prepare`` raises them with those of the clips. Raises Faults where there are no clips at all.
     """
     root = Path(root)
-    _check_layout(root)
-    rows, faults = [], []
+    faults = _layout_faults(root)
+    rows = []
     for partition, label in EXPECTED:
         for path in _clips(root / "audio" / partition / label):
             speaker, underscore, _ = path.stem.partition("_")
@@ -43,7 +55,7 @@ def scan(root: Path | str) -> pd.DataFrame:
             rows.append(
                 (path.stem, path.relative_to(root).as_posix(), np.nan, np.nan, label, speaker, "", partition)
             )
-    if faults:
+    if not rows:
         raise Faults(faults)
     frame = pd.DataFrame(rows, columns=manifest.COLUMNS)
     shared = frame["clip"].duplicated(keep=False)
@@ -51,16 +63,36 @@ def scan(root: Path | str) -> pd.DataFrame:
     frame = frame.sort_values(
         ["partition", "label", "clip"], ascending=[False, True, True], ignore_index=True
     )
-    manifest.validate(frame, root)
-    return frame
+    return Scan(root, frame, faults)
 
 
-def check_counts(frame: pd.DataFrame) -> None:
-    """Raise Faults, with expected and found side by side, unless the clips number as in Table 1."""
+def prepare(
+    found: Scan,
+    out: Path,
+    settings: ImageSettings,
+    over_sampling: str = "each",
+    check_counts: bool = True,
+    seed: int = 0,
+    jobs: int | None = None,
+) -> tuple[pd.DataFrame, store.Store]:
+    """Write ``out``/manifest.csv, over-sampled, and the store of its images; both.
+
+    Raises Faults with all that is wrong, layout, counts and clips; nothing has been written then.
+    """
+    faults = found.faults + (count_faults(found.manifest) if check_counts else [])
+    folder = store.store_folder(out, settings)
+    images = store.build(found.manifest, found.root, folder, settings, jobs, faults)
+    frame = splits.oversample(found.manifest, OVERSAMPLED, over_sampling, seed)
+    manifest.write(frame, out / "manifest.csv")
+    return frame, images
+
+
+def count_faults(frame: pd.DataFrame) -> list[str]:
+    """Expected and found side by side, as one fault, unless the clips number as in Table 1."""
     counts = frame.groupby(["partition", "label"]).size()
     found = {group: int(counts.get(group, 0)) for group in EXPECTED}
     if found == EXPECTED:
-        return
+        return []
     lines = ["the clips are not those of the paper's Table 1:", "  partition  label  expected  found"]
     for (partition, label), expected in EXPECTED.items():
         mark = "" if found[partition, label] == expected else "  <-"
@@ -68,14 +100,16 @@ def check_counts(frame: pd.DataFrame) -> None:
     lines.append(
         "Complete the corpus, or go on with these counts: CHECK_COUNTS=no (command line: --no-check-counts)."
     )
-    raise Faults("\n".join(lines))
+    return ["\n".join(lines)]
 
 
 def _clips(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
     return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".wav" and not p.name.startswith("."))
 
 
-def _check_layout(root: Path) -> None:
+def _layout_faults(root: Path) -> list[str]:
     audio = root / "audio"
     if not root.is_dir():
         raise Faults(f"{root}: there is no such folder; give the one that holds audio/")
@@ -95,7 +129,8 @@ def _check_layout(root: Path) -> None:
                 faults.append(f"{folder}: there are no .wav files in it; it holds {_listing(folder)}")
     if faults:
         folders = f"audio/{{{','.join(PARTITIONS)}}}/{{{','.join(LABELS)}}}/*.wav"
-        raise Faults([*faults, f"UT-Podcast is laid out as {folders} below {root}"])
+        faults.append(f"UT-Podcast is laid out as {folders} below {root}")
+    return faults
 
 
 def _listing(folder: Path, most: int = 8) -> str:

@@ -77,7 +77,7 @@ def test_default_plan_keeps_table_1s_imbalance_and_speakers_apart():
         half = published[partition][accent] / 2
         assert ut_podcast.CLIPS[partition][accent] == pytest.approx(half, abs=0.75)
     plan = ut_podcast._plan(ut_podcast.CLIPS, seed=0)
-    assert len({row["path"] for row in plan}) == len(plan) == 441
+    assert len({row["path"] for row in plan}) == len(plan) == 880
     who = {
         partition: {row["speaker"] for row in plan if row["partition"] == partition}
         for partition in published

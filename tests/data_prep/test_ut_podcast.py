@@ -43,7 +43,7 @@ def test_scan(corpus):
     (corpus / "audio" / "train" / "AU" / "._AU-301__40.wav").touch()
     (corpus / "audio" / "train" / "AU" / "notes.txt").touch()
     (corpus / "text").mkdir()
-    frame = ut_podcast.scan(corpus)
+    frame = ut_podcast.scan(corpus).manifest
     assert tuple(frame.columns) == manifest.COLUMNS
     assert list(frame["clip"]) == [
         "AU-2_1__3",
@@ -59,13 +59,13 @@ def test_scan(corpus):
     assert row["path"] == "audio/train/UK/UK-17_1__18.wav"
     assert (row["label"], row["speaker"], row["partition"]) == ("UK", "UK-17", "train")
     assert np.isnan(row["start"]) and np.isnan(row["stop"])
-    assert ut_podcast.scan(str(corpus)).equals(frame)
+    assert ut_podcast.scan(str(corpus)).manifest.equals(frame)
 
 
 def test_a_name_in_both_partitions_gets_its_partition(corpus):
     source = corpus / "audio" / "train" / "UK" / "UK-17_1__18.wav"
     (corpus / "audio" / "test" / "UK" / source.name).write_bytes(source.read_bytes())
-    names = set(ut_podcast.scan(corpus)["clip"])
+    names = set(ut_podcast.scan(corpus).manifest["clip"])
     assert {"train-UK-17_1__18", "test-UK-17_1__18", "UK-5__1"} <= names and "UK-17_1__18" not in names
 
 
@@ -73,7 +73,7 @@ def test_files_in_the_wrong_folder(corpus):
     for name in ("UK-4__1", "AU4"):
         (corpus / "audio" / "train" / "AU" / f"{name}.wav").touch()
     (corpus / "audio" / "test" / "US" / "AU-4__1.wav").touch()
-    found = faults(ut_podcast.scan, corpus)
+    found = ut_podcast.scan(corpus).faults
     assert len(found) == 3
     assert all(any(name in fault for fault in found) for name in ("UK-4__1.wav", "AU4.wav", "US/AU-4__1.wav"))
 
@@ -83,7 +83,7 @@ def test_all_missing_and_empty_folders_at_once(corpus):
     (corpus / "audio" / "test" / "AU" / "AU-9__1.wav").rename(
         corpus / "audio" / "test" / "AU" / "AU-9__1.mp3"
     )
-    found = faults(ut_podcast.scan, corpus)
+    found = ut_podcast.scan(corpus).faults
     assert len(found) == 3
     assert "train/UK: there is no such folder" in found[0] and "holds AU, GB, US" in found[0]
     assert "test/AU: there are no .wav files in it; it holds AU-9__1.mp3" in found[1]
@@ -97,7 +97,7 @@ def test_the_wrong_root(corpus):
 
 
 def test_check_counts(corpus):
-    text = faults(ut_podcast.check_counts, ut_podcast.scan(corpus))[0]
+    (text,) = ut_podcast.count_faults(ut_podcast.scan(corpus).manifest)
     assert "CHECK_COUNTS=no" in text and "--no-check-counts" in text
     assert next(line.split() for line in text.splitlines() if "train" in line) == [
         "train",
@@ -111,8 +111,8 @@ def test_check_counts(corpus):
     ]
     table1 = pd.DataFrame(rows, columns=["label", "partition"])
     assert table1["partition"].value_counts().to_dict() == {"train": 1101, "test": 661}
-    ut_podcast.check_counts(table1)
-    assert "88  <-" in faults(ut_podcast.check_counts, table1.iloc[:-1])[0]
+    assert ut_podcast.count_faults(table1) == []
+    assert "88  <-" in ut_podcast.count_faults(table1.iloc[:-1])[0]
 
 
 def test_command(corpus, tmp_path, capsys):
@@ -139,6 +139,17 @@ def test_command_with_faulty_clips_writes_nothing(corpus, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "2 faults" in error and all(str(path) in error for path in broken)
     assert "Traceback" not in error and not (tmp_path / "out").exists()
+
+
+def test_command_lists_layout_counts_and_clips_at_once(corpus, tmp_path, capsys):
+    (corpus / "audio/test/UK/UK-5__1.wav").unlink()
+    (corpus / "audio/train/AU/AU-2_1__3.wav").rename(corpus / "audio/train/AU/UK-2__3.wav")
+    (corpus / "audio/train/US/US-1__1.wav").write_bytes(b"")
+    assert main(["ut_podcast", str(corpus), str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    for said in ("test/UK: there are no .wav", "UK-2__3.wav: its name", "expected  found", "US-1__1.wav: "):
+        assert said in error
+    assert not (tmp_path / "out").exists()
 
 
 def test_command_where_it_cannot_write(corpus, tmp_path, capsys):

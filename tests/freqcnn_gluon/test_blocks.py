@@ -77,7 +77,12 @@ def test_splits_reassemble(axis):
     """With a local path that hands its input through, the local features are the input again."""
     block = started(
         BasicBlock(
-            BlockRow(Conv(2, 1, "identity"), Conv(2, 1, "tanh")), 2, 4, axis, local_only=True, norm=Norm(gamma=1)
+            BlockRow(Conv(2, 1, "identity"), Conv(2, 1, "tanh")),
+            2,
+            4,
+            axis,
+            local_only=True,
+            norm=Norm(gamma=1),
         )
     )
     for unit in block.local:

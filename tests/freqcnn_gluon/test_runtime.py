@@ -63,9 +63,9 @@ def no_driver(monkeypatch):
 
 @pytest.fixture
 def cuda_wheel(request, monkeypatch):
-    """MXNet's own word on whether it was built for CUDA: yes, or no if so parametrised."""
-    built_for_cuda = getattr(request, "param", True)
-    monkeypatch.setattr(mx.runtime.Features, "is_enabled", lambda self, name: built_for_cuda)
+    """Whether the GPU's MXNet is the installed one: yes, or no if so parametrised."""
+    gpu_set = getattr(request, "param", True)
+    monkeypatch.setattr(runtime, "_installed", lambda package: gpu_set)
 
 
 without_cuda = pytest.mark.parametrize("cuda_wheel", [False], indirect=True)

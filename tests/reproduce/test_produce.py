@@ -119,12 +119,15 @@ def test_profiles_are_the_papers_sizes():
 
 
 def test_bad_input_is_one_message_and_leaves_nothing(tmp_path, capsys):
-    words = ["table", "3", "--data", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
+    words = ["table", "3", "--device", "cpu", "--data", str(tmp_path / "data")]
+    words += ["--results", str(tmp_path / "results")]
     (tmp_path / "empty").mkdir()
     for root in ("missing", "empty"):
         assert main([*words, "--ut-podcast", str(tmp_path / root)]) == 1
         said = capsys.readouterr()
         assert said.err.startswith("error: ") and root in said.err and "Traceback" not in said.err
+    assert main([*words, "--device", "tpu"]) == 1
+    assert "'tpu' is not understood" in capsys.readouterr().err
     assert main(["table", "99"]) == 1
     assert "no table 99" in capsys.readouterr().err
     assert not (tmp_path / "data").exists() and not (tmp_path / "results").exists()

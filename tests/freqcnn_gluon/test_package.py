@@ -1,0 +1,18 @@
+import subprocess
+import sys
+
+import pytest
+
+import freqcnn_gluon
+
+
+def test_every_export_is_there_and_nothing_else():
+    for name in freqcnn_gluon.__all__:
+        assert getattr(freqcnn_gluon, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Frequency'"):
+        freqcnn_gluon.Frequency  # noqa: B018
+
+
+def test_architectures_come_without_mxnet():
+    code = "import sys, freqcnn_gluon as f; f.architecture('table2'); assert 'mxnet' not in sys.modules; f.FreqCNN"
+    subprocess.run([sys.executable, "-c", code], check=True)
