@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+import freqcnn_gluon  # noqa: F401  must come before MXNet
 from data_prep.faults import told_plainly
 from data_prep.spectrogram import ImageSettings
 from reproduce.corpora import prepare

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import pandas as pd
 
+import freqcnn_gluon  # noqa: F401  must come before MXNet
 from data_prep import manifest, store
 from data_prep.faults import Faults, told_plainly
 from data_prep.spectrogram import ImageSettings
