@@ -120,6 +120,8 @@ class ESpeak:
             raise Faults(
                 f"{self._data}: eSpeak NG cannot read its data (answer {rate}): reinstall espeakng-loader"
             )
+        # The breath of some variants is noise, which the library seeds with the clock's second.
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._library.espeak_Info.restype = ctypes.c_char_p
 
