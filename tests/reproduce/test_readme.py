@@ -1,0 +1,36 @@
+"""README.md and results/reference say what their reports say, letter for letter."""
+
+from pathlib import Path
+
+import pytest
+
+from data_prep.faults import Faults
+from reproduce import readme
+from reproduce.render import markdown
+from reproduce.tables import TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+RENDERED = sorted((ROOT / "results" / "reference").glob("*/table??.md"))
+
+
+def test_readme_is_filled_from_the_reports():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.filled(text, ROOT) == text
+    assert readme.MARK.search(text)
+
+
+@pytest.mark.parametrize("path", RENDERED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_reference_is_rendered_from_the_reports(path):
+    table = TABLES[int(path.stem[-2:])]
+    assert markdown(table, *readme.reports_in(path.parent, table)) == path.read_text(encoding="utf-8")
+    assert "STAND-IN" in path.read_text(encoding="utf-8")
+
+
+def test_a_changed_number_would_be_seen():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.filled(text.replace("88.55", "88.56"), ROOT) == text
+
+
+def test_a_mark_without_reports(tmp_path):
+    with pytest.raises(Faults, match="no reports of table 3 in nowhere"):
+        readme.filled("<!-- table 3 from nowhere -->\n<!-- end -->", tmp_path)
