@@ -297,3 +297,14 @@ def test_the_sets_share_the_common_file_and_never_hold_both_flavours():
 def test_every_cuda_library_that_is_loaded_comes_with_the_gpu_set():
     wheels = {f"nvidia-{library.split('/')[0].replace('_', '-')}-cu11" for library in CUDA_LIBRARIES}
     assert names("requirements.txt") == wheels | {"mxnet-cu112"}
+
+
+@pytest.mark.skipif(
+    not (shutil.which("cc") and shutil.which("nm")), reason="the stub driver needs a C compiler"
+)
+def test_the_gpu_check_imports_mxnet_and_tells_a_cpu_environment():
+    """Of the CPU set it can only say what it is not; getting there takes the imports in their order."""
+    done = subprocess.run([sys.executable, ROOT / "tools/check_gpu_setup.py"], capture_output=True, text=True)
+    if names("requirements-cpu.txt") <= {each.name for each in importlib.metadata.distributions()}:
+        assert done.returncode == 1 and "built without CUDA, CUDNN, NCCL" in done.stderr
+    assert "was imported" in done.stdout and "Traceback" not in done.stderr

@@ -74,10 +74,11 @@ def trained_output(ctx):
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         stub = None if driver_here() else load_stub(folder)
+        from freqcnn_gluon import runtime
+
+        runtime.prepare()  # the import has done it; here it keeps MXNet's from being sorted before that
         import mxnet as mx
         import numpy
-
-        from freqcnn_gluon import runtime
 
     print(
         f"MXNet {mx.__version__} for CUDA was imported, with the CUDA libraries of the wheels"
