@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_prep import audio, splits
 from data_prep.corpora import ut_podcast
-from data_prep.faults import Faults, told_plainly
+from data_prep.faults import positive, told_plainly
 from data_prep.spectrogram import ImageSettings
 
 
@@ -51,12 +51,6 @@ def _standin_ut_podcast(arguments: argparse.Namespace) -> None:
     standin.write(arguments.out, seed=arguments.seed, jobs=arguments.jobs)
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     def command(commands, name: str, summary: str, run, example: str) -> argparse.ArgumentParser:
         parser = commands.add_parser(
@@ -72,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     def common(parser: argparse.ArgumentParser, what: str) -> None:
         parser.add_argument("out", type=Path, metavar="OUT", help=what)
         parser.add_argument("--seed", type=int, default=0, help="of every random draw (default: %(default)s)")
-        parser.add_argument("--jobs", type=_positive, metavar="N", help="processes (default: one a core)")
+        parser.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one a core)")
 
     example = "ut_podcast /data/UT-Podcast data/ut_podcast"
     parser = argparse.ArgumentParser(
@@ -97,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     common(ut, "folder to write to")
     ut.add_argument(
-        "--size", type=_positive, default=256, help="rows and columns of an image (default: %(default)s)"
+        "--size", type=positive, default=256, help="rows and columns of an image (default: %(default)s)"
     )
     ut.add_argument(
         "--no-check-counts",
@@ -122,12 +116,7 @@ def _parser() -> argparse.ArgumentParser:
 @told_plainly
 def main(arguments: list[str] | None = None) -> None:
     parsed = _parser().parse_args(arguments)
-    try:
-        parsed.run(parsed)
-    except OSError as error:
-        raise Faults(
-            f"{error.filename or parsed.out}: {error.strerror}; check the disk and permissions"
-        ) from None
+    parsed.run(parsed)
 
 
 if __name__ == "__main__":

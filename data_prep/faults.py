@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import sys
 from collections.abc import Callable, Iterable
@@ -29,7 +30,10 @@ class Faults(Exception):
 
 
 def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
-    """Wrap a command's ``main``: faults become an error message and exit code 1, no traceback."""
+    """Wrap a command's ``main``: faults become an error message and exit code 1, no traceback.
+
+    So does what the system refuses (a full disk, a folder that may not be written): no code can foresee it.
+    """
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
@@ -38,8 +42,19 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
         except Faults as faults:
             print(f"error: {faults}", file=sys.stderr)
             return 1
+        except OSError as error:
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            print(f"error: {what}; check the disk and permissions", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             return 130
 
     return wrapped
+
+
+def positive(text: str) -> int:
+    """A command line's whole number from 1 up, for argparse's ``type``."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)

@@ -31,19 +31,12 @@ class Conv:
     activation: str | None = None
     stride: int = 1
 
-    def __str__(self) -> str:
-        text = f"{self.channels}, {self.kernel} × {self.kernel}/{self.stride}"
-        return f"{text}, {self.activation}" if self.activation else text
-
 
 @dataclass(frozen=True)
 class AttentionRow:
     """A 'fc: 512, tanh; 256, tanh; 1, sigmoid' row: (width, activation) of each layer of Eq. (9)."""
 
     layers: tuple[tuple[int, str], ...]
-
-    def __str__(self) -> str:
-        return "fc: " + "; ".join(f"{width}, {activation}" for width, activation in self.layers)
 
 
 @dataclass(frozen=True)
@@ -65,16 +58,6 @@ class PoolRow:
     pool: str = "max"
     dropout: float = 0.0
 
-    def __str__(self) -> str:
-        convs = "".join(f"{conv.channels}, " for conv in self.convs[:-1])
-        return convs + str(self.convs[-1])
-
-    @property
-    def pooling(self) -> str:
-        """The table's last cell."""
-        text = "max, 2 × 2/2" if self.pool == "max" else "avg (global)"
-        return f"{text}, dropout {self.dropout:g}" if self.dropout else text
-
 
 @dataclass(frozen=True)
 class FCRow:
@@ -83,9 +66,6 @@ class FCRow:
     width: int
     activation: str
     dropout: float
-
-    def __str__(self) -> str:
-        return f"{self.width}, {self.activation}, dropout {self.dropout:g}"
 
 
 @dataclass(frozen=True)

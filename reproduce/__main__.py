@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from data_prep.faults import told_plainly
+from data_prep.faults import positive, told_plainly
 
 from .runs import PROFILES
 
@@ -33,10 +33,10 @@ def main(arguments: list[str] | None = None) -> None:
         help="sizes and epochs: 'paper' with a corpus, 'quick' without, unless said",
     )
     command.add_argument(
-        "--seeds", type=_positive, default=1, help="how many seeds to train each row with, from 0"
+        "--seeds", type=positive, default=1, help="how many seeds to train each row with, from 0"
     )
     command.add_argument("--device", default="auto", help="auto, cpu, gpu, or several such as gpu:0,1")
-    command.add_argument("--jobs", type=_positive, help="processes that prepare audio (default: the cores)")
+    command.add_argument("--jobs", type=positive, help="processes that prepare audio (default: the cores)")
     command.add_argument(
         "--no-check-counts", action="store_true", help="go on with counts that are not the paper's"
     )
@@ -58,13 +58,6 @@ def main(arguments: list[str] | None = None) -> None:
     command.set_defaults(run=_reference)
     options = parser.parse_args(arguments)
     options.run(options)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def _table(options: argparse.Namespace) -> None:

@@ -1,10 +1,11 @@
 """Faults said plainly, and files that appear whole or not at all."""
 
+import argparse
 import pickle
 
 import pytest
 
-from data_prep.faults import SHOWN, Faults, told_plainly
+from data_prep.faults import SHOWN, Faults, positive, told_plainly
 from data_prep.files import whole
 
 
@@ -62,3 +63,22 @@ def test_whole_leaves_the_old_content_after_a_failure(tmp_path):
         aside.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
+    (tmp_path / "file").touch()
+
+    @told_plainly
+    def main():
+        (tmp_path / "file" / "below").write_text("")
+
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path}/file/below: Not a directory") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
+def test_positive(text):
+    assert positive("12") == 12
+    with pytest.raises(argparse.ArgumentTypeError, match="whole number from 1 up"):
+        positive(text)
