@@ -4,8 +4,12 @@
 VENV ?= .venv
 ## auto, cpu, gpu, or numbers as in cpu:0,1 or gpu:0; auto takes a GPU where MXNet can use one
 DEVICE ?= auto
-## UT-Podcast's folder; the embedded stand-in is used where it is empty
+## UT-Podcast's folder (Tables 1, 3, 4, 5); its embedded stand-in is used where it is empty
 UT_PODCAST ?=
+## CHAINS's folder (Tables 6, 8, 9); the same
+CHAINS ?=
+## eNTERFACE'05's folder (Tables 11, 12); the same
+ENTERFACE ?=
 ## paper (the paper's sizes) or quick; paper with a corpus, quick with the stand-in where it is empty
 PROFILE ?=
 ## how many seeds each row is trained with
@@ -16,6 +20,8 @@ JOBS ?=
 CHECK_COUNTS ?= yes
 ## other choices than reproduce/assumptions.toml has, as in "schedule=constant initializer=uniform"
 ASSUME ?=
+## which table's open points `make sensitivity` varies
+TABLE ?= 3
 ## where prepared audio and spectrograms go
 DATA ?= data
 ## where reports, checkpoints and tables go
@@ -23,12 +29,14 @@ RESULTS ?= results
 PYTHON = $(VENV)/bin/python
 
 table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results "$(RESULTS)" \
-	$(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(PROFILE),--profile "$(PROFILE)") \
+	$(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chains "$(CHAINS)") \
+	$(if $(ENTERFACE),--enterface "$(ENTERFACE)") $(if $(PROFILE),--profile "$(PROFILE)") \
 	$(if $(JOBS),--jobs "$(JOBS)") $(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup table3 reference test check-gpu-setup clean
+numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
+.PHONY: help setup $(numbered) tables audit assumptions sensitivity reference test check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -43,8 +51,32 @@ help:  ## this list
 setup:  ## make the environment, with the CPU or the GPU set of packages; does nothing when it is ready
 	@tools/setup.sh "$(VENV)" "$(DEVICE)"
 
-table3: setup  ## Table 3: accents, six networks trained and compared with the paper
-	@"$(PYTHON)" -m reproduce table 3 $(table_options)
+table1:   ## UT-Podcast's clips counted, beside the paper's
+table2:   ## FreqCNN for accents, layer for layer beside the paper's
+table3:   ## accents: six networks trained and compared with the paper
+table4:   ## accents: 0 to 8 frequency segments, alone and with the global path
+table5:   ## accents: splits by frequency and time, 0 to 3 attention blocks of two kinds
+table6:   ## CHAINS's folds counted, beside the paper's
+table7:   ## FreqCNN for speakers, layer for layer beside the paper's
+table8:   ## speakers: five networks on three folds
+table9:   ## speakers: seven pairs of activations on three folds
+table10:  ## FreqCNN for emotions, layer for layer beside the paper's
+table11:  ## emotions: FreqCNN on ten folds of speakers
+table12:  ## emotions: its confusion matrix, as table and figure
+$(numbered): table%: setup
+	@"$(PYTHON)" -m reproduce table $* $(table_options)
+
+tables: setup  ## all twelve
+	@"$(PYTHON)" -m reproduce table $(table_options)
+
+audit: setup  ## check the paper's own numbers against each other
+	@"$(PYTHON)" -m reproduce audit --results "$(RESULTS)"
+
+assumptions: setup  ## print what the paper leaves open, what was chosen and what else there is
+	@"$(PYTHON)" -m reproduce assumptions
+
+sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time: what each is worth
+	@"$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options)
 
 reference: setup  ## render results/reference and README.md again from the committed reports
 	@"$(PYTHON)" -m reproduce reference

@@ -17,6 +17,13 @@ from data_prep.faults import Faults
 
 SHORTEST = 0.05  # s, one frame of MIRtoolbox's default
 STREAMED = 0x7FFFF000  # writers to a pipe cannot know the size: SoX puts this, others 0xFFFFFFFF or 0
+SAMPLES = {
+    "u8": "PCM_U8",
+    "s16": "PCM_16",
+    "s32": "PCM_32",
+    "flt": "FLOAT",
+    "dbl": "DOUBLE",
+}  # as PyAV names them
 BLOCK = 2**20  # frames decoded at a time, so that channels are never all in memory
 
 
@@ -31,7 +38,7 @@ def resample(samples: np.ndarray, source: int, target: int) -> np.ndarray:
 def read(
     path: Path | str, rate: int = 16000, start: float | None = None, stop: float | None = None
 ) -> np.ndarray:
-    """Samples (n,) float64 at ``rate`` Hz, mono, full scale 1, of a WAV, FLAC, MP3 or OGG file.
+    """Samples (n,) float64 at ``rate`` Hz, mono, full scale 1, of a WAV, FLAC, MP3, OGG or AVI file.
 
     ``start`` and ``stop`` in s cut before resampling. Raises Faults as ``load`` does.
     """
@@ -83,7 +90,10 @@ def load(path: Path | str, start: float | None = None, stop: float | None = None
 
 
 def seconds(path: Path | str, start: float | None = None, stop: float | None = None) -> float:
-    """Length in s of what ``read`` would return, from the header alone. Raises Faults if there is none."""
+    """Length in s of what ``read`` would return, from the header alone (an AVI has to be decoded).
+
+    Raises Faults if the file cannot be opened.
+    """
     with _opened(Path(path)) as file:
         first, last = _bounds(file, start, stop)
         return (last - first) / file.samplerate
@@ -96,7 +106,7 @@ def _bounds(file: soundfile.SoundFile, start: float | None, stop: float | None) 
 
 
 def _opened(path: Path) -> soundfile.SoundFile:
-    """The file, open for decoding; a decoder for a further suffix is chosen here."""
+    """The file, open for decoding."""
     if path.is_dir():
         raise Faults(f"{path}: is a folder, not an audio file")
     try:
@@ -110,6 +120,8 @@ def _opened(path: Path) -> soundfile.SoundFile:
                 return soundfile.SoundFile(io.BytesIO(content))
         if not held:
             raise Faults(f"{path}: is an empty file (0 bytes); replace it or leave it out")
+        if path.suffix.lower() == ".avi":
+            return _sound_of_avi(path, held)
         if size < STREAMED and start + size > held:
             raise Faults(
                 f"{path}: is truncated, its header promises {start + size - held} bytes more than it holds; "
@@ -126,6 +138,47 @@ def _opened(path: Path) -> soundfile.SoundFile:
         raise Faults(
             f"{path}: cannot be read as audio ({error.error_string}); WAV, FLAC, MP3 and OGG can"
         ) from None
+
+
+def _sound_of_avi(path: Path, held: int) -> soundfile.SoundFile:
+    """The sound of an AVI file of ``held`` bytes, every channel and sample as it is, as a WAV in memory.
+
+    So channels are averaged as everywhere else: FFmpeg's own downmix scales them.
+    """
+    import av  # here, because only eNTERFACE'05 needs it
+
+    with open(path, "rb") as file:
+        riff, promised = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
+    if riff == b"RIFF" and promised < STREAMED and promised + 8 > held:
+        raise Faults(
+            f"{path}: is truncated, its header promises {promised + 8 - held} bytes more than it holds; "
+            "copy it again"
+        )
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise Faults(f"{path}: has no sound, only pictures; replace it or leave it out")
+            stream = container.streams.audio[0]
+            rate, channels = stream.rate, stream.channels
+            name = stream.format.packed.name
+            blocks = [_interleaved(frame, channels) for frame in container.decode(stream)]
+    except av.FFmpegError as error:
+        raise Faults(f"{path}: cannot be read as AVI ({error.strerror}); copy it again") from None
+    if name not in SAMPLES:
+        raise Faults(f"{path}: has samples of an unknown kind ({name}); convert it to WAV")
+    samples = np.concatenate(blocks) if blocks else np.empty((0, channels), np.int16)
+    if name == "u8":  # libsndfile takes no unsigned arrays
+        samples = (samples.astype(np.int16) - 128) << 8
+    wav = io.BytesIO()
+    soundfile.write(wav, samples, rate, SAMPLES[name], format="WAV")
+    wav.seek(0)
+    return soundfile.SoundFile(wav)
+
+
+def _interleaved(frame, channels: int) -> np.ndarray:
+    """One decoded block as (n, channels)."""
+    samples = frame.to_ndarray()  # (channels, n) if planar, else (1, n * channels)
+    return samples.T if frame.format.is_planar else samples.reshape(-1, channels)
 
 
 def _wav_sizes(file: BinaryIO) -> tuple[int, int, int]:

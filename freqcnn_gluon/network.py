@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mxnet.gluon import HybridBlock, nn
@@ -44,7 +46,8 @@ class FreqCNN(HybridBlock):
     :param architecture: Table 2, 7 or 10, see ``architectures.architecture``.
     :param classes: width of the softmax; the table's own by default.
     :param size: side of the spectrogram in pixels; the paper's by default.
-    :param segments: n, the parts of each split; 0 is the global path alone (Table 4).
+    :param segments: n, the parts of each split; 0 is the global path alone (Table 4). Or one number a
+        block, where small spectrograms leave the last blocks fewer rows than n.
     :param axis: split along 'frequency' or 'time' (Table 5).
     :param local_only: no global path (Table 4).
     :param attention_blocks: how many of the last blocks are attention-based (Table 5: 0-3); the
@@ -66,7 +69,7 @@ class FreqCNN(HybridBlock):
         architecture: Architecture,
         classes: int | None = None,
         size: int | None = None,
-        segments: int = 2,
+        segments: int | Sequence[int] = 2,
         axis: str = "frequency",
         local_only: bool = False,
         attention_blocks: int | None = None,
@@ -80,7 +83,9 @@ class FreqCNN(HybridBlock):
         **kwargs,
     ):
         size = size or architecture.size
-        _check_size(architecture, size, segments)
+        blocks = len(architecture.rows)
+        parts = [segments] * blocks if isinstance(segments, int) else list(segments)
+        _check_size(size, parts, blocks)
         norm = Norm(architecture.batchnorm if batchnorm == "section" else batchnorm, gamma)
         super().__init__(**kwargs)
         self.architecture = architecture
@@ -89,13 +94,13 @@ class FreqCNN(HybridBlock):
         channels = 1
         with self.name_scope():
             self.stages = nn.HybridSequential()
-            for row, (_, pool) in zip(rows, architecture.rows):
+            for row, (_, pool), n in zip(rows, architecture.rows, parts):
                 row = replace(
                     row,
                     local=replace(row.local, activation=local_activation or row.local.activation),
                     global_=replace(row.global_, activation=global_activation or row.global_.activation),
                 )
-                common = dict(segments=segments, axis=axis, norm=norm)
+                common = dict(segments=n, axis=axis, norm=norm)
                 if row.attention:
                     if local_only:
                         raise Faults(
@@ -136,14 +141,16 @@ def _with_attention(rows: list[BlockRow], count: int | None) -> list[BlockRow]:
     return [replace(row, attention=attention(number)) for number, row in enumerate(rows)]
 
 
-def _check_size(architecture: Architecture, size: int, segments: int) -> None:
-    """Each block's input must halve evenly and divide into ``segments`` equal parts."""
-    sizes = [size / 2**number for number in range(len(architecture.rows))]
-    uneven = [side for side in sizes if side != int(side) or (segments and side % segments)]
-    if uneven:
-        step = 2 ** (len(sizes) - 1) * max(segments, 1)
+def _check_size(size: int, parts: Sequence[int], blocks: int) -> None:
+    """Each block's input must halve evenly and divide into its ``parts`` equal parts."""
+    if len(parts) != blocks:
+        raise Faults(f"segments must be one number or one for each of the {blocks} blocks, not {len(parts)}")
+    sizes = [size / 2**number for number in range(blocks)]
+    if any(side != int(side) or (n and side % n) for side, n in zip(sizes, parts)):
+        step = math.lcm(*(max(n, 1) << number for number, n in enumerate(parts)), 1 << (blocks - 1))
+        counts = ", ".join(map(str, dict.fromkeys(max(n, 1) for n in parts)))
         raise Faults(
-            f"a spectrogram of {size} x {size} reaches the {len(sizes)} blocks as "
-            f"{', '.join(f'{side:g}' for side in sizes)} rows, which do not all divide into {segments or 1} "
-            f"equal parts: use a multiple of {step}"
+            f"a spectrogram of {size} x {size} reaches the {blocks} blocks as "
+            f"{', '.join(f'{side:g}' for side in sizes)} rows, which do not all divide into "
+            f"{counts} equal parts: use a multiple of {step}"
         )

@@ -1,13 +1,14 @@
-"""``python -m reproduce``: a table of the paper, from corpus folder to rendered result."""
+"""``python -m reproduce``: the paper's tables, from corpus folder to rendered result, and checks on them."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from data_prep.faults import positive, told_plainly
 
-from .runs import PROFILES
+from .produce import PROFILES, Options
 
 
 @told_plainly
@@ -16,17 +17,67 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m reproduce", description="The paper's tables with our numbers beside the paper's."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser(
+
+    def command(name: str, run, summary: str, description: str, example: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            epilog=f"example: python -m reproduce {example}" if example else None,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        added.set_defaults(run=run)
+        return added
+
+    added = command(
         "table",
-        help="run what a table needs and print it",
-        description="Prepare the corpus, train and evaluate the rows that are not done yet, print the table.",
-        epilog="example: python -m reproduce table 3 --ut-podcast /data/UT-Podcast --seeds 3 --device gpu:0",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        _table,
+        "run what a table needs and print it",
+        "Tables 3, 4, 5, 8, 9, 11, 12: prepare the corpus, train and evaluate what is not done yet, print "
+        "the table. Tables 1 and 6 count the corpus, 2, 7 and 10 are read off the network. Tables share the "
+        "runs that they have in common.",
+        "table 3 --ut-podcast /data/UT-Podcast --seeds 3 --device gpu:0",
     )
-    command.add_argument("number", type=int, help="the table's number in the paper")
-    command.add_argument(
-        "--ut-podcast", type=Path, help="UT-Podcast's folder; without it the stand-in is used"
+    added.add_argument("numbers", type=int, nargs="*", metavar="N", help="the table's number; none: all")
+    _add_options(added)
+    added = command(
+        "sensitivity",
+        _sensitivity,
+        "what each open point of the paper is worth",
+        "Run the system that a table is about with each alternative of each assumption, one at a time, and "
+        "print the difference to the choices of assumptions.toml.",
+        "sensitivity 3 --seeds 3",
     )
+    added.add_argument("number", type=int, metavar="N", help="the table's number: 3, 4, 5, 8, 9, 11 or 12")
+    _add_options(added)
+    added = command(
+        "audit",
+        _audit,
+        "check the paper's numbers against each other",
+        "Check the paper against itself with exact arithmetic; needs no corpus and no training.",
+    )
+    added.add_argument("--results", type=Path, default=Path("results"), help="where audit.md and .csv go")
+    command(
+        "assumptions",
+        _assumptions,
+        "what the paper leaves open, and what was chosen",
+        "Print every assumption with the tables it touches, the choice and its alternatives.",
+    )
+    command(
+        "reference",
+        _reference,
+        "render the committed results and README.md again",
+        "Render results/reference and the tables in README.md again from the committed reports.",
+    )
+    options = parser.parse_args(arguments)
+    options.run(options)
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    for name in ("UT-Podcast", "CHAINS", "eNTERFACE"):
+        command.add_argument(
+            f"--{name.lower()}", type=Path, help=f"{name}'s folder; without it its stand-in is used"
+        )
     command.add_argument(
         "--profile",
         choices=PROFILES,
@@ -49,35 +100,54 @@ def main(arguments: list[str] | None = None) -> None:
     )
     command.add_argument("--data", type=Path, default=Path("data"), help="where prepared data go")
     command.add_argument("--results", type=Path, default=Path("results"), help="where reports and tables go")
-    command.set_defaults(run=_table)
-    command = commands.add_parser(
-        "reference",
-        help="render the committed results and README.md again",
-        description="Render results/reference and the tables in README.md again from the committed reports.",
+
+
+def _options(options: argparse.Namespace) -> Options:
+    return Options(
+        roots={
+            "ut_podcast": options.ut_podcast,
+            "chains": options.chains,
+            "enterface": options.enterface,
+        },
+        profile=options.profile,
+        seeds=options.seeds,
+        device=options.device,
+        jobs=options.jobs,
+        check_counts=not options.no_check_counts,
+        assume=options.assume,
+        data=options.data,
+        results=options.results,
     )
-    command.set_defaults(run=_reference)
-    options = parser.parse_args(arguments)
-    options.run(options)
 
 
 def _table(options: argparse.Namespace) -> None:
+    from .assumptions import shared
     from .produce import produce
-    from .tables import table
+    from .tables import NUMBERS, known
 
-    print(
-        produce(
-            table(options.number),
-            options.ut_podcast,
-            profile=options.profile or ("paper" if options.ut_podcast else "quick"),
-            seeds=options.seeds,
-            device=options.device,
-            jobs=options.jobs,
-            check_counts=not options.no_check_counts,
-            assume=options.assume,
-            data=options.data,
-            results=options.results,
-        )
-    )
+    numbers = known(options.numbers or NUMBERS)
+    asked = _options(options)
+    for number in numbers:
+        print(produce(number, replace(asked, assume=shared(asked.assume, number, numbers))))
+
+
+def _sensitivity(options: argparse.Namespace) -> None:
+    from .sensitivity import sensitivity
+    from .tables import trained
+
+    print(sensitivity(trained(options.number), _options(options)))
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from .audit import audit, write
+
+    print(write(audit(), options.results / "audit"))
+
+
+def _assumptions(options: argparse.Namespace) -> None:
+    from .assumptions import markdown
+
+    print(markdown())
 
 
 def _reference(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.faults import Faults
@@ -14,7 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Assumption", "assumptions", "choices"]
+__all__ = ["Assumption", "assumptions", "choices", "markdown", "shared"]
 
 PATH = Path(__file__).with_name("assumptions.toml")
 
@@ -31,6 +31,11 @@ class Assumption:
     where: str
     tables: list[int]
     why: str
+    tried: list = field(default_factory=list)
+
+    def others(self) -> list:
+        """The values that ``sensitivity`` tries in place of the choice."""
+        return self.tried if self.alternatives == "any" else self.alternatives
 
     def parse(self, text: str) -> object:
         """The alternative that ``text`` names; Faults saying what is accepted otherwise."""
@@ -56,18 +61,24 @@ def assumptions() -> dict[str, Assumption]:
     return {entry["id"]: Assumption(**entry) for entry in entries}
 
 
-def choices(overrides: Iterable[str] = ()) -> dict[str, dict[str, object]]:
-    """The chosen value of each assumption that code takes: where -> id -> value.
+def choices(table: int, overrides: Iterable[str] = ()) -> dict[str, dict[str, object]]:
+    """The chosen value of each assumption that touches ``table`` and that code takes: where -> id -> value.
 
-    ``overrides`` are 'id=value'. Raises Faults naming each unknown id and value.
+    ``overrides`` are 'id=value'. Raises Faults naming each unknown id and value, and each id that does
+    not touch the table.
     """
-    listed = assumptions()
+    listed = {id: entry for id, entry in assumptions().items() if table in entry.tables}
     chosen = {id: entry.choice for id, entry in listed.items()}
     faults = []
     for override in overrides:
         id, _, text = override.partition("=")
         if id not in listed:
-            faults.append(f"there is no assumption '{id}': choose among {', '.join(listed)}")
+            known = (
+                f"the assumption '{id}' does not touch"
+                if id in assumptions()
+                else f"there is no assumption '{id}' for"
+            )
+            faults.append(f"{known} table {table}: choose among {', '.join(listed)}")
             continue
         try:
             chosen[id] = listed[id].parse(text)
@@ -80,3 +91,36 @@ def choices(overrides: Iterable[str] = ()) -> dict[str, dict[str, object]]:
         if entry.where != "fixed":
             found[entry.where][id] = chosen[id]
     return found
+
+
+def shared(overrides: Iterable[str], table: int, tables: Iterable[int]) -> list[str]:
+    """Of the choices made for several ``tables`` at a time, those that concern ``table``.
+
+    One that touches another of them is left out; one that touches none stays, to be refused.
+    """
+    touched = {id: set(entry.tables) for id, entry in assumptions().items()}
+
+    def concerns(override: str) -> bool:
+        of = touched.get(override.partition("=")[0], set())
+        return table in of or not of & set(tables)
+
+    return [override for override in overrides if concerns(override)]
+
+
+def markdown() -> str:
+    """The whole list, for people: what is open, in which tables, what was chosen, what else there is."""
+    lines = ["# What the paper leaves open, and what was chosen", ""]
+    for each in assumptions().values():
+        if each.alternatives == "any":
+            other = f"any other {'number' if isinstance(each.choice, (int, float)) else 'value'}"
+        else:
+            other = ", ".join(map(str, each.alternatives))
+        lines += [
+            f"- `{each.id}` (tables {', '.join(map(str, each.tables))}): {each.question}",
+            f"  - The paper: {' '.join(each.paper.split())}",
+            f"  - Here: **{each.choice}**"
+            + (f". Or: {other}." if other else "; the code knows no other way."),
+            f"  - Why: {' '.join(each.why.split())}",
+        ]
+    lines += ["", 'Another choice: `make table3 ASSUME="schedule=step floor_db=60"`, in folders of its own.']
+    return "\n".join(lines)

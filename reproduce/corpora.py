@@ -2,76 +2,172 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 
-from data_prep import splits, store
-from data_prep.corpora import ut_podcast
+from data_prep import corpora, splits, store
+from data_prep.corpora import Scan, chains, enterface, ut_podcast
+from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
-from data_prep.standin import ut_podcast as standin
+from data_prep.standin import chains as standin_chains
+from data_prep.standin import enterface as standin_enterface
+from data_prep.standin import ut_podcast as standin_ut_podcast
+from data_prep.standin.folder import is_standin
 
-__all__ = ["PAPER", "STANDIN", "Corpus", "prepare"]
+__all__ = ["CORPORA", "PAPER", "STANDIN", "Corpus", "counted", "prepare"]
 
 PAPER, STANDIN = "paper", "standin"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the paper's corpora: how it is read, what stands in for it, below which folder name.
+
+    ``speakers_apart``: a fold must not be tested on speakers that it was trained on.
+    """
+
+    title: str
+    module: ModuleType
+    write_standin: Callable
+    folder: str
+    speakers_apart: bool
+
+
+CORPORA = {
+    "ut_podcast": Kind("UT-Podcast", ut_podcast, standin_ut_podcast.write, "UT-Podcast", False),
+    "chains": Kind("CHAINS", chains, standin_chains.write, "CHAINS", False),
+    "enterface": Kind("eNTERFACE'05", enterface, standin_enterface.write, "eNTERFACE", True),
+}
+"""UT-Podcast's split is its own: speakers that are in both parts are told, not refused."""
 
 
 @dataclass(frozen=True)
 class Corpus:
     """A prepared corpus. ``source``: 'paper' (the paper's counts), 'standin', or the folder's name when
     it has the layout but not the counts. ``labels``: the class names, in the order of their numbers.
+    ``notes``: what the scan left out.
     """
 
     source: str
-    root: Path
     manifest: pd.DataFrame
     store: store.Store
     labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
-    def part(self, partition: str) -> tuple[np.ndarray, np.ndarray]:
-        """Store rows (n,) and class numbers (n,) of 'train' (over-sampled) or 'test' clips."""
-        chosen = self.manifest[self.manifest["partition"] == partition]
-        if partition == "train":
+    def clips(self, fold: str, part: str) -> pd.DataFrame:
+        """The manifest's rows of 'train' (over-sampled) or 'test' in ``fold``: 'test' is the corpus's own
+        split, a number leaves the clips of that fold out of training and tests on them.
+        """
+        if fold == "test":
+            chosen = self.manifest[self.manifest["partition"] == part]
+        else:
+            held_out = self.manifest["fold"] == int(fold)
+            chosen = self.manifest[held_out if part == "test" else ~held_out]
+        if part == "train" and "copies" in chosen:
             chosen = chosen.loc[chosen.index.repeat(chosen["copies"])]
+        return chosen
+
+    def part(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Store rows (n,) and class numbers (n,) of ``clips(fold, part)``."""
+        chosen = self.clips(fold, part)
         numbers = {label: number for number, label in enumerate(self.labels)}
         return self.store.rows(chosen["clip"]), chosen["label"].map(numbers).to_numpy()
 
     def remarks(self) -> list[str]:
-        """What a reader of the results should know of the split."""
+        """What a reader of the results should know of the clips and their split."""
         crossing = splits.crossing_speakers(self.manifest)
-        return [f"{len(crossing)} speakers are in both parts: {', '.join(crossing)}."] if crossing else []
+        said = [f"{len(crossing)} speakers are in both parts: {', '.join(crossing)}."] if crossing else []
+        return [*self.notes, *said]
+
+
+def _find(
+    name: str, root: Path | None, data: Path, choices: Mapping[str, object], jobs: int | None = None
+) -> Scan:
+    """What is in ``root``, or in the stand-in, which is made below ``data`` where it is not there yet.
+
+    ``choices``: the assumptions that the corpus's ``scan`` takes.
+    """
+    kind = CORPORA[name]
+    if root is None:
+        root = data / STANDIN / kind.folder
+        kind.write_standin(root, jobs=jobs)
+    return kind.module.scan(root, **choices)
 
 
 def prepare(
+    name: str,
     root: Path | None,
     data: Path,
     image: ImageSettings,
-    over_sampling: str = "each",
+    choices: Mapping[str, object],
     check_counts: bool = True,
     jobs: int | None = None,
 ) -> Corpus:
-    """UT-Podcast in ``root``, or its stand-in, as manifest and store below ``data``/<source>/ut_podcast.
+    """The corpus in ``root``, or its stand-in, as manifest and store below ``data``/<source>/<name>.
 
-    Raises Faults with everything that is wrong with the corpus.
+    ``choices``: the assumptions about its data. Raises Faults with everything that is wrong with it.
     """
-    if root is None:
-        root = data / STANDIN / "UT-Podcast"
-        standin.write(root, jobs=jobs)
-    found = ut_podcast.scan(root)
-    source, check_counts = _source(found, check_counts)
-    frame, images = ut_podcast.prepare(
-        found, data / source / "ut_podcast", image, over_sampling, check_counts, jobs=jobs
+    kind = CORPORA[name]
+    found = _find(name, root, data, _taken(kind.module.scan, choices), jobs)
+    source, check_counts = _source_of(kind, found, check_counts)
+    frame, images = corpora.prepare(
+        found,
+        data / source / name,
+        image,
+        partial(kind.module.protocol, **_taken(kind.module.protocol, choices)),
+        kind.module.count_faults(found.manifest) if check_counts else (),
+        jobs,
     )
-    return Corpus(source, root, frame, images, ut_podcast.LABELS)
+    if kind.speakers_apart:
+        _check_speakers(frame)
+    present = set(frame["label"])
+    known = tuple(label for label in kind.module.LABELS if label in present)
+    return Corpus(source, frame, images, known + tuple(sorted(present - set(known))), found.notes)
 
 
-def _source(found: ut_podcast.Scan, check_counts: bool) -> tuple[str, bool]:
+def counted(
+    name: str,
+    root: Path | None,
+    data: Path,
+    choices: Mapping[str, object],
+    check_counts: bool = True,
+    jobs: int | None = None,
+) -> tuple[pd.DataFrame, str]:
+    """The manifest of ``prepare`` without any image, whatever its counts; and its source.
+
+    Raises Faults for a wrong layout.
+    """
+    kind = CORPORA[name]
+    found = _find(name, root, data, _taken(kind.module.scan, choices), jobs)
+    if found.faults:
+        raise Faults(found.faults)
+    source, _ = _source_of(kind, found, check_counts)
+    return kind.module.protocol(found.manifest, **_taken(kind.module.protocol, choices)), source
+
+
+def _taken(function: Callable, choices: Mapping[str, object]) -> dict[str, object]:
+    """Those of the choices that ``function`` has an argument for."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    return {name: value for name, value in choices.items() if name in names}
+
+
+def _source_of(kind: Kind, found: Scan, check_counts: bool) -> tuple[str, bool]:
     """Where the clips come from, and whether their counts have to be the paper's."""
-    if standin.is_standin(found.root):
+    if is_standin(found.root):
         return STANDIN, False
-    if check_counts or not ut_podcast.count_faults(found.manifest):
+    if check_counts or not kind.module.count_faults(found.manifest):
         return PAPER, True
     name = found.root.resolve().name
     return (f"own-{name}" if name in (PAPER, STANDIN) else name), False
+
+
+def _check_speakers(frame: pd.DataFrame) -> None:
+    folds = frame.groupby("speaker")["fold"].nunique()
+    if crossing := sorted(folds.index[folds > 1]):
+        raise Faults(f"the speakers {', '.join(crossing)} are in several folds; a fold must keep its own")

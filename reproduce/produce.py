@@ -2,78 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from data_prep.files import whole
 from data_prep.spectrogram import ImageSettings
 
 from .assumptions import choices
-from .corpora import prepare
+from .corpora import Corpus, counted, prepare
+from .facts import architecture_table, counts_table
+from .measure import Report
 from .render import write
-from .runs import PROFILES, Run, execute
-from .tables import Table
+from .runs import Run, execute
+from .tables import TABLES, Profile, System, Table
 
-__all__ = ["produce"]
+__all__ = ["PROFILES", "Options", "produce", "run_all"]
+
+PROFILES = ("paper", "quick")
 
 
-def produce(
-    table: Table,
-    root: Path | None,
-    profile: str,
-    seeds: int,
-    device: str,
-    jobs: int | None,
-    check_counts: bool,
-    assume: Sequence[str],
-    data: Path,
-    results: Path,
-) -> str:
-    """Run every row of ``table`` with seeds 0 .. ``seeds`` - 1 and return the table as Markdown.
-
-    It is written too, as ``results``/<source>/tableNN.md and .csv. Raises Faults for bad input.
+@dataclass(frozen=True)
+class Options:
+    """How to run, whatever the table. ``roots``: corpus -> its folder; without one its stand-in is used.
+    ``profile``: None is 'paper' with a corpus and 'quick' without. ``assume``: 'id=value' each.
     """
-    chosen = choices(assume)
+
+    roots: Mapping[str, Path | None]
+    profile: str | None = None
+    seeds: int = 1
+    device: str = "auto"
+    jobs: int | None = None
+    check_counts: bool = True
+    assume: Sequence[str] = ()
+    data: Path = Path("data")
+    results: Path = Path("results")
+
+
+COUNTED = {1: "ut_podcast", 6: "chains"}  # tables that count a corpus
+
+
+def produce(number: int, options: Options) -> str:
+    """Table ``number`` of the paper as Markdown, written too as ``results``/<source>/tableNN.md and .csv.
+
+    Tables 1 and 6 count the corpus, 2, 7 and 10 are read off the network, the others are trained for.
+    Raises Faults for bad input.
+    """
+    if number in TABLES:
+        return _results(TABLES[number], options)
+    if number in COUNTED:
+        name, chosen = COUNTED[number], choices(number, options.assume)["data"]
+        frame, source = counted(
+            name, options.roots.get(name), options.data, chosen, options.check_counts, options.jobs
+        )
+        compared = counts_table(number, frame, source)
+    else:
+        compared, source = architecture_table(number), "network"
+    return compared.write(options.results / source / f"table{number:02}")
+
+
+def _results(table: Table, options: Options) -> str:
+    """Run every system on every fold with each seed; tableNN.json names the reports."""
+    reports = run_all(table, table.systems(), options)
+    folder = options.results / reports[0].content["run"]["source"]
+    stem = folder / f"table{table.number:02}"
+    with whole(stem.with_suffix(".json")) as path:
+        path.write_text(json.dumps([report.link for report in reports], indent=1), encoding="utf-8")
+    return write(table, reports, stem)
+
+
+def run_all(table: Table, systems: Sequence[System], options: Options) -> list[Report]:
+    """The reports of ``systems``, in their order, then by fold and seed."""
+    chosen = choices(table.number, options.assume)
     # Neither of these imports MXNet, which a table that is done need not wait for.
     from freqcnn_gluon.architectures import architecture
     from freqcnn_gluon.runtime import choose
 
-    choose(device)  # its faults are told before anything is prepared
-    paper, sizes = architecture(table.architecture), PROFILES[profile]
+    choose(options.device)  # its faults are told before anything is prepared
+    paper, root = architecture(table.architecture), options.roots.get(table.corpus)
+    profile = options.profile or ("paper" if root else "quick")
+    sizes = table.quick if profile == "quick" else Profile()
     size = sizes.size or paper.size
     corpus = prepare(
+        table.corpus,
         root,
-        data,
+        options.data,
         ImageSettings(size=size, **chosen["image"]),
-        check_counts=check_counts,
-        jobs=jobs,
-        **chosen["data"],
+        chosen["data"],
+        options.check_counts,
+        options.jobs,
     )
-    fingerprint = corpus.store.fingerprint(corpus.manifest)
-    if sizes.epochs and not any(each.startswith("epochs=") for each in assume):
+    if sizes.epochs and not any(each.startswith("epochs=") for each in options.assume):
         chosen["training"]["epochs"] = sizes.epochs
+    fingerprint = corpus.store.fingerprint(corpus.manifest)
     runs = [
         Run(
             source=corpus.source,
-            table=table.number,
-            row=row.name,
-            system=row.system,
-            fold="test",
+            table=system.home,
+            row=system.name,
+            system=system.system,
+            fold=fold,
             seed=seed,
             profile=profile,
             size=size,
             batch_size=sizes.batch_size or paper.batch_size,
             data=fingerprint,
-            choices=chosen if row.system == table.architecture else chosen | {"network": {}},
+            choices=chosen | {"network": _network(system, table, chosen["network"], size)},
         )
-        for row in table.rows
-        if row.system
-        for seed in range(seeds)
+        for system in systems
+        if system.system
+        for fold in table.folds
+        for seed in range(options.seeds)
     ]
-    reports: dict[str, list[dict]] = {}
-    links: dict[str, list[str]] = {}
-    for number, run in enumerate(runs, 1):
-        title = f"[{number}/{len(runs)}] {run.row}" + (f" seed {run.seed}" if seeds > 1 else "")
-        reports.setdefault(run.row, []).append(execute(run, corpus, results, device, title))
-        folder = run.folder(results).relative_to(results / corpus.source)
-        links.setdefault(run.row, []).append(f"{folder.as_posix()}/report.json")
-    return write(table, reports, links, results / corpus.source / f"table{table.number:02}")
+    return [_report(run, number, len(runs), corpus, options) for number, run in enumerate(runs, 1)]
+
+
+def _report(run: Run, number: int, of: int, corpus: Corpus, options: Options) -> Report:
+    title = f"[{number}/{of}] {run.row}" + (f" fold {run.fold}" if run.fold != "test" else "")
+    title += f" seed {run.seed}" if options.seeds > 1 else ""
+    content = execute(run, corpus, options.results, options.device, title)
+    folder = run.folder(options.results).relative_to(options.results / corpus.source)
+    return Report(f"{folder.as_posix()}/report.json", content)
+
+
+def _network(system: System, table: Table, chosen: Mapping[str, object], size: int) -> dict[str, object]:
+    """FreqCNN's keyword arguments; a peer takes none, its defaults are not the list's to change."""
+    if system.system != table.architecture:
+        return {}
+    network = {**chosen, **system.options}
+    if segments := network.get("segments"):
+        blocks = [size >> block for block in range(5)]
+        if any(side % segments for side in blocks):  # small spectrograms: as many as the block has rows for
+            network["segments"] = [math.gcd(segments, side) for side in blocks]
+    return network

@@ -12,28 +12,28 @@ from pathlib import Path
 from data_prep.faults import Faults
 from data_prep.files import whole
 
+from .measure import Report
 from .render import summary, write
-from .tables import TABLES, Table
+from .tables import TABLES
 
 __all__ = ["filled", "refresh", "reports_in"]
 
 MARK = re.compile(r"(<!-- table (\d+) from (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
-def reports_in(folder: Path, table: Table) -> tuple[dict[str, list[dict]], dict[str, list[str]]]:
-    """Every report of ``table`` below ``folder`` and its path, by row in the table's order, then by seed."""
-    found = [
-        (json.loads(path.read_text(encoding="utf-8")), path.relative_to(folder).as_posix())
-        for path in sorted(folder.glob(f"table{table.number:02}/*/*/report.json"))
-    ]
-    reports: dict[str, list[dict]] = {}
-    links: dict[str, list[str]] = {}
-    for row in table.rows:
-        for report, link in sorted(found, key=lambda each: each[0]["run"]["seed"]):
-            if report["run"]["row"] == row.name:
-                reports.setdefault(row.name, []).append(report)
-                links.setdefault(row.name, []).append(link)
-    return reports, links
+def reports_in(folder: Path, number: int) -> list[Report]:
+    """The reports that ``folder``/tableNN.json names, in its order.
+
+    Raises Faults where the list or a report is missing.
+    """
+    listed = folder / f"table{number:02}.json"
+    try:
+        links = json.loads(listed.read_text(encoding="utf-8"))
+        return [Report(link, json.loads((folder / link).read_text(encoding="utf-8"))) for link in links]
+    except FileNotFoundError as error:
+        raise Faults(
+            f"there are no reports of table {number} in {folder}: {error.filename} is missing"
+        ) from None
 
 
 def filled(text: str, root: Path) -> str:
@@ -43,11 +43,8 @@ def filled(text: str, root: Path) -> str:
     """
 
     def block(match: re.Match) -> str:
-        table = TABLES[int(match[2])]
-        reports, _ = reports_in(root / match[3], table)
-        if not reports:
-            raise Faults(f"README.md: there are no reports of table {table.number} in {match[3]}")
-        return f"{match[1]}{summary(table, reports)}{match[4]}"
+        number = int(match[2])
+        return f"{match[1]}{summary(TABLES[number], reports_in(root / match[3], number))}{match[4]}"
 
     return MARK.sub(block, text)
 
@@ -55,13 +52,10 @@ def filled(text: str, root: Path) -> str:
 def refresh(root: Path) -> list[Path]:
     """Render results/reference and README.md below ``root`` again; the files written."""
     written = []
-    for folder in sorted((root / "results" / "reference").iterdir()):
-        for table in TABLES.values():
-            reports, links = reports_in(folder, table)
-            if reports:
-                stem = folder / f"table{table.number:02}"
-                write(table, reports, links, stem)
-                written += [stem.with_suffix(".md"), stem.with_suffix(".csv")]
+    for listed in sorted((root / "results" / "reference").glob("*/table??.json")):
+        number = int(listed.stem[-2:])
+        write(TABLES[number], reports_in(listed.parent, number), listed.with_suffix(""))
+        written += sorted(listed.parent.glob(f"{listed.stem}.*"))
     readme = root / "README.md"
     text = filled(readme.read_text(encoding="utf-8"), root)
     with whole(readme) as path:

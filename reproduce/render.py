@@ -1,23 +1,22 @@
-"""report.json -> the table, as tidy CSV and as Markdown in the paper's own layout."""
+"""Reports -> the table, as tidy CSV, as Markdown in the paper's own layout and, for a confusion, a figure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from data_prep.files import whole
 
+from . import text
 from .assumptions import assumptions
 from .corpora import PAPER, STANDIN
+from .figures import draw_confusion
+from .measure import Report, cells, comparisons, reports_of
 from .tables import Table
-from .verdict import interval, verdict
 
-__all__ = ["cells", "markdown", "summary", "write"]
-
-Reports = Mapping[str, Sequence[dict]]  # row name -> a report for each seed
+__all__ = ["banner", "markdown", "summary", "write"]
 
 STANDIN_BANNER = (
     "> **STAND-IN**: these are results on synthesised speech, not on the paper's corpus. They show that "
@@ -29,94 +28,82 @@ OWN_BANNER = (
 )
 
 
-def cells(table: Table, reports: Reports) -> pd.DataFrame:
-    """A row for each system and measure: paper, ours, sd over seeds, 95 % interval (all in %), verdict.
-
-    The verdict is 'within' or 'outside' (see ``verdict``) on the paper's corpus, 'not run' where there
-    is no report, and empty on any other corpus.
-    """
-    lines = []
-    for row in table.rows:
-        for measure in table.measures:
-            line = {"system": row.name, "measure": measure, "paper": row.paper[measure], "verdict": "not run"}
-            if found := reports.get(row.name):
-                ours, sd, low, high = (100 * value for value in _measured(measure, found))
-                comparable = all(report["run"]["source"] == PAPER for report in found)
-                line |= {
-                    "ours": ours,
-                    "sd": sd,
-                    "low": low,
-                    "high": high,
-                    "seeds": len(found),
-                    "verdict": verdict(row.paper[measure], low, high) if comparable else "",
-                }
-            lines.append(line)
-    columns = ["system", "measure", "paper", "ours", "sd", "low", "high", "seeds", "verdict"]
-    return pd.DataFrame(lines).reindex(columns=columns).astype({"seeds": "Int64"})
+def banner(source: str) -> list[str]:
+    """The lines that stand above results on anything but the paper's corpus."""
+    if source == PAPER:
+        return []
+    return [STANDIN_BANNER if source == STANDIN else OWN_BANNER.format(source=source), ""]
 
 
-def _measured(measure: str, reports: Sequence[dict]) -> tuple[float, float, float, float]:
-    """Mean, sd, low, high of ``measure`` over the seeds."""
-    labels = reports[0]["labels"]
-    confusion = np.array([report["metrics"]["confusion"] for report in reports])  # (seeds, true, predicted)
-    right, totals = confusion.diagonal(axis1=1, axis2=2), confusion[0].sum(axis=1)
-    chosen = totals > 0 if measure == "UAR" else np.array([label == measure for label in labels])
-    return interval(right[:, chosen], totals[chosen])
-
-
-def summary(table: Table, reports: Reports) -> str:
-    """The table in the paper's orientation (a column a method), with its banner, as Markdown."""
+def summary(table: Table, reports: Sequence[Report]) -> str:
+    """The table in the paper's orientation, with its banner and what is to be known, as Markdown."""
     frame = cells(table, reports)
     source = _source(reports)
-    names = [row.name for row in table.rows]
-    lines = []
-    if source == STANDIN:
-        lines += [STANDIN_BANNER, ""]
-    elif source != PAPER:
-        lines += [OWN_BANNER.format(source=source), ""]
-    body = []
-    for measure in table.measures:
-        chosen = frame[frame["measure"] == measure].set_index("system").loc[names]
-        body.append([measure, "paper", *chosen["paper"].map("{:.2f}".format)])
-        body.append(["", "ours" if source == PAPER else source, *chosen.apply(_ours, axis=1)])
-        body.append(["", "95 %", *chosen.apply(_range, axis=1)])
-        if source == PAPER:
-            body.append(["", "verdict", *chosen["verdict"]])
-    lines += _table(["Recall", "", *names], body)
+    lines = banner(source) + _grid(table, frame, "ours" if source == PAPER else source)
     lines += [
         "",
         "'95 %' is the interval that the test clips and the seeds leave open (reproduce/verdict.py).",
     ]
-    if left_out := [name for name in names if name not in reports]:
+    if source == PAPER:
+        counts = frame["verdict"].value_counts()
+        within, outside = counts.get("within", 0), counts.get("outside", 0)
+        lines.append(f"{within} of the paper's numbers are within it, {outside} outside.")
+    if left_out := [each.name for each in table.systems() if not reports_of(each, reports)]:
         lines.append(f"Not run yet: {', '.join(left_out)}; the paper's figures are shown.")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *table.notes, *_segments(reports)]) + "\n"
 
 
-def markdown(table: Table, reports: Reports, links: Mapping[str, Sequence[str]]) -> str:
-    """The summary, each run, how they were made, and the assumptions that touch the table.
+def _grid(table: Table, frame: pd.DataFrame, ours: str) -> list[str]:
+    """A group of lines (paper, ours, 95 %, verdict) for each row of the paper's table."""
+    columns = list(dict.fromkeys(frame["column"]))
+    if all(column.isdecimal() for column in columns):  # Table 4 has nothing in the first row's first column
+        columns.sort(key=int)
+    shown = {
+        "paper": frame["paper"].map(lambda value: "?" if pd.isna(value) else f"{value:.2f}"),
+        ours: frame.apply(_ours, axis=1),
+        "95 %": frame.apply(_range, axis=1),
+        "verdict": frame["verdict"],
+    }
+    counts = frame["predicted"] != ""
+    shown["paper"] = shown["paper"].where(~counts, shown["paper"].str.removesuffix(".00"))
+    kinds = list(shown) if ours == "ours" else [kind for kind in shown if kind != "verdict"]
+    body = []
+    for row in dict.fromkeys(frame["row"]):
+        chosen = frame.index[frame["row"] == row]
+        heads = row.split(" | ")
+        for kind in kinds:
+            by_column = dict(zip(frame.loc[chosen, "column"], shown[kind][chosen]))
+            if kind in ("paper", ours) or any(by_column.values()):
+                body.append([*heads, kind, *(by_column.get(column, "") for column in columns)])
+                heads = [""] * len(heads)
+    return text.table([*table.heads, "", *columns], body)
 
-    ``links``: row name -> path of each of its reports.
-    """
-    found = [report for each in reports.values() for report in each]
+
+def markdown(table: Table, reports: Sequence[Report]) -> str:
+    """The summary, whose lead is more than chance, each run, how they were made, and the assumptions."""
     lines = [f"## Table {table.number}: {table.title}", "", summary(table, reports)]
-    if found:
-        lines += ["### The runs", "", *_runs(reports, links), "", *_notes(found), ""]
+    if len(compared := comparisons(table, reports)):
+        lines += [f"### Is the lead of {table.claim.name} more than chance?", "", *_compared(compared), ""]
+    if reports:
+        lines += ["### The runs", "", *_runs(reports), "", *_notes(table, reports), ""]
     lines += ["### What the paper leaves open here", ""]
     lines += [
-        f"- `{each.id}`: {each.question} {_chosen(each, found)}"
+        f"- `{each.id}`: {each.question} {_chosen(each, reports)}"
         for each in assumptions().values()
         if table.number in each.tables
     ]
     return "\n".join(lines) + "\n"
 
 
-def _source(reports: Reports) -> str:
-    return next((report["run"]["source"] for each in reports.values() for report in each), PAPER)
+def _source(reports: Sequence[Report]) -> str:
+    return reports[0].content["run"]["source"] if reports else PAPER
 
 
 def _ours(line: pd.Series) -> str:
     if pd.isna(line["ours"]):
         return "not run"
+    if line["predicted"]:
+        return f"{line['ours']:.1f} ± {line['sd']:.1f}" if line["seeds"] > 1 else f"{line['ours']:.0f}"
     return f"{line['ours']:.2f}" + (f" ± {line['sd']:.2f}" if line["seeds"] > 1 else "")
 
 
@@ -124,47 +111,79 @@ def _range(line: pd.Series) -> str:
     return "" if pd.isna(line["low"]) else f"{line['low']:.1f}–{line['high']:.1f}"
 
 
-def _runs(reports: Reports, links: Mapping[str, Sequence[str]]) -> list[str]:
-    """One line a run: what it took, what it learnt, and the best epoch marked as what it is."""
-    body = []
-    for name, found in reports.items():
-        for report, link in zip(found, links[name]):
-            last = report["history"][-1]
-            best = report["history"][report["best_epoch_on_test"] - 1]
-            body.append(
-                [
-                    f"[{name}]({link})",
-                    str(report["run"]["seed"]),
-                    f"{report['parameters']:,}",
-                    str(last["epoch"]),
-                    f"{last['loss']:.3f}",
-                    f"{100 * last['accuracy']:.1f}",
-                    f"{100 * report['metrics']['accuracy']:.2f}",
-                    f"{100 * report['metrics']['uar']:.2f}",
-                    f"{100 * best['test']['uar']:.2f} (epoch {best['epoch']})",
-                    f"{report['training_seconds'] / 60:.1f}",
-                ]
-            )
-    head = [
-        "Run",
-        "Seed",
-        "Parameters",
-        "Epochs",
-        "Training loss",
-        "Training accuracy",
-        "Test accuracy",
-        "Test UAR",
+def _segments(reports: Sequence[Report]) -> list[str]:
+    """Where spectrograms are too small for as many segments as the paper has."""
+    told = {}
+    for report in reports:
+        run = report.content["run"]
+        segments = run["choices"]["network"].get("segments")
+        if isinstance(segments, list):
+            told[f"{run['row']}: {', '.join(map(str, segments))} segments in blocks 1 to 5"] = run["size"]
+    if not told:
+        return []
+    size = next(iter(told.values()))
+    return [f"At {size} × {size} the last blocks have fewer rows than the paper's: {'; '.join(told)}."]
+
+
+def _compared(frame: pd.DataFrame) -> list[str]:
+    body = [
+        [each.system, str(each.only_ours), str(each.only_theirs), _p(each.p), _p(each.p_adjusted), each.lead]
+        for each in frame.itertuples()
     ]
-    return _table([*head, "Best UAR of any epoch, chosen on test data", "Minutes"], body)
+    head = ["Against", "Only ours right", "Only theirs right", "p", "p, adjusted", "Lead"]
+    return text.table(head, body) + [
+        "",
+        "Exact McNemar test on the same clips, two-sided; adjusted for the number of comparisons (Holm). "
+        "Of several seeds the largest p counts.",
+    ]
 
 
-def _notes(found: Sequence[dict]) -> list[str]:
+def _p(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else f"{value:.1e}"
+
+
+def _runs(reports: Sequence[Report]) -> list[str]:
+    """One line a run: what it took, what it learnt, and the best epoch marked as what it is."""
+    several = len({report.content["run"]["fold"] for report in reports}) > 1
+    body = []
+    for report in reports:
+        content = report.content
+        last = content["history"][-1]
+        best = content["history"][content["best_epoch_on_test"] - 1]
+        body.append(
+            [
+                f"[{content['run']['row']}]({report.link})",
+                *([content["run"]["fold"]] if several else []),
+                str(content["run"]["seed"]),
+                f"{content['parameters']:,}",
+                str(last["epoch"]),
+                f"{last['loss']:.3f}",
+                f"{100 * last['accuracy']:.1f}",
+                f"{100 * content['metrics']['accuracy']:.2f}",
+                f"{100 * content['metrics']['uar']:.2f}",
+                f"{100 * best['test']['uar']:.2f} (epoch {best['epoch']})",
+                f"{content['training_seconds'] / 60:.1f}",
+            ]
+        )
+    head = ["Run", *(["Fold"] if several else []), "Seed", "Parameters", "Epochs", "Training loss"]
+    head += ["Training accuracy", "Test accuracy", "Test UAR", "Best UAR of any epoch, chosen on test data"]
+    return text.table([*head, "Minutes"], body)
+
+
+def _notes(table: Table, reports: Sequence[Report]) -> list[str]:
+    found = [report.content for report in reports]
     report = found[0]
     run, settings = report["run"], report["settings"]
-    clips, sizes = report["clips"], sorted({each["settings"]["micro_batch"] for each in found})
+    sizes = sorted({each["settings"]["micro_batch"] for each in found})
+
+    def clips(part: str) -> str:
+        counts = sorted({each["clips"][part] for each in found})
+        return " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1]))))
+
+    over_sampled = " (over-sampled)" if table.corpus == "ut_podcast" else ""
     notes = [
         f"Profile {run['profile']}: spectrograms of {run['size']} × {run['size']}, "
-        f"{clips['train']} training clips (over-sampled) and {clips['test']} test clips, "
+        f"{clips('train')} training clips{over_sampled} and {clips('test')} test clips, "
         f"SGD from {settings['learning_rate']:g} ({settings['schedule']}), "
         f"momentum {settings['momentum']:g}, weight decay {settings['weight_decay']:g}, "
         f"batch {run['batch_size']} in micro-batches of {' or '.join(map(str, sizes))}.",
@@ -173,35 +192,28 @@ def _notes(found: Sequence[dict]) -> list[str]:
     return [*notes, *report["remarks"]]
 
 
-def _chosen(assumption, found: Sequence[dict]) -> str:
+def _chosen(assumption, reports: Sequence[Report]) -> str:
     """The choice that the runs were made with, and the other choices that there are."""
     used = {
         str(chosen[assumption.id])
-        for report in found
-        for chosen in report["run"]["choices"].values()
+        for report in reports
+        for chosen in report.content["run"]["choices"].values()
         if assumption.id in chosen
     }
-    text = f"Here: {' or '.join(sorted(used)) if used else assumption.choice}."
+    said = f"Here: {' or '.join(sorted(used)) if used else assumption.choice}."
     if isinstance(assumption.alternatives, list) and assumption.alternatives:
-        text += f" Or: {', '.join(map(str, assumption.alternatives))}."
-    return text
+        said += f" Or: {', '.join(map(str, assumption.alternatives))}."
+    return said
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Markdown that also reads as plain text: every column as wide as its widest cell."""
-    widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
-
-    def row(line: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
-
-    return [row(head), "|" + "|".join("-" * (width + 2) for width in widths) + "|", *map(row, body)]
-
-
-def write(table: Table, reports: Reports, links: Mapping[str, Sequence[str]], stem: Path) -> str:
-    """Write ``stem``.csv and ``stem``.md and return the Markdown."""
-    text = markdown(table, reports, links)
+def write(table: Table, reports: Sequence[Report], stem: Path) -> str:
+    """Write ``stem``.csv, ``stem``.md and, for a confusion matrix, ``stem``.png; return the Markdown."""
+    said, frame = markdown(table, reports), cells(table, reports)
     with whole(stem.with_suffix(".csv")) as path:
-        cells(table, reports).to_csv(path, index=False, float_format="%.4f")
+        frame.to_csv(path, index=False, float_format="%.4f")
     with whole(stem.with_suffix(".md")) as path:
-        path.write_text(text, encoding="utf-8")
-    return text
+        path.write_text(said, encoding="utf-8")
+    if frame["predicted"].any():
+        with whole(stem.with_suffix(".png")) as path:
+            draw_confusion(frame, _source(reports), path)
+    return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -15,27 +16,16 @@ from data_prep.files import whole
 
 from .corpora import Corpus
 
-__all__ = ["Profile", "PROFILES", "Run", "done", "execute"]
+__all__ = ["Run", "done", "execute"]
 
 MEMORY = 16e9  # bytes that a training may take; micro-batches are cut to fit, the same on every machine
 
 
 @dataclass(frozen=True)
-class Profile:
-    """Sizes that differ between the paper's settings and a demonstration. None: the paper's own."""
-
-    size: int | None = None
-    batch_size: int | None = None
-    epochs: int | None = None
-
-
-PROFILES = {"paper": Profile(), "quick": Profile(size=64, batch_size=16, epochs=7)}
-
-
-@dataclass(frozen=True)
 class Run:
-    """Everything that decides a result. ``system``: an architecture or a peer. ``data``: the fingerprint
-    of manifest and images. ``choices``: the assumptions' (see ``assumptions.choices``).
+    """Everything that decides a result. ``table``, ``row``: a ``System``'s home and name; ``system``: an
+    architecture or a peer. ``fold``: 'test' or a fold's number. ``data``: the fingerprint of manifest and
+    images. ``choices``: the assumptions' (see ``assumptions.choices``), FreqCNN's arguments among them.
     """
 
     source: str
@@ -80,7 +70,7 @@ def execute(run: Run, corpus: Corpus, results: Path, device: str = "auto", title
     settings = Settings(
         batch_size=run.batch_size, micro_batch=share, seed=run.seed, **run.choices["training"]
     )
-    parts = {name: Examples(corpus.store.images, *corpus.part(name)) for name in ("train", "test")}
+    parts = {name: Examples(corpus.store.images, *corpus.part(run.fold, name)) for name in ("train", "test")}
     folder = run.folder(results)
     outcome = train(
         net,
@@ -98,7 +88,7 @@ def execute(run: Run, corpus: Corpus, results: Path, device: str = "auto", title
         "metrics": outcome.history[-1]["test"],
         "best_epoch_on_test": max(outcome.history, key=lambda entry: entry["test"]["uar"])["epoch"],
         "history": outcome.history,
-        "predictions": _predictions(corpus, outcome.probabilities["test"]),
+        "predictions": _predictions(corpus, run.fold, outcome.probabilities["test"]),
         "settings": asdict(settings),
         "parameters": parameter_count(net),
         "clips": {name: len(examples) for name, examples in parts.items()},
@@ -110,13 +100,19 @@ def execute(run: Run, corpus: Corpus, results: Path, device: str = "auto", title
         "seconds": round(time.time() - started, 1),
     }
     with whole(folder / "report.json") as path:
-        path.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        path.write_text(_json(report), encoding="utf-8")
     return report
 
 
-def _predictions(corpus: Corpus, probabilities: np.ndarray) -> dict[str, dict]:
+def _json(report: dict) -> str:
+    """Indented, but a list of numbers or names stays on one line."""
+    text = json.dumps(report, indent=1)
+    return re.sub(r"\[[^\[\]{}]*\]", lambda leaf: f"[{' '.join(leaf[0][1:-1].split())}]", text)
+
+
+def _predictions(corpus: Corpus, fold: str, probabilities: np.ndarray) -> dict[str, dict]:
     """clip -> its true and predicted label and the probability of each class, in the labels' order."""
-    tested = corpus.manifest[corpus.manifest["partition"] == "test"]
+    tested = corpus.clips(fold, "test")
     return {
         clip: {
             "true": label,

@@ -10,10 +10,12 @@ over C (the MOVER of Zou and Donner 2008, which covers 94.6 to 97 % where a norm
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.stats import norm
+from collections.abc import Sequence
 
-__all__ = ["Z", "interval", "verdict"]
+import numpy as np
+from scipy.stats import binomtest, norm
+
+__all__ = ["Z", "holm", "interval", "mcnemar", "verdict"]
 
 Z = float(norm.ppf(0.975))
 
@@ -21,8 +23,8 @@ Z = float(norm.ppf(0.975))
 def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float, float]:
     """(mean, sd over seeds, low, high), all 0..1, of the mean of C proportions.
 
-    :param right: (k, C) counts of right answers for each of k seeds and C classes (C = 1: a recall
-        or an accuracy; C classes: UAR).
+    :param right: (k, C) counts of right answers for each of k seeds and C proportions (C = 1: a recall
+        or an accuracy; one a class: UAR; one a fold: the average of folds).
     :param totals: (C,) counts of test clips.
     """
     right, totals = np.asarray(right, float), np.asarray(totals, float)
@@ -40,3 +42,23 @@ def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float
 def verdict(paper: float, low: float, high: float) -> str:
     """'within' or 'outside': the paper's value against our interval, in the same unit."""
     return "within" if low <= paper <= high else "outside"
+
+
+def mcnemar(ours: np.ndarray, theirs: np.ndarray) -> tuple[int, int, float]:
+    """Exact McNemar test of two systems on the same clips: (only ours right, only theirs right, p).
+
+    :param ours, theirs: (n,) bool, whether each system was right about each clip. p is two-sided: the
+        chance of a split at least as uneven of the clips on which they disagree, were both equally good.
+    """
+    only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    differing = only_ours + only_theirs
+    return only_ours, only_theirs, binomtest(only_ours, differing).pvalue if differing else 1.0
+
+
+def holm(values: Sequence[float]) -> np.ndarray:
+    """p-values (n,) adjusted for n comparisons made at a time (Holm 1979)."""
+    values = np.asarray(values, float)
+    order = values.argsort()
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))
+    return adjusted

@@ -1,1 +1,54 @@
-"""One module a corpus: ``scan(root)`` reads its folder layout into a manifest."""
+"""Corpus folders in, manifests out: a module a corpus, each with the counts that the paper states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from data_prep import manifest, store
+from data_prep.spectrogram import ImageSettings
+
+__all__ = ["Scan", "listing", "prepare"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is in the folder ``root``: the ``manifest`` of its clips, the ``faults`` of its layout, and
+    ``notes`` on what a reader of the results should know.
+    """
+
+    root: Path
+    manifest: pd.DataFrame
+    faults: list[str]
+    notes: tuple[str, ...] = ()
+
+
+def prepare(
+    found: Scan,
+    out: Path,
+    settings: ImageSettings,
+    protocol: Callable[[pd.DataFrame], pd.DataFrame],
+    counts: Sequence[str] = (),
+    jobs: int | None = None,
+) -> tuple[pd.DataFrame, store.Store]:
+    """Write ``out``/manifest.csv, as the corpus's ``protocol`` completes it, and the store of its images.
+
+    ``counts``: the corpus's ``count_faults``, or none to go on with any. Raises Faults with all that is
+    wrong, layout, counts and clips; nothing has been written then.
+    """
+    faults = [*found.faults, *counts]
+    images = store.build(
+        found.manifest, found.root, store.store_folder(out, settings), settings, jobs, faults
+    )
+    frame = protocol(found.manifest)
+    manifest.write(frame, out / "manifest.csv")
+    return frame, images
+
+
+def listing(folder: Path, most: int = 8) -> str:
+    """The first names in ``folder``, for a message that says what is there instead."""
+    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    return (", ".join(names[:most]) + (", ..." if len(names) > most else "")) or "nothing"

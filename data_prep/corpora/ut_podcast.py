@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from data_prep import manifest, splits, store
+from data_prep import manifest, splits
+from data_prep.corpora import Scan, listing
 from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
 
 PARTITIONS = ("train", "test")
 LABELS = ("AU", "US", "UK")
@@ -25,22 +24,13 @@ EXPECTED = {
 OVERSAMPLED = {"UK": 2.0}  # Table 1: 246 -> 492
 
 
-@dataclass(frozen=True)
-class Scan:
-    """What is in the folder ``root``: the ``manifest`` of its clips, and the ``faults`` of its layout."""
-
-    root: Path
-    manifest: pd.DataFrame
-    faults: list[str]
-
-
 def scan(root: Path | str) -> Scan:
     """The corpus whose folder ``root`` holds ``audio/``, its clips sorted by partition, label and name.
 
     A clip is named by its file without suffix (behind its partition where both partitions have that file),
     the label is its folder, the speaker what precedes the name's first '_'. Names with a leading dot are
     skipped. The faults are every folder that is missing or empty and every file in the wrong folder;
-    ``prepare`` raises them with those of the clips. Raises Faults where there are no clips at all.
+    ``corpora.prepare`` raises them with those of the clips. Raises Faults where there are no clips at all.
     """
     root = Path(root)
     faults = _layout_faults(root)
@@ -66,25 +56,9 @@ def scan(root: Path | str) -> Scan:
     return Scan(root, frame, faults)
 
 
-def prepare(
-    found: Scan,
-    out: Path,
-    settings: ImageSettings,
-    over_sampling: str = "each",
-    check_counts: bool = True,
-    seed: int = 0,
-    jobs: int | None = None,
-) -> tuple[pd.DataFrame, store.Store]:
-    """Write ``out``/manifest.csv, over-sampled, and the store of its images; both.
-
-    Raises Faults with all that is wrong, layout, counts and clips; nothing has been written then.
-    """
-    faults = found.faults + (count_faults(found.manifest) if check_counts else [])
-    folder = store.store_folder(out, settings)
-    images = store.build(found.manifest, found.root, folder, settings, jobs, faults)
-    frame = splits.oversample(found.manifest, OVERSAMPLED, over_sampling, seed)
-    manifest.write(frame, out / "manifest.csv")
-    return frame, images
+def protocol(frame: pd.DataFrame, over_sampling: str = "each", seed: int = 0) -> pd.DataFrame:
+    """The manifest with Table 1's over-sampling as ``copies`` (see ``splits.oversample``)."""
+    return splits.oversample(frame, OVERSAMPLED, over_sampling, seed)
 
 
 def count_faults(frame: pd.DataFrame) -> list[str]:
@@ -116,23 +90,18 @@ def _layout_faults(root: Path) -> list[str]:
     if not audio.is_dir():
         near = [p for p in (root.parent, *sorted(root.iterdir())) if (p / "audio" / "train").is_dir()]
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Faults(f"{audio}: there is no such folder; {root} holds {_listing(root)}{hint}")
+        raise Faults(f"{audio}: there is no such folder; {root} holds {listing(root)}{hint}")
     faults = []
     for partition in PARTITIONS:
         for label in LABELS:
             folder = audio / partition / label
             if not folder.is_dir():
                 faults.append(
-                    f"{folder}: there is no such folder; {folder.parent} holds {_listing(folder.parent)}"
+                    f"{folder}: there is no such folder; {folder.parent} holds {listing(folder.parent)}"
                 )
             elif not _clips(folder):
-                faults.append(f"{folder}: there are no .wav files in it; it holds {_listing(folder)}")
+                faults.append(f"{folder}: there are no .wav files in it; it holds {listing(folder)}")
     if faults:
         folders = f"audio/{{{','.join(PARTITIONS)}}}/{{{','.join(LABELS)}}}/*.wav"
         faults.append(f"UT-Podcast is laid out as {folders} below {root}")
     return faults
-
-
-def _listing(folder: Path, most: int = 8) -> str:
-    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    return (", ".join(names[:most]) + (", ..." if len(names) > most else "")) or "nothing"

@@ -6,9 +6,6 @@ are drawn alike for all three, so nothing but the accent gives a clip's class aw
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -17,15 +14,14 @@ import numpy as np
 import pandas as pd
 import soundfile
 from scipy import signal
-from tqdm import tqdm
 
-from data_prep.faults import Faults
 from data_prep.files import whole
 from data_prep.standin import accents, texts
-from data_prep.standin.speech import ESpeak, each_in_fresh_process
+from data_prep.standin.folder import fill
+from data_prep.standin.recording import equalised, recorded
+from data_prep.standin.speech import ESpeak
 
 RECIPE = 2  # count up whenever other bytes come out of the same settings
-MARKER = "STAND-IN.json"
 WHAT = "Synthesised by eSpeak NG: a stand-in for UT-Podcast with no real speaker. It is not UT-Podcast."
 
 CLIPS = {"train": {"AU": 224, "US": 203, "UK": 123}, "test": {"AU": 166, "US": 120, "UK": 44}}
@@ -60,11 +56,6 @@ VARIANTS = {
 EQ_BANDS = (0, 250, 500, 1000, 2000, 3000, 4000)  # Hz
 
 
-def is_standin(root: Path | str) -> bool:
-    """Whether ``root`` carries the marker of a stand-in."""
-    return (Path(root) / MARKER).is_file()
-
-
 def write(
     out: Path | str,
     clips: dict[str, dict[str, int]] = CLIPS,
@@ -80,56 +71,14 @@ def write(
     once, by default one a core. Raises ``Faults`` where ``out`` holds audio that is no stand-in's, and
     where eSpeak NG fails.
     """
-    out = Path(out)
-    jobs = jobs or os.cpu_count()
-    (espeak,) = each_in_fresh_process(_espeak_version, [()])
-    settings = {
-        "what": WHAT,
-        "recipe": RECIPE,
-        "espeak_ng": espeak,
-        "seed": seed,
-        "seconds": list(seconds),
-        "clips": clips,
-    }
+    settings = {"what": WHAT, "recipe": RECIPE, "seed": seed, "seconds": list(seconds), "clips": clips}
     plan = pd.DataFrame(_plan(clips, seed))
-    _settle(out, settings, plan)
-    due = [row for row in plan.itertuples(index=False) if not (out / row.path).exists()]
-    if due:
-        calls = [(row._asdict(),) for row in due]
-        made = each_in_fresh_process(partial(_make, out, seconds, seed), calls, jobs)
-        for _ in tqdm(made, "stand-in UT-Podcast", len(due), unit="clip"):
-            pass
-
-
-def _espeak_version() -> str:
-    return ESpeak().version
-
-
-def _settle(out: Path, settings: dict, plan: pd.DataFrame) -> None:
-    """Make ``out`` a stand-in of these settings: its marker and speakers.csv, and no audio of others."""
-    marker, table, audio = out / MARKER, out / "speakers.csv", out / "audio"
-    try:
-        found = json.loads(marker.read_text()) if marker.exists() else None
-    except ValueError:
-        found = {}
-    if found is None and audio.exists():
-        raise Faults(
-            f"{out}: holds audio but no {MARKER}, so it may be a real corpus and is left alone; "
-            "write the stand-in to another folder"
-        )
-    if found != settings:
-        if audio.exists():
-            shutil.rmtree(audio)  # before the marker: if this is cut short, the old settings still differ
-        table.unlink(missing_ok=True)
-        with whole(marker) as aside:
-            aside.write_text(json.dumps(settings, indent=2) + "\n")
-    if not table.exists():
-        columns = plan.columns.drop(["speaker", "path", "index", "number"])
-        speakers = plan.groupby("speaker", sort=False).agg(
-            clips=("path", "size"), **{column: (column, "first") for column in columns}
-        )
-        with whole(table) as aside:
-            speakers.to_csv(aside, float_format="%.4g")
+    columns = plan.columns.drop(["speaker", "path", "index", "number"])
+    speakers = plan.groupby("speaker", sort=False).agg(
+        clips=("path", "size"), **{column: (column, "first") for column in columns}
+    )
+    make = partial(_make, Path(out), seconds, seed)
+    fill(Path(out), "audio", settings, speakers, plan, make, "stand-in UT-Podcast", jobs)
 
 
 def _plan(clips: dict[str, dict[str, int]], seed: int) -> list[dict]:
@@ -178,13 +127,9 @@ def _make(out: Path, seconds: tuple[float, float], seed: int, row: dict) -> None
     length = int(rng.uniform(*seconds) * RATE)
     speech = _speech(rng, row, 1.3 * seconds[1])
     speech = signal.resample_poly(speech, 160, round(441 * row["tract"]))  # 22.05 kHz to 8 kHz, and the tract
-    speech = signal.oaconvolve(speech, _equaliser(row), mode="same")
+    speech = equalised(speech, EQ_BANDS, [row[f"eq_{band}"] for band in EQ_BANDS], RATE)
     start = rng.integers(0, RATE // 2)
-    speech = speech[start : start + length]
-    speech = speech / np.sqrt(np.mean(speech**2))
-    level, snr = rng.uniform(-30, -16), rng.uniform(18, 36)  # dB below full scale, dB
-    clip = 10 ** (level / 20) * (speech + 10 ** (-snr / 20) * _noise(rng, length))
-    clip *= min(1, 0.99 / np.abs(clip).max())
+    clip = recorded(rng, speech[start : start + length], RATE)
     with whole(out / row["path"]) as aside:
         soundfile.write(aside, clip, RATE, "PCM_16", format="WAV")
 
@@ -209,16 +154,3 @@ def _speech(rng: np.random.Generator, row: dict, seconds: float) -> np.ndarray:
         )
     samples, _ = espeak.say(" ".join(said), row["voice"], row["variant"], rate, pitch, row["pitch_range"])
     return samples
-
-
-def _equaliser(row: dict) -> np.ndarray:
-    gains = 10 ** (np.array([row[f"eq_{band}"] for band in EQ_BANDS]) / 20)
-    return signal.firwin2(129, EQ_BANDS, gains, fs=RATE)
-
-
-def _noise(rng: np.random.Generator, length: int) -> np.ndarray:
-    """Noise of unit power whose power falls as 1/f^a, with a drawn from 0 (white) to 2 (brown)."""
-    frequency = np.maximum(np.fft.rfftfreq(length, 1 / RATE), 50)
-    white = np.fft.rfft(rng.standard_normal(length))
-    noise = np.fft.irfft(white * frequency ** (-rng.uniform(0, 2) / 2), length)
-    return noise / noise.std()

@@ -1,19 +1,32 @@
-"""Each table as data: its rows, which system each one runs, its columns and the paper's cells."""
+"""Each table of results as data: which systems it runs, and where the paper's cells and ours stand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from data_prep.faults import Faults
 
-from . import table03
-from .table import Table
+from . import table03, table04, table05, table08, table09, table11, table12
+from .table import ALL, AVERAGE, Cell, Profile, System, Table
 
-__all__ = ["TABLES", "Table", "table"]
+__all__ = ["ALL", "AVERAGE", "NUMBERS", "TABLES", "Cell", "Profile", "System", "Table", "known", "trained"]
 
-TABLES = {each.number: each for each in (table03.TABLE,)}
+NUMBERS = tuple(range(1, 13))
+TABLES = {
+    each.TABLE.number: each.TABLE for each in (table03, table04, table05, table08, table09, table11, table12)
+}
+"""Those that show results; Tables 1, 2, 6, 7 and 10 describe corpora and networks (``facts``)."""
 
 
-def table(number: int) -> Table:
-    """Table ``number`` of the paper; Faults naming those that can be run otherwise."""
+def known(numbers: Sequence[int]) -> Sequence[int]:
+    """The numbers, if the paper has all of these tables; Faults naming the others."""
+    if unknown := [number for number in numbers if number not in NUMBERS]:
+        raise Faults(f"there is no table {', '.join(map(str, unknown))}: the paper's are 1 to {NUMBERS[-1]}")
+    return numbers
+
+
+def trained(number: int) -> Table:
+    """Table ``number``, one that shows results; Faults naming those otherwise."""
     if number not in TABLES:
-        raise Faults(f"there is no table {number} to run: choose one of {', '.join(map(str, TABLES))}")
+        raise Faults(f"there are no results in table {number}: choose one of {', '.join(map(str, TABLES))}")
     return TABLES[number]

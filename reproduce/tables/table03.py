@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..paper import published
-from .table import Row, Table
+from .table import Cell, Profile, System, Table
 
 _SYSTEMS = {
     "i-Vector": None,
@@ -16,10 +16,20 @@ _SYSTEMS = {
 }
 _PAPER = published("table03_ut_podcast_models")
 
+SYSTEMS = {name: System(3, name, system) for name, system in _SYSTEMS.items()}
+
 TABLE = Table(
     number=3,
     title="Recall and UAR (%) of different models on the UT-Podcast",
+    corpus="ut_podcast",
     architecture="table2",
-    measures=("AU", "UK", "US", "UAR"),
-    rows=tuple(Row(name, system, _PAPER[name].to_dict()) for name, system in _SYSTEMS.items()),
+    folds=("test",),
+    heads=("Recall",),
+    cells=tuple(
+        Cell((measure,), name, system, "test", measure, _PAPER.loc[measure, name])
+        for measure in ("AU", "UK", "US", "UAR")
+        for name, system in SYSTEMS.items()
+    ),
+    quick=Profile(size=64, batch_size=16, epochs=7),
+    claim=SYSTEMS["FreqCNN"],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from films import write_avi
 
 from data_prep import audio
 from data_prep.faults import Faults
@@ -160,3 +161,75 @@ def test_chunks_around_the_samples(wav):
     )
     wav.write_bytes(content)
     np.testing.assert_array_equal(audio.read(wav), expected)
+
+
+def stereo(seconds=0.5, rate=48000):
+    return np.random.default_rng(1).integers(-9000, 9000, (int(seconds * rate), 2)).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """An AVI with pictures, and the same sound as a WAV."""
+    path = tmp_path_factory.mktemp("film") / "clip.avi"
+    write_avi(path, stereo())
+    soundfile.write(path.with_suffix(".wav"), stereo(), 48000)
+    return path
+
+
+@pytest.mark.parametrize("cut", [{}, {"start": 0.1, "stop": 0.35}])
+def test_an_avi_sounds_as_the_same_wav(film, cut):
+    for action in (audio.load, lambda path, **cut: (audio.read(path, **cut), 0)):
+        (ours, rate), (wavs, wav_rate) = action(film, **cut), action(film.with_suffix(".wav"), **cut)
+        np.testing.assert_array_equal(ours, wavs)
+        assert rate == wav_rate
+    assert audio.seconds(film, **cut) == audio.seconds(film.with_suffix(".wav"), **cut)
+
+
+def test_equal_channels_are_not_made_louder(tmp_path):
+    mono = stereo()[:, :1]
+    write_avi(tmp_path / "clip.avi", mono.repeat(2, axis=1))
+    np.testing.assert_array_equal(audio.load(tmp_path / "clip.avi")[0], mono[:, 0] / 32768)
+
+
+@pytest.mark.parametrize("codec, name", [("pcm_u8", "u8"), ("pcm_s32le", "s32"), ("pcm_f32le", "flt")])
+def test_other_samples_in_an_avi(tmp_path, codec, name):
+    exact = stereo()
+    samples = {
+        "u8": lambda: (exact // 256 + 128).astype(np.uint8),
+        "s32": lambda: exact.astype(np.int32) * 65536,
+        "flt": lambda: (exact / 32768).astype(np.float32),
+    }[name]()
+    write_avi(tmp_path / "clip.avi", samples, codec=codec, format=name)
+    wanted = (exact // 256 / 128 if name == "u8" else exact / 32768).mean(axis=1)
+    np.testing.assert_allclose(audio.load(tmp_path / "clip.avi")[0], wanted, atol=1e-7)
+
+
+def test_compressed_sound_in_an_avi(tmp_path):
+    tone = (9000 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)).astype(np.int16)[:, None].repeat(2, 1)
+    write_avi(tmp_path / "clip.avi", tone, codec="mp2")
+    samples, rate = audio.load(tmp_path / "clip.avi")
+    spectrum = np.abs(np.fft.rfft(samples[4800:43200]))
+    assert rate == 48000 and abs(spectrum.argmax() * rate / 38400 - 440) < 2
+    assert samples[4800:43200].std() == pytest.approx(9000 / 32768 / np.sqrt(2), rel=0.02)
+
+
+def test_an_avi_cut_at_any_byte_is_a_fault(film, tmp_path):
+    content = film.read_bytes()
+    path = tmp_path / "cut.avi"
+    for length in np.random.default_rng(0).integers(1, len(content), 40):
+        path.write_bytes(content[:length])
+        assert str(path) in fault(path)
+
+
+def test_an_avi_of_garbage(film, tmp_path):
+    path = tmp_path / "clip.avi"
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4092) + b"AVI " + bytes(4088))
+    assert "cannot be read as AVI" in fault(path)
+    path.write_bytes(b"")
+    assert "empty file" in fault(path)
+    assert "is missing" in fault(tmp_path / "absent.avi")
+
+
+def test_an_avi_without_sound(tmp_path):
+    write_avi(tmp_path / "clip.avi", stereo(), sound=False)
+    assert "has no sound, only pictures" in fault(tmp_path / "clip.avi")

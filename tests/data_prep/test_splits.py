@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from data_prep.faults import Faults
-from data_prep.splits import crossing_speakers, oversample
+from data_prep.splits import crossing_speakers, oversample, speaker_folds
 
 
 def clips(**counts):
@@ -91,3 +91,37 @@ def test_crossing_speakers():
         columns=["speaker", "partition"],
     )
     assert crossing_speakers(frame) == ["b", "z"]
+
+
+def spoken(speakers, clips=3):
+    names = [f"s{number:02}" for number in range(1, speakers + 1)] * clips
+    return pd.DataFrame({"clip": [f"{name}-{i}" for i, name in enumerate(names)], "speaker": names})
+
+
+@pytest.mark.parametrize(
+    "speakers, sizes", [(42, {4: 8, 5: 2}), (40, {4: 10}), (10, {1: 10}), (49, {5: 9, 4: 1})]
+)
+def test_speakers_are_dealt_out_evenly_and_whole(speakers, sizes):
+    frame = speaker_folds(spoken(speakers))
+    each = frame.groupby("fold")["speaker"].nunique()
+    assert each.value_counts().to_dict() == sizes and list(each.index) == list(range(1, 11))
+    assert (frame.groupby("speaker")["fold"].nunique() == 1).all() and frame["fold"].dtype == np.int64
+
+
+def test_folds_hang_on_names_and_seed_alone():
+    frame = speaker_folds(spoken(42))
+    shuffled = speaker_folds(spoken(42, clips=5).sample(frac=1, random_state=1))
+    first, second = (each.groupby("speaker")["fold"].first() for each in (frame, shuffled))
+    assert first.equals(second)
+    assert not first.equals(speaker_folds(spoken(42), seed=1).groupby("speaker")["fold"].first())
+
+
+def test_folds_that_cannot_be():
+    with pytest.raises(Faults, match="9 speakers cannot fill 10 folds"):
+        speaker_folds(spoken(9))
+    with pytest.raises(Faults) as caught:
+        speaker_folds(spoken(3).assign(speaker=["", "a", "b"] * 3))
+    assert (
+        len(caught.value.faults) == 2
+        and "3 clips have no speaker, the first is 's01-0'" in caught.value.faults[0]
+    )

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from data_prep.faults import Faults
-from data_prep.standin import accents, texts, ut_podcast
+from data_prep.standin import accents, folder, texts, ut_podcast
 from data_prep.standin.speech import ESpeak, each_in_fresh_process
 
 FEW = {"train": {"AU": 6, "US": 5, "UK": 3}, "test": {"AU": 3, "US": 2, "UK": 2}}
@@ -138,7 +138,7 @@ def test_every_variant_says_the_same_in_another_second():
 
 
 def test_marker_says_what_it_is(corpus, tmp_path):
-    assert ut_podcast.is_standin(corpus) and not ut_podcast.is_standin(tmp_path)
+    assert folder.is_standin(corpus) and not folder.is_standin(tmp_path)
     marker = json.loads((corpus / "STAND-IN.json").read_text())
     assert "not UT-Podcast" in marker["what"] and "no real speaker" in marker["what"]
     assert marker["clips"] == FEW and marker["seconds"] == list(SECONDS) and marker["seed"] == 0
@@ -167,7 +167,7 @@ def test_goes_on_after_being_stopped(corpus, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ut_podcast, "tqdm", stopped)
+        patch.setattr(folder, "tqdm", stopped)
         with pytest.raises(KeyboardInterrupt):
             few(tmp_path, jobs=2)
     there = sounds(tmp_path)

@@ -1,6 +1,3 @@
-import re
-from pathlib import Path
-
 import mxnet as mx
 import numpy as np
 import pytest
@@ -41,21 +38,6 @@ def test_imperative_is_hybridized_is_exported(name, tmp_path):
     np.testing.assert_allclose(loaded(x).asnumpy(), imperative, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name, number", [("table2", 2), ("table7", 7), ("table10", 10)])
-def test_describe_gives_the_papers_rows(name, number):
-    """The rows typed here are those of paper.txt, with its 'Conv and pool' brought to one spelling."""
-    printed = (Path(__file__).parent / "tables_2_7_10.txt").read_text(encoding="utf-8")
-    expected = re.search(rf"^Table {number}\n(.*?)(?=^Table|\Z)", printed, re.M | re.S)[1].splitlines()
-    rows = describe(FreqCNN(architecture(name)))
-    found = [
-        " | ".join(cell for cell in line if cell).replace(", tanh | max", " | max")
-        if line[0] == "Conv. and pool"
-        else " | ".join(cell for cell in line if cell)
-        for line in rows[["Name", "Local convolution", "Global convolution", "Pooling"]].values.tolist()
-    ]
-    assert found == [line for line in expected if line]
-
-
 def test_describe_counts_and_shapes():
     net = started("table2", size=256)
     rows = describe(net)
@@ -74,6 +56,7 @@ def test_describe_counts_and_shapes():
     "arguments, attention",
     [
         ({"segments": 4}, 2),
+        ({"segments": (8, 8, 4, 4, 2)}, 2),
         ({"segments": 0, "attention_blocks": 0}, 0),
         ({"local_only": True, "attention_blocks": 0}, 0),
         ({"attention_blocks": 3}, 3),
@@ -112,6 +95,8 @@ def test_arguments_reach_the_layers():
     [
         ({"size": 60}, "multiple of 32"),
         ({"size": 64, "segments": 8}, "multiple of 128"),
+        ({"size": 32, "segments": (8, 8, 8, 4, 4)}, "multiple of 64"),
+        ({"segments": (2, 2)}, "one for each of the 5 blocks, not 2"),
         ({"attention_blocks": 6}, "0 to 5"),
         ({"local_only": True}, "local only needs attention_blocks 0"),
         ({"segments": 0}, "at least 1"),

@@ -3,13 +3,14 @@ import inspect
 
 import pytest
 
-from data_prep import splits
+from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
 from freqcnn_gluon.architectures import ARCHITECTURES
 from freqcnn_gluon.network import FreqCNN
 from freqcnn_gluon.training import Settings
-from reproduce.assumptions import assumptions, choices
+from reproduce.assumptions import assumptions, choices, markdown, shared
+from reproduce.tables import NUMBERS, TABLES
 
 
 def test_every_choice_is_the_codes_own_argument_with_the_same_default():
@@ -19,13 +20,27 @@ def test_every_choice_is_the_codes_own_argument_with_the_same_default():
         "training": {field.name: field.default for field in dataclasses.fields(Settings)},
         "image": {field.name: field.default for field in dataclasses.fields(ImageSettings)},
     }
-    for where, chosen in choices().items():
-        for id, value in chosen.items():
-            if id == "epochs":  # has no default: a direct call must say it
-                assert "epochs" in defaults["training"]
-            elif where != "data":
-                assert defaults[where][id] == value, id
-    assert choices()["data"] == {"over_sampling": splits.METHODS[0]}
+    for function in (chains.scan, ut_podcast.protocol, enterface.protocol):
+        arguments = inspect.signature(function).parameters
+        defaults.setdefault("data", {}).update({name: p.default for name, p in arguments.items()})
+    for table in TABLES:
+        for where, chosen in choices(table).items():
+            for id, value in chosen.items():
+                if id == "epochs":  # has no default: a direct call must say it
+                    assert "epochs" in defaults["training"]
+                else:
+                    assert defaults[where][id] == value, id
+
+
+def test_a_table_has_the_choices_that_touch_it():
+    assert {table: sorted(choices(table)["data"]) for table in NUMBERS} == {
+        **dict.fromkeys((2, 7, 10), []),
+        **dict.fromkeys((1, 3, 4, 5), ["over_sampling"]),
+        **dict.fromkeys((6, 8, 9), ["rest", "sentences", "window"]),
+        **dict.fromkeys((11, 12), ["folds_seed"]),
+    }
+    for first, second in ((3, 4), (4, 5), (8, 9), (11, 12)):  # these share runs
+        assert choices(first) == choices(second)
 
 
 def test_every_alternative_is_accepted_by_the_code():
@@ -33,8 +48,10 @@ def test_every_alternative_is_accepted_by_the_code():
         assert entry.where in ("network", "training", "image", "data", "fixed")
         assert entry.tables and entry.question.endswith("?") and entry.why and entry.paper
         assert (entry.where == "fixed") == (entry.alternatives == [])
+        assert set(entry.tables) <= set(NUMBERS) and entry.choice not in entry.others()
+        assert not entry.tried or entry.alternatives == "any"
         for value in [] if entry.alternatives == "any" else entry.alternatives:
-            chosen = choices([f"{entry.id}={value}"])[entry.where]
+            chosen = choices(entry.tables[-1], [f"{entry.id}={value}"])[entry.where]
             assert chosen[entry.id] == value
             if entry.where == "network":
                 FreqCNN(ARCHITECTURES["table2"], **chosen)
@@ -43,15 +60,29 @@ def test_every_alternative_is_accepted_by_the_code():
 
 
 def test_overrides_keep_the_type():
-    assert choices(["floor_db=60"])["image"]["floor_db"] == 60.0
-    assert choices(["epochs=3"])["training"]["epochs"] == 3
-    assert choices(["version=1.7"])["image"]["version"] == "1.7"
+    assert choices(3, ["floor_db=60"])["image"]["floor_db"] == 60.0
+    assert choices(3, ["epochs=3"])["training"]["epochs"] == 3
+    assert choices(3, ["version=1.7"])["image"]["version"] == "1.7"
+    assert choices(8, ["window=1.5"])["data"]["window"] == 1.5
 
 
 def test_all_faults_at_once():
     with pytest.raises(Faults) as caught:
-        choices(["colour=red", "schedule=warm", "epochs=many", "head=one"])
+        choices(3, ["colour=red", "schedule=warm", "epochs=many", "head=one", "window=1"])
     said = caught.value.faults
-    assert len(said) == 4
+    assert len(said) == 5 and "'window' does not touch table 3" in said[4]
     assert "no assumption 'colour'" in said[0] and "cosine or constant or step" in said[1]
     assert "takes a number" in said[2] and "no alternative" in said[3]
+
+
+def test_the_list_is_printed_with_the_tables_it_touches():
+    text = markdown()
+    assert all(f"`{entry.id}` (tables {entry.tables[0]}" in text for entry in assumptions().values())
+    assert "Or: relu, sigmoid." in text and "Or: any other number." in text
+
+
+def test_several_tables_take_what_concerns_them():
+    said = ["schedule=step", "window=1.5", "colour=red"]
+    assert shared(said, 3, (3, 8)) == ["schedule=step", "colour=red"]
+    assert shared(said, 8, (3, 8)) == said
+    assert shared(said, 3, (3,)) == said  # to be refused: it touches none of the tables asked for

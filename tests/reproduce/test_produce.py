@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from films import write_avi
+from test_chains import write as write_chains
 
 from reproduce import produce as produced
-from reproduce import runs
 from reproduce.__main__ import main
 
 
@@ -99,10 +100,17 @@ def test_a_second_run_trains_nothing_and_prints_the_same(finished, command, monk
     )
 
 
-def test_other_choices_have_their_own_folders(finished, command, monkeypatch):
+def recorded(monkeypatch):
+    """The runs that a command asks for, which are neither trained nor rendered."""
     asked = []
-    monkeypatch.setattr(produced, "execute", lambda run, *rest: asked.append(run) or {})
+    told = {"run": {"source": "Tones"}}
+    monkeypatch.setattr(produced, "execute", lambda run, *rest: asked.append(run) or told)
     monkeypatch.setattr(produced, "write", lambda *arguments: "")
+    return asked
+
+
+def test_other_choices_have_their_own_folders(finished, command, monkeypatch):
+    asked = recorded(monkeypatch)
     for extra in ([], ["--seeds", "2"], ["--assume", "schedule=constant"], ["--assume", "floor_db=60"]):
         main([*command[0], *extra])
     results = finished / "results"
@@ -114,8 +122,67 @@ def test_other_choices_have_their_own_folders(finished, command, monkeypatch):
     assert all(run.choices["network"] == {} for run in peers)  # their defaults are not the list's to change
 
 
-def test_profiles_are_the_papers_sizes():
-    assert runs.PROFILES["paper"] == runs.Profile(None, None, None)
+def test_tables_share_what_they_have_in_common(command, monkeypatch):
+    asked = recorded(monkeypatch)
+    words = [word for word in command[0] if word != "3"]
+    main([*words[:1], "3", "4", "5", *words[1:-2]])
+    folders = [run.folder(command[1]).parts[-3:] for run in asked]
+    assert len(asked) == 6 + 7 + 14 and len(set(folders)) == 27 - 1  # 'All BC'; 2 AC has Table 5's quick size
+    by_row = {run.row: run for run in asked}
+    assert by_row["Global and local frequency 8"].choices["network"]["segments"] == [8, 8, 8, 4, 2]
+    assert by_row["time 3 AC spatial"].choices["network"]["attention"] == "spatial"
+    asked.clear()
+    words[words.index("quick")] = "paper"
+    main([*words[:1], "3", "4", "5", *words[1:-2]])
+    assert len({run.folder(command[1]) for run in asked}) == 27 - 2
+    assert {(run.size, run.batch_size) for run in asked} == {(256, 48)}
+
+
+def test_folds_and_shared_runs_of_the_other_corpora(tmp_path, monkeypatch):
+    asked = recorded(monkeypatch)
+    speakers, films = tmp_path / "Speakers", tmp_path / "Films"
+    write_chains(speakers, {"f01": 2.5, "f03": 2.5, "s01": 1.0})
+    for subject in range(1, 11):
+        for emotion in ("anger", "fear"):
+            noise = np.random.default_rng([subject, len(emotion)]).integers(-9000, 9000, (9600, 2))
+            write_avi(
+                speakers.parent / f"Films/subject {subject}/{emotion}/sentence 1/s.avi", noise.astype("i2")
+            )
+    words = ["table", "8", "9", "11", "12", "--chains", str(speakers), "--enterface", str(films)]
+    words += ["--no-check-counts", "--profile", "quick", "--device", "cpu", "--jobs", "1"]
+    words += ["--assume", "window=1.25", "--data", str(tmp_path / "d"), "--results", str(tmp_path / "r")]
+    assert main(words) == 0
+    assert len(asked) == 15 + 21 + 10 + 10
+    folders = [run.folder(tmp_path).relative_to(tmp_path).parts for run in asked]
+    assert len(set(folders)) == 15 + 18 + 10
+    assert [run.fold for run in asked[:4]] == ["1", "2", "3", "1"]
+    assert {parts[0] for parts in folders} == {"Speakers", "Films"}
+    assert folders[0][1:3] == folders[15][1:3] == ("table08", "freqcnn")
+    assert {run.choices["data"].get("window") for run in asked[:36]} == {1.25}
+    assert {tuple(run.choices["data"]) for run in asked[36:]} == {("folds_seed",)}
+    pair = next(run for run in asked if run.row == "relu tanh")
+    assert pair.choices["network"]["global_activation"] == "relu"
+    assert pair.choices["network"]["local_activation"] == "tanh"
+
+
+def test_tables_that_count_and_describe(corpus, tmp_path, capsys):
+    words = ["--ut-podcast", str(corpus), "--data", str(tmp_path / "d"), "--results", str(tmp_path / "r")]
+    assert main(["table", "1", *words]) == 0
+    said = capsys.readouterr().out
+    assert "492 [here: 12]" in said and "STAND-IN" not in said and "differ" in said
+    assert main(["table", "1", *words, "--no-check-counts"]) == 0
+    assert "NOT THE PAPER'S CORPUS" in capsys.readouterr().out
+    assert not (tmp_path / "d").exists()  # nothing is computed for it
+    assert main(["table", "7", *words]) == 0
+    assert "Table 7: Best parameters" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "r").glob("*/*.md")} == {"table01.md", "table07.md"}
+
+
+def test_audit_and_assumptions(tmp_path, capsys):
+    assert main(["audit", "--results", str(tmp_path)]) == 0
+    assert "AlexNet" in capsys.readouterr().out and (tmp_path / "audit.csv").exists()
+    assert main(["assumptions"]) == 0
+    assert "`window` (tables 6, 8, 9)" in capsys.readouterr().out
 
 
 def test_bad_input_is_one_message_and_leaves_nothing(tmp_path, capsys):
@@ -129,6 +196,7 @@ def test_bad_input_is_one_message_and_leaves_nothing(tmp_path, capsys):
     assert main([*words, "--device", "tpu"]) == 1
     assert "'tpu' is not understood" in capsys.readouterr().err
     assert main(["table", "99"]) == 1
+    assert main(["sensitivity", "7"]) == 1
     assert "no table 99" in capsys.readouterr().err
     assert not (tmp_path / "data").exists() and not (tmp_path / "results").exists()
 

@@ -1,52 +1,24 @@
 import numpy as np
 import pytest
+from made import report
 
-from reproduce.render import cells, markdown
-from reproduce.tables import table
-
-
-def report(source="paper", confusion=((270, 30, 32), (10, 60, 19), (30, 30, 180)), seed=0) -> dict:
-    """A report as runs.execute writes it; classes in the order AU, US, UK."""
-    order = np.array(confusion)
-    entry = {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0, "test": {"uar": 0.7}}
-    accuracy = order.trace() / order.sum()
-    recalls = order.diagonal() / order.sum(axis=1)
-    return {
-        "run": {
-            "source": source,
-            "seed": seed,
-            "profile": "paper",
-            "size": 256,
-            "batch_size": 48,
-            "data": "0" * 64,
-            "choices": {"training": {"schedule": "step"}},
-        },
-        "labels": ["AU", "UK", "US"],
-        "metrics": {"accuracy": accuracy, "uar": recalls.mean(), "confusion": order.tolist()},
-        "best_epoch_on_test": 1,
-        "history": [entry],
-        "parameters": 12345,
-        "clips": {"train": 1347, "test": 661},
-        "settings": {
-            "learning_rate": 0.01,
-            "schedule": "step",
-            "momentum": 0.9,
-            "weight_decay": 1e-8,
-            "micro_batch": 24,
-        },
-        "remarks": ["2 speakers are in both parts."],
-        "device": ["cpu(0)"],
-        "finished": "2020-01-01T00:00:00+00:00",
-        "training_seconds": 60,
-    }
+from reproduce.measure import cells
+from reproduce.render import markdown, write
+from reproduce.tables import TABLES
 
 
 def row(frame, system, measure):
     return frame.set_index(["system", "measure"]).loc[(system, measure)]
 
 
+def lines_of(text):
+    return [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")
+    ]
+
+
 def test_cells_by_hand():
-    frame = cells(table(3), {"FreqCNN": [report()]})
+    frame = cells(TABLES[3], [report()])
     assert len(frame) == 7 * 4
     uk = row(frame, "FreqCNN", "UK")
     assert uk["ours"] == pytest.approx(100 * 60 / 89) and uk["paper"] == 71.91
@@ -59,34 +31,75 @@ def test_cells_by_hand():
 
 
 def test_seeds_are_averaged():
-    frame = cells(
-        table(3), {"FNN": [report(), report(confusion=((332, 0, 0), (0, 89, 0), (0, 0, 240)), seed=1)]}
-    )
+    right = ((332, 0, 0), (0, 89, 0), (0, 0, 240))
+    frame = cells(TABLES[3], [report("FNN"), report("FNN", confusion=right, seed=1)])
     us = row(frame, "FNN", "US")
     assert us["ours"] == pytest.approx((75 + 100) / 2) and us["seeds"] == 2
     assert us["sd"] == pytest.approx(np.std([75, 100], ddof=1))
+    assert "87.50 ± 17.68" in markdown(TABLES[3], [report("FNN"), report("FNN", confusion=right, seed=1)])
 
 
 @pytest.mark.parametrize("source, banner", [("standin", "STAND-IN"), ("accents", "NOT THE PAPER'S CORPUS")])
 def test_other_corpora_carry_a_banner_and_no_verdict(source, banner):
-    text = markdown(table(3), {"FreqCNN": [report(source)]}, {"FreqCNN": ["report.json"]})
+    text = markdown(TABLES[3], [report(source=source)])
     assert banner in text.splitlines()[2]
-    assert "within" not in text and "outside" not in text
-    assert (cells(table(3), {"FreqCNN": [report(source)]})["verdict"].isin(["", "not run"])).all()
+    assert "verdict |" not in text and "outside" not in text
+    assert (cells(TABLES[3], [report(source=source)])["verdict"].isin(["", "not run"])).all()
 
 
 def test_markdown_of_the_papers_corpus():
-    text = markdown(table(3), {"FreqCNN": [report()]}, {"FreqCNN": ["table03/freqcnn/x/report.json"]})
+    text = markdown(TABLES[3], [report()])
     assert "STAND-IN" not in text and "NOT THE PAPER" not in text
-    lines = [
-        [cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")
-    ]
+    lines = lines_of(text)
     assert lines[0] == ["Recall", "", "i-Vector", "FreqCNN", "FNN", "CNN", "AlexNet", "VGG-11", "ResNet-18"]
     assert lines[2][:4] == ["AU", "paper", "78.00", "88.55"]
     assert lines[3][1:4] == ["ours", "not run", "81.33"]
     assert lines[5][1:4] == ["verdict", "not run", "outside"]
+    assert "2 of the paper's numbers are within it, 2 outside." in text  # UK and US; AU and UAR
     assert "Not run yet: i-Vector, FNN" in text
-    assert "[FreqCNN](table03/freqcnn/x/report.json)" in text
+    assert "[FreqCNN](table03/freqcnn/test-s0/report.json)" in text
     assert "2 speakers are in both parts." in text
     assert "`schedule`: How does the learning rate fall? Here: step." in text  # what was run, not the default
     assert "`attention_rows`" not in text  # touches Table 5 only
+    assert "more than chance?" not in text  # nothing to compare with
+
+
+def test_the_lead_is_tested_and_told():
+    weaker = report("CNN", confusion=((100, 200, 32), (10, 60, 19), (30, 30, 180)))
+    text = markdown(TABLES[3], [report(), weaker])
+    (line,) = [line for line in lines_of(text) if line[0] == "CNN" and line[-1] == "more than chance"]
+    assert int(line[1]) - int(line[2]) == 170
+
+
+def test_folds_have_columns_of_their_own():
+    labels = ((20, 5, 5), (2, 30, 3), (1, 1, 40))
+    reports = [report(home=8, fold=fold, confusion=labels) for fold in "123"]
+    text = markdown(TABLES[8], reports)
+    lines = lines_of(text)
+    assert lines[0][:4] == ["Methods", "", "#1 ACC", "#1 UAR"] and lines[0][-2:] == [
+        "Average ACC",
+        "Average UAR",
+    ]
+    accuracy = f"{100 * 90 / 107:.2f}"
+    assert lines[3][1:3] == ["ours", accuracy] and lines[3][-2] == accuracy
+    assert "threshold" in text and "30.2318 (#3)" in text
+    assert [line[1] for line in lines if line[0].startswith("[FreqCNN]")] == ["1", "2", "3"]
+
+
+def test_confusion_as_table_and_figure(tmp_path):
+    counts = np.full((6, 6), 1) + 9 * np.eye(6, dtype=int)
+    reports = [report(home=11, fold=fold, confusion=counts, source="standin") for fold in TABLES[12].folds]
+    write(TABLES[12], reports, tmp_path / "table12")
+    lines = lines_of((tmp_path / "table12.md").read_text())
+    assert lines[0] == ["True", "", "Angry", "Disgust", "Sadness", "Surprise", "Fear", "Happiness"]
+    assert lines[2] == ["Angry", "paper", "180", "8", "3", "12", "5", "2"]
+    assert lines[3] == ["", "standin", "100", "10", "10", "10", "10", "10"]
+    assert lines[5] == ["Disgust", "paper", "?", "?", "?", "?", "?", "?"]
+    assert (tmp_path / "table12.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "table12.csv").read_text().splitlines()) == 37
+
+
+def test_fewer_segments_than_the_papers_are_told():
+    segments = {"segments": [8, 8, 8, 4, 2]}
+    text = markdown(TABLES[4], [report("Global and local frequency 8", home=4, network=segments)])
+    assert "Global and local frequency 8: 8, 8, 8, 4, 2 segments in blocks 1 to 5" in text

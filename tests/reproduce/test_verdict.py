@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from reproduce.verdict import interval, verdict
+from reproduce.verdict import holm, interval, mcnemar, verdict
 
 
 @pytest.mark.parametrize("right, total", [(0, 30), (3, 30), (64, 89), (294, 332), (89, 89)])
@@ -39,3 +39,18 @@ def test_verdict():
         "within",
         "outside",
     ]
+
+
+def test_mcnemar_by_hand():
+    # 8 clips only the first gets right, 1 only the second: 2 * (1 + 9) / 2**9
+    first = np.array([True] * 8 + [False] + [True] * 5 + [False] * 4)
+    second = np.array([False] * 8 + [True] + [True] * 5 + [False] * 4)
+    assert mcnemar(first, second) == (8, 1, pytest.approx(20 / 512))
+    assert mcnemar(second, first) == (1, 8, pytest.approx(20 / 512))
+    assert mcnemar(first, first) == (0, 0, 1.0)
+
+
+def test_holm_by_hand():
+    assert holm([0.04, 0.01, 0.03]).tolist() == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert holm([]).size == 0

@@ -1,0 +1,75 @@
+"""What every stand-in's folder has: a marker that says what it is, a table of who speaks, clips made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from data_prep.faults import Faults
+from data_prep.files import whole
+from data_prep.standin.speech import ESpeak, each_in_fresh_process
+
+MARKER = "STAND-IN.json"
+
+
+def is_standin(root: Path | str) -> bool:
+    """Whether ``root`` carries the marker of a stand-in."""
+    return (Path(root) / MARKER).is_file()
+
+
+def fill(
+    out: Path,
+    held: str,
+    settings: dict,
+    speakers: pd.DataFrame,
+    plan: pd.DataFrame,
+    make: Callable[[dict], None],
+    title: str,
+    jobs: int | None = None,
+) -> None:
+    """Make ``out`` a stand-in of these ``settings``, with every clip of ``plan`` that it lacks.
+
+    ``held``: the folder below ``out`` that holds the clips; ``plan``: a row a clip with its ``path``,
+    handed to ``make`` as a dict, in a process of its own, ``jobs`` at once (by default one a core).
+    ``speakers`` becomes speakers.csv. Clips that are there already are kept, unless the settings in
+    STAND-IN.json are others: then all are made anew. Raises Faults where ``out`` holds clips but no
+    marker, which may be a real corpus, and what ``make`` raises.
+    """
+    (espeak,) = each_in_fresh_process(_espeak_version, [()])
+    _settle(out, held, settings | {"espeak_ng": espeak}, speakers)
+    due = [row for row in plan.to_dict("records") if not (out / row["path"]).exists()]
+    made = each_in_fresh_process(make, [(row,) for row in due], jobs or os.cpu_count())
+    for _ in tqdm(made, title, len(due), unit="clip", disable=not due):
+        pass
+
+
+def _espeak_version() -> str:
+    return ESpeak().version
+
+
+def _settle(out: Path, held: str, settings: dict, speakers: pd.DataFrame) -> None:
+    marker, table, clips = out / MARKER, out / "speakers.csv", out / held
+    try:
+        found = json.loads(marker.read_text()) if marker.exists() else None
+    except ValueError:
+        found = {}
+    if found is None and clips.exists():
+        raise Faults(
+            f"{out}: holds {held}/ but no {MARKER}, so it may be a real corpus and is left alone; "
+            "write the stand-in to another folder"
+        )
+    if found != settings:
+        if clips.exists():
+            shutil.rmtree(clips)  # before the marker: if this is cut short, the old settings still differ
+        table.unlink(missing_ok=True)
+        with whole(marker) as aside:
+            aside.write_text(json.dumps(settings, indent=2) + "\n")
+    if not table.exists():
+        with whole(table) as aside:
+            speakers.to_csv(aside, float_format="%.4g")

@@ -1,0 +1,149 @@
+"""report.json -> the numbers of a table's cells, and how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .corpora import PAPER
+from .tables import ALL, AVERAGE, Cell, System, Table
+from .verdict import holm, interval, mcnemar, verdict
+
+__all__ = ["Report", "cells", "comparisons", "measured", "paired", "reports_of"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report.json: its ``content``, and its path below the source's folder of results."""
+
+    link: str
+    content: dict
+
+
+def reports_of(system: System, reports: Sequence[Report]) -> list[Report]:
+    """The reports of one system, in the order given."""
+    home = (system.home, system.name)
+    return [
+        report for report in reports if (report.content["run"]["table"], report.content["run"]["row"]) == home
+    ]
+
+
+def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
+    """A row for each cell of the table: where it stands, paper, ours, sd over seeds, 95 % interval, seeds,
+    verdict. Percentages, or counts where ``predicted`` is given.
+
+    The verdict is 'within' or 'outside' (see ``verdict``) on the paper's corpus, 'not run' where there is
+    no report, 'unknown' where the paper's number is, and empty on any other corpus.
+    """
+    lines = []
+    for cell in table.cells:
+        line = {
+            "row": " | ".join(cell.row),
+            "column": cell.column,
+            "system": cell.system.name,
+            "fold": cell.fold,
+            "measure": cell.measure,
+            "predicted": cell.predicted or "",
+            "paper": cell.paper,
+            "verdict": "not run",
+        }
+        if found := reports_of(cell.system, reports):
+            ours, sd, low, high = measured(cell, table.folds, [report.content for report in found])
+            line |= {"ours": ours, "sd": sd, "low": low, "high": high}
+            line["seeds"] = len({report.content["run"]["seed"] for report in found})
+            line["verdict"] = ""
+            if found[0].content["run"]["source"] == PAPER:
+                known = not pd.isna(cell.paper)
+                line["verdict"] = verdict(cell.paper, low, high) if known else "unknown"
+        lines.append(line)
+    columns = [
+        "row",
+        "column",
+        "system",
+        "fold",
+        "measure",
+        "predicted",
+        "paper",
+        "ours",
+        "sd",
+        "low",
+        "high",
+    ]
+    return pd.DataFrame(lines).reindex(columns=[*columns, "seeds", "verdict"]).astype({"seeds": "Int64"})
+
+
+def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[float, float, float, float]:
+    """Mean, sd, low, high of a cell over the seeds, in its own unit; ``folds``: all of its table's."""
+    folds = folds if cell.fold in (ALL, AVERAGE) else (cell.fold,)
+    confusion = _confusion(found, folds)  # (seeds, folds, true, predicted)
+    if cell.fold == ALL:
+        confusion = confusion.sum(axis=1, keepdims=True)
+    labels = found[0]["labels"]
+    right = confusion.diagonal(axis1=2, axis2=3)  # (seeds, folds, classes)
+    totals = confusion[0].sum(axis=2)  # (folds, classes)
+    if cell.predicted:
+        true = labels.index(cell.measure)
+        count = confusion[:, :, true, labels.index(cell.predicted)]  # (seeds, 1)
+        return tuple(totals[0, true] * value for value in interval(count, totals[:, true]))
+    if cell.measure == "ACC":
+        right, totals = right.sum(axis=2), totals.sum(axis=1)
+    else:
+        chosen = totals > 0
+        if cell.measure != "UAR":
+            chosen &= np.array([label == cell.measure for label in labels])
+        right, totals = right[:, chosen], totals[chosen]
+    return tuple(100 * value for value in interval(right, totals))
+
+
+def _confusion(found: Sequence[dict], folds: Sequence[str]) -> np.ndarray:
+    """Counts (seeds, folds, true, predicted)."""
+    by_run = {(each["run"]["seed"], each["run"]["fold"]): each["metrics"]["confusion"] for each in found}
+    seeds = sorted({seed for seed, _ in by_run})
+    return np.array([[by_run[seed, fold] for fold in folds] for seed in seeds])
+
+
+def comparisons(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
+    """Whether the lead of the table's ``claim`` over each other system that ran is more than chance.
+
+    A row a system: clips that only the claimed one gets right, clips that only the other does, the exact
+    McNemar p, p adjusted for the number of systems (Holm), and 'more than chance' (ours leads, adjusted
+    p < 0.05), 'less than chance' (the other does) or 'not shown'. All folds' clips are one test set; of
+    several seeds the one with the largest p is given.
+    """
+    ours, lines = reports_of(table.claim, reports), []
+    for system in table.systems():
+        theirs = reports_of(system, reports) if system != table.claim else []
+        if test := paired(ours, theirs):
+            lines.append({"system": system.name, **dict(zip(("only_ours", "only_theirs", "p"), test))})
+    frame = pd.DataFrame(lines, columns=["system", "only_ours", "only_theirs", "p"])
+    frame["p_adjusted"] = holm(frame["p"])
+    lead = np.where(frame["only_ours"] > frame["only_theirs"], "more than chance", "less than chance")
+    frame["lead"] = np.where(frame["p_adjusted"] < 0.05, lead, "not shown")
+    return frame
+
+
+def paired(ours: Sequence[Report], theirs: Sequence[Report]) -> tuple[int, int, float] | None:
+    """``mcnemar`` of two systems on the clips of all folds, of several seeds the one with the largest p.
+
+    None where they have no seed in common or were not tested on the same clips.
+    """
+    first, second = _right(ours), _right(theirs)
+    tests = [
+        mcnemar(first[seed].to_numpy(), second[seed].reindex(first[seed].index).to_numpy(bool))
+        for seed in first
+        if seed in second and set(first[seed].index) == set(second[seed].index)
+    ]
+    return max(tests, key=lambda test: test[2], default=None)
+
+
+def _right(found: Sequence[Report]) -> dict[int, pd.Series]:
+    """Seed -> whether each clip was recognised, over all folds."""
+    right: dict[int, dict[str, bool]] = {}
+    for report in found:
+        told = right.setdefault(report.content["run"]["seed"], {})
+        for clip, each in report.content["predictions"].items():
+            told[clip] = each["true"] == each["predicted"]
+    return {seed: pd.Series(told) for seed, told in right.items()}

@@ -1,0 +1,106 @@
+"""What each open point of the paper is worth: its alternatives run one at a time against the choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from data_prep.files import whole
+
+from . import text
+from .assumptions import assumptions
+from .measure import Report, measured, paired
+from .produce import Options, run_all
+from .render import banner
+from .tables import ALL, Cell, Table
+
+__all__ = ["sensitivity"]
+
+
+def sensitivity(table: Table, options: Options) -> str:
+    """Run the table's claimed system with every alternative of every assumption that touches the table.
+
+    Returns Markdown: UAR and accuracy over all folds, and what each alternative adds to the UAR of the
+    choices, tested on the same clips. Written too, as ``results``/<source>/sensitivityNN.md and .csv.
+    """
+    base = run_all(table, [table.claim], options)
+    lines, given = (
+        [_line("choices as listed", "", table, base, base)],
+        {each.partition("=")[0] for each in options.assume},
+    )
+    left_out = []
+    for assumption in assumptions().values():
+        if table.number not in assumption.tables or assumption.id in given or assumption.where == "fixed":
+            continue
+        if not assumption.others():
+            left_out.append(assumption.id)
+        for value in assumption.others():
+            assume = [*options.assume, f"{assumption.id}={value}"]
+            reports = run_all(table, [table.claim], replace(options, assume=assume))
+            lines.append(_line(assumption.id, str(value), table, reports, base))
+    frame = pd.DataFrame(lines)
+    run = base[0].content["run"]
+    stem = options.results / run["source"] / f"sensitivity{table.number:02}"
+    said = "\n".join(
+        [
+            f"## What the open points are worth in Table {table.number}",
+            "",
+            *banner(run["source"]),
+            *_grid(frame),
+            "",
+            f"{table.claim.name}, profile {run['profile']}, all folds' test clips as one; in %. 'p': exact "
+            "McNemar test against the choices on the same clips, not adjusted for the number of lines; "
+            "empty where the alternative has other clips.",
+            *([f"Not varied, since any number is possible: {', '.join(left_out)}."] if left_out else []),
+        ]
+    )
+    with whole(stem.with_suffix(".csv")) as path:
+        frame.to_csv(path, index=False, float_format="%.4f")
+    with whole(stem.with_suffix(".md")) as path:
+        path.write_text(said + "\n", encoding="utf-8")
+    return said
+
+
+def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Sequence[Report]) -> dict:
+    """Numbers of one alternative, in %, and its difference to the ``base``."""
+
+    def of(measure: str, found: Sequence[Report]) -> tuple[float, ...]:
+        return measured(
+            Cell((), "", table.claim, ALL, measure, None), table.folds, [each.content for each in found]
+        )
+
+    uar, sd, low, high = of("UAR", reports)
+    trained = [report.content["history"][-1]["accuracy"] for report in reports]
+    test = paired(base, reports)
+    return {
+        "assumption": id,
+        "alternative": value,
+        "uar": uar,
+        "sd": sd,
+        "low": low,
+        "high": high,
+        "difference": uar - of("UAR", base)[0],
+        "accuracy": of("ACC", reports)[0],
+        "training_accuracy": 100 * sum(trained) / len(trained),
+        "p": test[2] if test and reports is not base else None,
+    }
+
+
+def _grid(frame: pd.DataFrame) -> list[str]:
+    body = [
+        [
+            each.assumption,
+            each.alternative,
+            f"{each.uar:.2f}",
+            f"{each.low:.1f}–{each.high:.1f}",
+            f"{each.difference:+.2f}",
+            f"{each.accuracy:.2f}",
+            f"{each.training_accuracy:.1f}",
+            "" if pd.isna(each.p) else f"{each.p:.4f}",
+        ]
+        for each in frame.itertuples()
+    ]
+    head = ["Assumption", "Alternative", "UAR", "95 %", "Difference", "Accuracy", "Training accuracy", "p"]
+    return text.table(head, body)

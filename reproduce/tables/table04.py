@@ -1,0 +1,45 @@
+"""Table 4: frequency segments alone and with the global path, and how many of them, without attention.
+
+That it is without attention shows in Table 5, whose 'All BC' is this table's n = 2 to the digit.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from ..paper import published
+from .table import Cell, Profile, System, Table
+
+# Small enough that the fourteen networks of Table 5 are done in half an hour on two cores.
+QUICK = Profile(size=32, batch_size=16, epochs=5)
+
+_PAPER = published("table04_segments").set_index("measure", append=True)
+_PATHS = {"local": "Local frequency only", "global+local": "Global and local frequency"}
+
+
+def _system(path: str, segments: int) -> System:
+    options = {"segments": segments, "attention_blocks": 0} | (
+        {"local_only": True} if path == "local" else {}
+    )
+    return System(4, f"{_PATHS[path]} {segments}", "table2", options)
+
+
+SYSTEMS = {(path, n): _system(path, n) for path in _PATHS for n in (0, 2, 4, 8) if (path, n) != ("local", 0)}
+
+TABLE = Table(
+    number=4,
+    title="Local frequency segments and global-local frequency with different numbers of local segments",
+    corpus="ut_podcast",
+    architecture="table2",
+    folds=("test",),
+    heads=("Evaluation", "Measure"),
+    cells=tuple(
+        Cell((_PATHS[path], measure), str(n), system, "test", measure, _PAPER.loc[(path, measure), str(n)])
+        for only, measure in product(_PATHS, ("UAR", "ACC"))
+        for (path, n), system in SYSTEMS.items()
+        if path == only
+    ),
+    quick=QUICK,
+    claim=SYSTEMS["global+local", 4],
+    notes=("'0' segments: the whole spectrogram only. No attention in any of them.",),
+)

@@ -1,0 +1,54 @@
+"""Table 5: splits along frequency and time, 0 to 3 attention blocks, feature-based and spatial-based."""
+
+from __future__ import annotations
+
+from ..paper import published
+from .table import Cell, System, Table
+from .table03 import SYSTEMS as _TABLE_3
+from .table04 import QUICK
+from .table04 import SYSTEMS as _TABLE_4
+
+_PAPER = published("table05_attention").set_index("attention_blocks", append=True)
+
+
+def _system(axis: str, blocks: int, attention: str) -> System:
+    if (axis, blocks) == ("frequency", 0):
+        return _TABLE_4["global+local", 2]
+    if (axis, blocks, attention) == ("frequency", 2, "feature"):
+        return _TABLE_3["FreqCNN"]
+    options = {"axis": axis, "attention_blocks": blocks}
+    if not blocks:  # nothing to be feature-based or spatial-based: one network for both columns
+        return System(5, f"{axis} All BC", "table2", options)
+    return System(5, f"{axis} {blocks} AC {attention}", "table2", options | {"attention": attention})
+
+
+SYSTEMS = {
+    (axis, blocks, attention): _system(axis, blocks, attention)
+    for axis in ("frequency", "time")
+    for blocks in range(4)
+    for attention in ("feature", "spatial")
+}
+
+
+def _cell(axis: str, blocks: int, attention: str, measure: str) -> Cell:
+    printed = _PAPER.loc[(axis, f"{blocks}" if blocks else "0 (All BC)"), f"{attention}_{measure}"]
+    row = (f"{axis.capitalize()}-distributed", f"{blocks} AC" if blocks else "All BC")
+    system = SYSTEMS[axis, blocks, attention]
+    return Cell(row, f"{attention}-based {measure}", system, "test", measure, printed)
+
+
+TABLE = Table(
+    number=5,
+    title="Two ways of attention methods in CNNs and different numbers of attention-based blocks",
+    corpus="ut_podcast",
+    architecture="table2",
+    folds=("test",),
+    heads=("Split", "Blocks"),
+    cells=tuple(_cell(*key, measure) for key in SYSTEMS for measure in ("ACC", "UAR")),
+    quick=QUICK,
+    claim=SYSTEMS["frequency", 2, "feature"],
+    notes=(
+        "'All BC' has no attention; by frequency it is Table 4's 'global and local, 2', and '2 AC' "
+        "feature-based is Table 3's FreqCNN: one network each, trained once if size and epochs are the same.",
+    ),
+)

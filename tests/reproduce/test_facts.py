@@ -1,0 +1,99 @@
+"""Tables 1, 2, 6, 7 and 10: agreement where there is, and a difference found in its own cell."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_prep.corpora import chains, ut_podcast
+from freqcnn_gluon.architectures import architecture
+from freqcnn_gluon.network import FreqCNN
+from reproduce.facts import architecture_table, counts_table
+
+
+def verdicts(compared, verdict):
+    frame = compared.frame
+    return {(cell.row, cell.column) for cell in frame[frame["verdict"] == verdict].itertuples()}
+
+
+@pytest.mark.parametrize("number", [2, 7, 10])
+def test_the_networks_are_the_papers(number):
+    compared = architecture_table(number)
+    assert verdicts(compared, "different") == set()
+    assert verdicts(compared, "assumed") == {(row, "Global convolution") for row in (2, 4, 6, 9)}
+    assert "4 say more than the paper" in compared.markdown()
+
+
+@pytest.mark.parametrize("where, cell", [("local", "Local convolution"), ("global_", "Global convolution")])
+def test_another_width_is_found_in_its_cell(where, cell):
+    table = architecture("table7")
+    (block, pool), *others = table.rows
+    wider = replace(block, **{where: replace(getattr(block, where), kernel=3)})
+    net = FreqCNN(replace(table, rows=((wider, pool), *others)))
+    compared = architecture_table(7, net)
+    assert verdicts(compared, "different") == {(1, cell)}
+    assert "32, 5 × 5/1, sigmoid [here: 32, 3 × 3/1, sigmoid]" in compared.markdown()
+
+
+def test_another_depth_is_found_too():
+    compared = architecture_table(7, FreqCNN(architecture("table7"), attention_blocks=1))
+    assert (7, "Name") in verdicts(compared, "different")
+    assert "[here: none]" in compared.markdown()
+
+
+def test_another_choice_than_assumed_is_different():
+    compared = architecture_table(2, FreqCNN(architecture("table2"), conv_pool_activation="relu"))
+    assert verdicts(compared, "different") == {(row, "Global convolution") for row in (2, 4, 6, 9)}
+
+
+def accents(missing=0):
+    rows = [
+        (partition, label)
+        for (partition, label), count in ut_podcast.EXPECTED.items()
+        for _ in range(count - (missing if (partition, label) == ("train", "UK") else 0))
+    ]
+    frame = pd.DataFrame(rows, columns=["partition", "label"]).assign(clip="", speaker="")
+    return ut_podcast.protocol(frame)
+
+
+def test_table_1_counts_the_paper():
+    compared = counts_table(1, accents(), "paper")
+    assert verdicts(compared, "different") == set() and len(verdicts(compared, "same")) == 14
+    assert "14 of 14 cells are the paper's." in compared.markdown()
+
+
+def test_one_clip_less_is_found_wherever_it_counts():
+    compared = counts_table(1, accents(missing=1), "paper")
+    columns = {"UK", "UK2", "Original", "Over-sampled"}
+    assert verdicts(compared, "different") == {("training", column) for column in columns}
+    assert "492 [here: 490]" in compared.markdown() and "4 differ" in compared.markdown()
+
+
+def folds(missing=0):
+    texts = {1: ("f01", "f02"), 2: ("f03", "f04"), 3: chains.SENTENCES}
+    counts = chains.EXPECTED | {2: chains.EXPECTED[2] - missing}
+    frames = [
+        pd.DataFrame({"fold": fold, "text": np.resize(np.array(texts[fold]), count)})
+        for fold, count in counts.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_table_6_counts_the_paper_and_reads_the_texts():
+    compared = counts_table(6, folds(), "paper")
+    assert verdicts(compared, "different") == set() and len(verdicts(compared, "same")) == 15
+    compared = counts_table(6, folds(missing=2), "paper")
+    assert verdicts(compared, "different") == {(1, "#Samples"), (2, "#Samples "), (3, "#Samples")}
+
+
+@pytest.mark.parametrize(
+    "source, banner", [("standin", "STAND-IN"), ("mine", "NOT THE PAPER'S CORPUS: 'mine'")]
+)
+def test_other_data_carry_a_banner_and_no_verdict(source, banner, tmp_path):
+    compared = counts_table(1, accents(missing=3), source)
+    said = compared.write(tmp_path / "table01")
+    assert banner.split(":")[0] in said and "differ:" not in said and "489" not in said
+    assert set(compared.frame["verdict"]) == {""}
+    assert (tmp_path / "table01.md").read_text() == said
+    assert len(pd.read_csv(tmp_path / "table01.csv")) == 14

@@ -1,0 +1,143 @@
+"""A cell's number and interval from reports, by hand and against scikit-learn and scipy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from reproduce.measure import Report, cells, comparisons, reports_of
+from reproduce.tables import TABLES, System
+
+CHAINS, ENTERFACE = TABLES[8], TABLES[12]
+
+
+def report(system, true, predicted, labels, fold="test", seed=0, source="paper") -> Report:
+    """A report of ``system`` whose clips have these class numbers, named by fold and place."""
+    confusion = np.zeros((len(labels), len(labels)), int)
+    np.add.at(confusion, (true, predicted), 1)
+    content = {
+        "run": {"source": source, "table": system.home, "row": system.name, "fold": fold, "seed": seed},
+        "labels": labels,
+        "metrics": {"confusion": confusion.tolist()},
+        "predictions": {
+            f"{fold}-{i}": {"true": labels[t], "predicted": labels[p]}
+            for i, (t, p) in enumerate(zip(true, predicted))
+        },
+    }
+    return Report(f"{system.name}/{fold}-s{seed}/report.json", content)
+
+
+def drawn(system, seed=0, fold="test", labels=("a", "b", "c"), clips=200, skill=0.6) -> Report:
+    random = np.random.default_rng([seed, *fold.encode(), *system.name.encode()])
+    true = np.random.default_rng([*fold.encode()]).integers(0, len(labels), clips)
+    predicted = np.where(random.random(clips) < skill, true, random.integers(0, len(labels), clips))
+    return report(system, true, predicted, list(labels), fold, seed)
+
+
+def truth(reports, fold=None):
+    chosen = [r.content["predictions"] for r in reports if fold in (None, r.content["run"]["fold"])]
+    return zip(*((each["true"], each["predicted"]) for told in chosen for each in told.values()))
+
+
+def cell(frame, **where):
+    chosen = frame
+    for name, value in where.items():
+        chosen = chosen[chosen[name] == value]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+def test_folds_and_their_average():
+    reports = [drawn(CHAINS.claim, fold=fold, clips=clips) for fold, clips in zip("123", (300, 150, 80))]
+    frame = cells(CHAINS, reports)
+    accuracies, recalls = [], []
+    for fold in "123":
+        true, predicted = truth(reports, fold)
+        accuracies.append(100 * accuracy_score(true, predicted))
+        recalls.append(100 * balanced_accuracy_score(true, predicted))
+        assert cell(frame, system="FreqCNN", fold=fold, measure="ACC")["ours"] == pytest.approx(
+            accuracies[-1]
+        )
+        assert cell(frame, system="FreqCNN", fold=fold, measure="UAR")["ours"] == pytest.approx(recalls[-1])
+    average = cell(frame, system="FreqCNN", fold="average", measure="ACC")
+    assert average["ours"] == pytest.approx(np.mean(accuracies)) and average["paper"] == 98.04
+    assert average["low"] < average["ours"] < average["high"] < 98.04 and average["verdict"] == "outside"
+    uar = cell(frame, system="FreqCNN", fold="average", measure="UAR")
+    assert uar["ours"] == pytest.approx(np.mean(recalls))
+    one = cell(frame, system="FreqCNN", fold="1", measure="ACC")
+    wilson = binomtest(round(3 * accuracies[0]), 300).proportion_ci(method="wilson")
+    assert (one["low"], one["high"]) == (pytest.approx(100 * wilson.low), pytest.approx(100 * wilson.high))
+    assert set(frame[frame["system"] == "i-Vector"]["verdict"]) == {"not run"}
+
+
+def test_accuracy_over_all_folds_is_pooled():
+    table = TABLES[11]
+    reports = [drawn(table.claim, fold=fold, clips=20 + 10 * int(fold)) for fold in table.folds]
+    found = cell(cells(table, reports), system="FreqCNN")
+    assert found["ours"] == pytest.approx(100 * accuracy_score(*truth(reports))) and found["paper"] == 83.65
+
+
+def test_confusion_is_pooled_and_counted():
+    labels = ("Angry", "Disgust", "Sadness", "Surprise", "Fear", "Happiness")
+    reports = [drawn(ENTERFACE.claim, fold=fold, labels=labels, clips=60) for fold in ENTERFACE.folds]
+    frame = cells(ENTERFACE, reports)
+    true, predicted = truth(reports)
+    counted = pd.crosstab(pd.Series(true), pd.Series(predicted))
+    for true_label in labels:
+        for predicted_label in labels:
+            found = cell(frame, measure=true_label, predicted=predicted_label)
+            assert found["ours"] == pytest.approx(counted.loc[true_label, predicted_label])
+            assert found["low"] <= found["ours"] <= found["high"]
+    assert cell(frame, measure="Fear", predicted="Fear")["paper"] == 178
+    unread = cell(frame, measure="Disgust", predicted="Disgust")
+    assert np.isnan(unread["paper"]) and unread["verdict"] == "unknown"
+
+
+def test_seeds_are_mean_and_sd_of_whole_cross_validations():
+    seeds = [[drawn(CHAINS.claim, seed, fold) for fold in "123"] for seed in range(3)]
+    found = cell(cells(CHAINS, sum(seeds, [])), system="FreqCNN", fold="average", measure="ACC")
+    each = [np.mean([100 * accuracy_score(*truth(reports, fold)) for fold in "123"]) for reports in seeds]
+    assert found["seeds"] == 3
+    assert found["ours"] == pytest.approx(np.mean(each)) and found["sd"] == pytest.approx(
+        np.std(each, ddof=1)
+    )
+
+
+def test_a_lead_is_tested_on_the_same_clips():
+    labels, true = ["a", "b"], np.zeros(30, int)
+    weak, same = CHAINS.systems()[1:3]
+    reports = []
+    for fold in "123":  # 24 clips in all that only FreqCNN gets right, and 3 that only VGG-11 does
+        ours, theirs = true.copy(), true.copy()
+        theirs[:8], ours[8:9] = 1, 1
+        reports += [
+            report(system, true, said, labels, fold)
+            for system, said in ((CHAINS.claim, ours), (weak, theirs), (same, ours))
+        ]
+    frame = comparisons(CHAINS, reports).set_index("system")
+    assert list(frame.index) == [weak.name, same.name]
+    assert frame.loc[weak.name, ["only_ours", "only_theirs"]].tolist() == [24, 3]
+    exact = binomtest(24, 27).pvalue
+    assert frame.loc[weak.name, "p"] == pytest.approx(exact)
+    assert frame.loc[weak.name, "p_adjusted"] == pytest.approx(2 * exact)
+    assert frame["lead"].tolist() == ["more than chance", "not shown"]
+
+
+def test_of_several_seeds_the_least_sure_counts():
+    labels, true = ["a", "b"], np.zeros(10, int)
+    other = CHAINS.systems()[1]
+    wrong = true.copy()
+    wrong[:6] = 1
+    reports = [report(CHAINS.claim, true, true, labels, "1", seed) for seed in (0, 1)]
+    reports += [report(other, true, said, labels, "1", seed) for seed, said in ((0, wrong), (1, true))]
+    assert comparisons(CHAINS, reports)["p"].tolist() == [1.0]
+
+
+def test_nothing_to_compare():
+    assert comparisons(ENTERFACE, [drawn(ENTERFACE.claim, fold=fold) for fold in ENTERFACE.folds]).empty
+
+
+def test_reports_belong_to_a_home_and_a_name():
+    reports = [drawn(CHAINS.claim), drawn(System(9, "FreqCNN", "table7"))]
+    assert reports_of(CHAINS.claim, reports) == reports[:1]

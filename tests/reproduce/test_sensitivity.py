@@ -1,0 +1,60 @@
+"""Which alternatives are run, and what is said of them."""
+
+import pandas as pd
+import pytest
+from made import report
+
+from reproduce import sensitivity as module
+from reproduce.assumptions import choices
+from reproduce.produce import Options
+from reproduce.tables import TABLES
+
+BETTER = ((300, 10, 22), (5, 70, 14), (20, 20, 200))
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The assumptions of each time that runs were asked for; 'relu' is better than all others."""
+    asked = []
+
+    def run_all(table, systems, options):
+        asked.append(list(options.assume))
+        assert list(systems) == [table.claim]
+        choices(table.number, options.assume)  # raises what cannot be chosen
+        better = "conv_pool_activation=relu" in options.assume
+        return [report(source="standin", **({"confusion": BETTER} if better else {}))]
+
+    monkeypatch.setattr(module, "run_all", run_all)
+    return asked
+
+
+def test_every_alternative_is_run_alone(ran, tmp_path):
+    said = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
+    assert ran[0] == [] and all(len(assume) == 1 for assume in ran[1:])
+    tried = [assume[0] for assume in ran[1:]]
+    assert len(set(tried)) == len(tried)
+    assert {
+        "version=1.7",
+        "over_sampling=none",
+        "gamma=1.0",
+        "batchnorm=convolution",
+        "floor_db=100.0",
+    } < set(tried)
+    assert not any(each.startswith(("window", "folds_seed", "head")) for each in tried)
+    assert "STAND-IN" in said and "Not varied, since any number is possible: epochs." in said
+    assert said + "\n" == (tmp_path / "standin" / "sensitivity03.md").read_text()
+
+
+def test_the_difference_and_its_test(ran, tmp_path):
+    module.sensitivity(TABLES[3], Options({}, results=tmp_path))
+    frame = pd.read_csv(tmp_path / "standin" / "sensitivity03.csv").set_index(["assumption", "alternative"])
+    relu, sigmoid = (frame.loc[("conv_pool_activation", name)] for name in ("relu", "sigmoid"))
+    recalls = (300 / 332 + 70 / 89 + 200 / 240) - (270 / 332 + 60 / 89 + 180 / 240)
+    assert relu["difference"] == pytest.approx(100 * recalls / 3, abs=1e-3) and relu["p"] < 0.001
+    assert sigmoid["difference"] == 0 and sigmoid["p"] == 1
+
+
+def test_what_is_chosen_already_is_not_varied(ran, tmp_path):
+    module.sensitivity(TABLES[3], Options({}, assume=["schedule=step"], results=tmp_path))
+    assert all(assume[0] == "schedule=step" for assume in ran)
+    assert not any(each.startswith("schedule=") for assume in ran for each in assume[1:])

@@ -1,0 +1,117 @@
+"""The tables as data: every cell the paper's, every system buildable, runs shared as in the paper."""
+
+import math
+
+import pytest
+
+from data_prep.faults import Faults
+from freqcnn_gluon.architectures import ARCHITECTURES, architecture
+from freqcnn_gluon.systems import build
+from reproduce.paper import published
+from reproduce.produce import _network
+from reproduce.tables import NUMBERS, TABLES, known, trained
+
+CLASSES = {"ut_podcast": 3, "chains": 36, "enterface": 6}
+
+
+def printed(*names):
+    """Every number in paper/*.csv, sorted; NaN left out."""
+    numbers = []
+    for name in names:
+        frame = published(name).select_dtypes("number")
+        numbers += [value for value in frame.to_numpy().ravel() if not math.isnan(value)]
+    return sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    "number, names, left_out",
+    [
+        (3, ["table03_ut_podcast_models"], 0),
+        (4, ["table04_segments"], 0),
+        (5, ["table05_attention"], 0),
+        (8, ["table08_chains_models", "table08_chains_ivector"], 3),  # the three thresholds, in the notes
+        (9, ["table09_activations"], 0),
+        (11, ["table11_enterface_methods"], 0),
+        (12, ["table12_confusion"], 0),
+    ],
+)
+def test_every_published_number_has_its_cell(number, names, left_out):
+    cells = sorted(cell.paper for cell in TABLES[number].cells if not math.isnan(cell.paper))
+    numbers = printed(*names)
+    assert len(cells) == len(numbers) - left_out
+    assert set(cells) <= set(numbers)
+    if not left_out:
+        assert cells == numbers
+
+
+def test_cells_stand_where_the_paper_prints_them():
+    def paper(number, row, column):
+        (found,) = [c.paper for c in TABLES[number].cells if (c.row, c.column) == (row, column)]
+        return found
+
+    assert paper(4, ("Local frequency only", "ACC"), "4") == 79.27
+    assert paper(4, ("Global and local frequency", "UAR"), "0") == 72.45
+    assert paper(5, ("Time-distributed", "3 AC"), "feature-based UAR") == 66.40
+    assert paper(5, ("Frequency-distributed", "2 AC"), "spatial-based ACC") == 74.28
+    assert paper(8, ("ResNet-18",), "#3 UAR") == 49.11
+    assert paper(8, ("i-Vector*",), "#2 ACC") == 83.17
+    assert paper(9, ("relu", "tanh"), "#3 ACC") == 76.85
+    assert paper(11, ("Spectrograms", "FreqCNN"), "ACC") == 83.65
+    assert paper(12, ("Sadness",), "Fear") == 15
+
+
+@pytest.mark.parametrize("number", TABLES)
+def test_every_system_can_be_built_at_the_papers_size_and_the_quick_one(number):
+    table = TABLES[number]
+    classes = CLASSES[table.corpus]
+    for size in (architecture(table.architecture).size, table.quick.size):
+        for system in table.systems():
+            if system.system:
+                assert build(system.system, classes, size, **_network(system, table, {}, size))
+
+
+def test_what_the_paper_has_twice_is_run_once():
+    by_number = {number: table.systems() for number, table in TABLES.items()}
+    for number, other, name in (
+        (9, 8, "FreqCNN"),
+        (5, 4, "Global and local frequency 2"),
+        (5, 3, "FreqCNN"),
+        (12, 11, "FreqCNN"),
+    ):
+        (shared,) = [system for system in by_number[number] if (system.home, system.name) == (other, name)]
+        assert shared in by_number[other]
+    assert TABLES[9].quick == TABLES[8].quick and TABLES[5].quick == TABLES[4].quick
+    assert TABLES[12].quick == TABLES[11].quick
+
+
+@pytest.mark.parametrize("number", TABLES)
+def test_systems_that_are_kept_apart_differ(number):
+    configurations = [(s.system, sorted(s.options.items())) for s in TABLES[number].systems() if s.system]
+    assert all(configurations.count(each) == 1 for each in configurations)
+    names = [(system.home, system.name.lower().replace(" ", "-")) for system in TABLES[number].systems()]
+    assert len(set(names)) == len(names)
+
+
+def test_few_rows_take_as_many_segments_as_they_can():
+    (eight,) = [s for s in TABLES[4].systems() if s.name == "Global and local frequency 8"]
+    assert _network(eight, TABLES[4], {}, 256)["segments"] == 8
+    assert _network(eight, TABLES[4], {}, 32)["segments"] == [8, 8, 8, 4, 2]
+    (none,) = [s for s in TABLES[4].systems() if s.name == "Global and local frequency 0"]
+    assert _network(none, TABLES[4], {}, 32)["segments"] == 0
+
+
+def test_batches_and_sizes_are_the_papers():
+    sizes = {number: ARCHITECTURES[table.architecture] for number, table in TABLES.items()}
+    assert {n: (each.size, each.batch_size, each.classes) for n, each in sizes.items()} == {
+        **dict.fromkeys((3, 4, 5), (256, 48, 3)),
+        **dict.fromkeys((8, 9), (224, 128, 36)),
+        **dict.fromkeys((11, 12), (224, 48, 6)),
+    }
+
+
+def test_numbers():
+    assert list(NUMBERS) == list(range(1, 13)) and known([1, 12]) == [1, 12]
+    with pytest.raises(Faults, match="no table 0, 13: the paper's are 1 to 12"):
+        known([0, 3, 13])
+    with pytest.raises(Faults, match="no results in table 7: choose one of 3, 4, 5, 8, 9, 11, 12"):
+        trained(7)
