@@ -51,7 +51,7 @@ CORPORA = {
 class Corpus:
     """A prepared corpus. ``source``: 'paper' (the paper's counts), 'standin', or the folder's name when
     it has the layout but not the counts. ``labels``: the class names, in the order of their numbers.
-    ``notes``: what the scan left out.
+    ``notes``: what the scan left out, and who is in which fold.
     """
 
     source: str
@@ -124,11 +124,13 @@ def prepare(
         kind.module.count_faults(found.manifest) if check_counts else (),
         jobs,
     )
+    notes = found.notes
     if kind.speakers_apart:
         _check_speakers(frame)
+        notes += tuple(kind.module.folds_text(frame).splitlines())
     present = set(frame["label"])
     known = tuple(label for label in kind.module.LABELS if label in present)
-    return Corpus(source, frame, images, known + tuple(sorted(present - set(known))), found.notes)
+    return Corpus(source, frame, images, known + tuple(sorted(present - set(known))), notes)
 
 
 def counted(

@@ -17,7 +17,7 @@ from .corpora import PAPER
 from .paper import published
 from .render import banner
 
-__all__ = ["Comparison", "architecture_table", "counts_table"]
+__all__ = ["ARCHITECTURES", "NETWORK", "Comparison", "architecture_table", "counts_table"]
 
 ARCHITECTURES = {
     2: "Best parameters of the FreqCNN model in accent classification on the UT-Podcast",
@@ -28,6 +28,7 @@ COUNTS = {
     1: "The number of training and testing records per accent",
     6: "Details of three-fold data set of the CHAINS corpus",
 }
+NETWORK = "network"  # the source of what is read off the network
 ASSUMED = "conv_pool_activation"  # the one thing that the network's cells say and the paper's do not
 
 

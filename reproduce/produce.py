@@ -13,7 +13,7 @@ from data_prep.spectrogram import ImageSettings
 
 from .assumptions import choices
 from .corpora import Corpus, counted, prepare
-from .facts import architecture_table, counts_table
+from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
 from .render import write
 from .runs import Run, execute
@@ -59,7 +59,7 @@ def produce(number: int, options: Options) -> str:
         )
         compared = counts_table(number, frame, source)
     else:
-        compared, source = architecture_table(number), "network"
+        compared, source = architecture_table(number), NETWORK
     return compared.write(options.results / source / f"table{number:02}")
 
 

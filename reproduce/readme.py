@@ -12,6 +12,9 @@ from pathlib import Path
 from data_prep.faults import Faults
 from data_prep.files import whole
 
+from .audit import audit
+from .audit import write as write_audit
+from .facts import ARCHITECTURES, NETWORK, architecture_table
 from .measure import Report
 from .render import summary, write
 from .tables import TABLES
@@ -51,11 +54,17 @@ def filled(text: str, root: Path) -> str:
 
 def refresh(root: Path) -> list[Path]:
     """Render results/reference and README.md below ``root`` again; the files written."""
-    written = []
-    for listed in sorted((root / "results" / "reference").glob("*/table??.json")):
+    reference = root / "results" / "reference"
+    stems = [reference / "audit"]
+    write_audit(audit(), stems[0])
+    for number in ARCHITECTURES:
+        stems.append(reference / NETWORK / f"table{number:02}")
+        architecture_table(number).write(stems[-1])
+    for listed in sorted(reference.glob("*/table??.json")):
         number = int(listed.stem[-2:])
-        write(TABLES[number], reports_in(listed.parent, number), listed.with_suffix(""))
-        written += sorted(listed.parent.glob(f"{listed.stem}.*"))
+        stems.append(listed.with_suffix(""))
+        write(TABLES[number], reports_in(listed.parent, number), stems[-1])
+    written = [path for stem in stems for path in sorted(stem.parent.glob(f"{stem.name}.*"))]
     readme = root / "README.md"
     text = filled(readme.read_text(encoding="utf-8"), root)
     with whole(readme) as path:

@@ -189,7 +189,7 @@ def _notes(table: Table, reports: Sequence[Report]) -> list[str]:
         f"batch {run['batch_size']} in micro-batches of {' or '.join(map(str, sizes))}.",
         f"Device {', '.join(report['device'])}; data {run['data'][:12]}; finished {report['finished']}.",
     ]
-    return [*notes, *report["remarks"]]
+    return notes + [f"- {remark}" for remark in report["remarks"]]
 
 
 def _chosen(assumption, reports: Sequence[Report]) -> str:

@@ -21,6 +21,7 @@ from data_prep.standin.emotions import MANNERS, acted
 from data_prep.standin.folder import fill
 from data_prep.standin.recording import equalised, recorded
 from data_prep.standin.speech import ESpeak
+from data_prep.standin.ut_podcast import VARIANTS
 
 RECIPE = 1  # count up whenever other bytes come out of the same settings
 WHAT = "Synthesised by eSpeak NG: a stand-in for eNTERFACE'05 with no real speaker. It is not eNTERFACE'05."
@@ -30,25 +31,6 @@ SUBJECTS = tuple(range(1, 45))
 UNCUT, PARTIAL = 6, 23  # as in the real corpus: six uncut files; no record of happiness 1 to 3
 SENTENCES = ("Where did you put it?", "They are coming back.")
 SHORT = {"anger": "an", "disgust": "di", "fear": "fe", "happiness": "ha", "sadness": "sa", "surprise": "su"}
-VARIANTS = (
-    *(
-        "m1",
-        "f1",
-        "m3",
-        "f3",
-        "m5",
-        "f4",
-        "m7",
-        "Andrea",
-        "Alex",
-        "steph",
-        "Michael",
-        "belinda",
-        "david",
-        "linda",
-    ),
-    *("paul", "aunty", "m2", "f2", "m4", "f5", "m6", "Annie", "m8", "Alicia", "Lee", "steph2"),
-)
 VOICES = ("en", "en-us", "en-gb-x-rp")
 EQ_BANDS = (0, 250, 500, 1000, 2000, 4000, 8000, 24000)  # Hz
 
@@ -114,10 +96,11 @@ def _records(subject: int, sentences: int) -> list[dict]:
 def _voice(subject: int, seed: int) -> dict:
     """Who a subject is: hangs on the number and ``seed``."""
     rng = np.random.default_rng([seed, subject])
+    variants = (*VARIANTS["train"], *VARIANTS["test"])
     return {
         "subject": subject,
         "voice": VOICES[subject % len(VOICES)],
-        "variant": VARIANTS[subject % len(VARIANTS)],
+        "variant": variants[subject % len(variants)],
         "rate": int(rng.integers(140, 165)),  # words a minute
         "pitch": int(rng.integers(35, 61)),
         "pitch_range": int(rng.integers(40, 61)),

@@ -11,6 +11,7 @@ from test_chains import write as write_chains
 
 from reproduce import produce as produced
 from reproduce.__main__ import main
+from reproduce.corpora import prepare
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +140,8 @@ def test_tables_share_what_they_have_in_common(command, monkeypatch):
 
 
 def test_folds_and_shared_runs_of_the_other_corpora(tmp_path, monkeypatch):
-    asked = recorded(monkeypatch)
+    asked, corpora = recorded(monkeypatch), []
+    monkeypatch.setattr(produced, "prepare", lambda *given: corpora.append(prepare(*given)) or corpora[-1])
     speakers, films = tmp_path / "Speakers", tmp_path / "Films"
     write_chains(speakers, {"f01": 2.5, "f03": 2.5, "s01": 1.0})
     for subject in range(1, 11):
@@ -155,6 +157,7 @@ def test_folds_and_shared_runs_of_the_other_corpora(tmp_path, monkeypatch):
     assert len(asked) == 15 + 21 + 10 + 10
     folders = [run.folder(tmp_path).relative_to(tmp_path).parts for run in asked]
     assert len(set(folders)) == 15 + 18 + 10
+    assert sum(note.startswith("fold ") and "(2 records)" in note for note in corpora[-1].notes) == 10
     assert [run.fold for run in asked[:4]] == ["1", "2", "3", "1"]
     assert {parts[0] for parts in folders} == {"Speakers", "Films"}
     assert folders[0][1:3] == folders[15][1:3] == ("table08", "freqcnn")

@@ -6,11 +6,15 @@ import pytest
 
 from data_prep.faults import Faults
 from reproduce import readme
+from reproduce.audit import audit
+from reproduce.audit import markdown as markdown_of_audit
+from reproduce.facts import ARCHITECTURES, architecture_table
 from reproduce.render import markdown
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
-RENDERED = sorted((ROOT / "results" / "reference").glob("*/table??.md"))
+REFERENCE = ROOT / "results" / "reference"
+RENDERED = [path.with_suffix(".md") for path in sorted(REFERENCE.glob("*/table??.json"))]
 
 
 def test_readme_is_filled_from_the_reports():
@@ -26,6 +30,13 @@ def test_reference_is_rendered_from_the_reports(path):
         encoding="utf-8"
     )
     assert "STAND-IN" in path.read_text(encoding="utf-8")
+
+
+def test_the_audit_and_the_networks_are_printed_again():
+    assert markdown_of_audit(audit()) == (REFERENCE / "audit.md").read_text(encoding="utf-8")
+    for number in ARCHITECTURES:
+        written = (REFERENCE / "network" / f"table{number:02}.md").read_text(encoding="utf-8")
+        assert architecture_table(number).markdown() == written
 
 
 def test_a_changed_number_would_be_seen():
