@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from dataclasses import asdict
 from fractions import Fraction
 from itertools import product
-from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -21,30 +19,11 @@ import pandas as pd
 from data_prep.files import whole
 
 from . import text
+from .claims import claims
+from .exact import Finding, Printed, accents, number, printed, rounds_to, shown, whole_count
 from .paper import FOLDER
 
-__all__ = ["Finding", "audit", "markdown", "printed", "write"]
-
-Printed = Mapping[str, pd.DataFrame]  # file -> its cells as strings, indexed by the first column
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: of which kind, where in the paper, what is printed there, what arithmetic finds."""
-
-    check: str
-    where: str
-    claim: str
-    found: str
-    agrees: bool
-
-
-def printed() -> dict[str, pd.DataFrame]:
-    """Every paper/table*.csv, each cell as it is typed there."""
-    return {
-        path.stem: pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
-        for path in sorted(FOLDER.glob("table*.csv"))
-    }
+__all__ = ["audit", "markdown", "write"]
 
 
 def audit(
@@ -55,40 +34,9 @@ def audit(
     if sentences is None:
         with open(FOLDER / "sentences.csv", encoding="utf-8", newline="") as file:
             sentences = list(csv.DictReader(file))
-    from .claims import claims  # it needs this module's arithmetic
-
     checks = (_table_3, _ablations, _folds, _averages, _equal_rows, _sums, _confusion, claims)
     findings = [finding for check in checks for finding in check(tables)]
     return findings + _sentences(tables, sentences)
-
-
-# Exact arithmetic on printed numbers.
-
-
-def number(cell: str) -> Fraction:
-    """The number that a cell prints, exactly."""
-    return Fraction(Decimal(cell))
-
-
-def rounds_to(value: Fraction, cell: str, places: int = 2) -> bool:
-    """Whether ``value``, rounded to so many decimals (a half up or to even), is the number in the cell."""
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
-    unit = Decimal(1).scaleb(-places)
-    wanted = Decimal(cell).quantize(unit)
-    return any(exact.quantize(unit, rounding=how) == wanted for how in (ROUND_HALF_UP, ROUND_HALF_EVEN))
-
-
-def whole_count(cell: str, total: int, places: int = 2) -> int | None:
-    """The count out of ``total`` whose percentage the cell prints; None if there is none."""
-    near = number(cell) * total / 100
-    for count in range(max(0, floor(near) - 1), min(total, ceil(near) + 1) + 1):
-        if rounds_to(Fraction(100 * count, total), cell, places):
-            return count
-    return None
-
-
-def shown(value: Fraction) -> str:
-    return f"{float(value):.4f}".rstrip("0").rstrip(".")
 
 
 def _counted(where: str, cell: str, total: int, places: int = 2) -> Finding:
@@ -105,17 +53,11 @@ def _counted(where: str, cell: str, total: int, places: int = 2) -> Finding:
 # The tables, one after the other.
 
 
-def test_counts(tables: Printed) -> dict[str, int]:
-    """Clips of each accent in Table 1's test part."""
-    row = tables["table01_ut_podcast_counts"].loc["testing"]
-    return {label: int(row[label]) for label in ("AU", "UK", "US")}
-
-
 def _table_3(tables: Printed) -> list[Finding]:
     """Recalls over Table 1's counts, and UAR as their mean (i-Vector's are cited, with one decimal)."""
-    frame, totals, findings = tables["table03_ut_podcast_models"], test_counts(tables), []
+    frame, totals, findings = tables["table03_ut_podcast_models"], accents(tables), []
     for system in frame.columns:
-        places = 1 if all(Decimal(cell) * 10 % 1 == 0 for cell in frame[system]) else 2
+        places = 1 if all((number(cell) * 10).denominator == 1 for cell in frame[system]) else 2
         counts = {}
         for label, total in totals.items():
             found = _counted(f"Table 3, {system}, {label}", frame.loc[label, system], total, places)
@@ -150,7 +92,7 @@ def _ablations(tables: Printed) -> list[Finding]:
         for kind in ("feature", "spatial"):
             where = f"Table 5, {split}, {row['attention_blocks']}, {kind}-based"
             pairs.append((where, row[f"{kind}_ACC"], row[f"{kind}_UAR"]))
-    totals, findings = test_counts(tables), []
+    totals, findings = accents(tables), []
     for where, accuracy, uar in pairs:
         findings.append(_counted(f"{where}, ACC", accuracy, sum(totals.values())))
         right = whole_count(accuracy, sum(totals.values()))
@@ -232,7 +174,7 @@ def _equal_rows(tables: Printed) -> list[Finding]:
         chosen = five[(five["split"] == split) & five["attention_blocks"].str.startswith(blocks)]
         return chosen[column].iloc[0]
 
-    totals = test_counts(tables)
+    totals = accents(tables)
     right = sum(whole_count(three.loc[label, "FreqCNN"], total) or 0 for label, total in totals.items())
     accuracy = Fraction(100 * right, sum(totals.values()))
     same = nine[(nine["global_g"] == "sigmoid") & (nine["local_f"] == "sigmoid")].iloc[0]

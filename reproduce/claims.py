@@ -7,14 +7,14 @@ from fractions import Fraction
 
 import pandas as pd
 
-from .audit import Finding, Printed, number, rounds_to, shown, test_counts, whole_count
+from .exact import Finding, Printed, accents, number, rounds_to, shown, whole_count
 
 __all__ = ["claims"]
 
 
 def claims(tables: Printed) -> list[Finding]:
     """Rankings, comparisons and percentages in Sections 5.1 to 5.3."""
-    return [*_accents(tables), *_ablations(tables), *_speakers(tables), *_emotions(tables)]
+    return [*_models(tables), *_ablations(tables), *_speakers(tables), *_emotions(tables)]
 
 
 def _claim(section: str, words: str, claim: str, found: str, agrees: bool) -> Finding:
@@ -25,7 +25,7 @@ def _ranked(values: pd.Series) -> list[str]:
     return list(values.map(number).sort_values(ascending=False, kind="stable").index)
 
 
-def _accents(tables: Printed) -> list[Finding]:
+def _models(tables: Printed) -> list[Finding]:
     frame = tables["table03_ut_podcast_models"]
     findings = []
     first = _ranked(frame.loc["UAR"])[:3]
@@ -38,7 +38,7 @@ def _accents(tables: Printed) -> list[Finding]:
             first == ["FreqCNN", "i-Vector", "AlexNet"],
         )
     )
-    totals = test_counts(tables)
+    totals = accents(tables)
     recalls = pd.DataFrame(
         {
             name: {label: Fraction(whole_count(cells[label], n) or 0, n) for label, n in totals.items()}

@@ -87,7 +87,7 @@ if [ -z "$set" ] || { [ "$wanted" != auto ] && [ "$wanted" != "$set" ]; }; then
     fi
 fi
 
-size="150 MB to download, 900 MB on disk"
+size="190 MB to download, 1 GB on disk"
 [ "$set" = cpu ] || size="2.5 GB to download, 5 GB on disk"
 if [ -n "$why" ]; then
     echo "installing the ${set^^} set of packages ($why) into $venv: $size" >&2

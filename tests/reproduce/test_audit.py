@@ -5,7 +5,8 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
-from reproduce.audit import audit, markdown, possible_recalls, printed, rounds_to, whole_count, write
+from reproduce.audit import audit, markdown, possible_recalls, write
+from reproduce.exact import printed, rounds_to, whole_count
 
 
 @pytest.fixture(scope="module")
