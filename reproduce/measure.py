@@ -76,7 +76,10 @@ def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
 
 
 def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[float, float, float, float]:
-    """Mean, sd, low, high of a cell over the seeds, in its own unit; ``folds``: all of its table's."""
+    """Mean, sd, low, high of a cell over the seeds, in its own unit; ``folds``: all of its table's.
+
+    NaN for a class that the corpus does not have.
+    """
     folds = folds if cell.fold in (ALL, AVERAGE) else (cell.fold,)
     confusion = _confusion(found, folds)  # (seeds, folds, true, predicted)
     if cell.fold == ALL:
@@ -84,6 +87,8 @@ def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[f
     labels = found[0]["labels"]
     right = confusion.diagonal(axis1=2, axis2=3)  # (seeds, folds, classes)
     totals = confusion[0].sum(axis=2)  # (folds, classes)
+    if cell.predicted and not {cell.measure, cell.predicted} <= set(labels):
+        return (np.nan,) * 4
     if cell.predicted:
         true = labels.index(cell.measure)
         count = confusion[:, :, true, labels.index(cell.predicted)]  # (seeds, 1)

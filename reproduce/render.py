@@ -101,7 +101,7 @@ def _source(reports: Sequence[Report]) -> str:
 
 def _ours(line: pd.Series) -> str:
     if pd.isna(line["ours"]):
-        return "not run"
+        return "not run" if line["verdict"] == "not run" else "–"
     if line["predicted"]:
         return f"{line['ours']:.1f} ± {line['sd']:.1f}" if line["seeds"] > 1 else f"{line['ours']:.0f}"
     return f"{line['ours']:.2f}" + (f" ± {line['sd']:.2f}" if line["seeds"] > 1 else "")

@@ -7,6 +7,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from reproduce.measure import Report, cells, comparisons, reports_of
+from reproduce.render import _ours
 from reproduce.tables import TABLES, System
 
 CHAINS, ENTERFACE = TABLES[8], TABLES[12]
@@ -92,6 +93,14 @@ def test_confusion_is_pooled_and_counted():
     assert cell(frame, measure="Fear", predicted="Fear")["paper"] == 178
     unread = cell(frame, measure="Disgust", predicted="Disgust")
     assert np.isnan(unread["paper"]) and unread["verdict"] == "unknown"
+
+
+def test_a_class_that_the_corpus_lacks_is_no_number():
+    reports = [drawn(ENTERFACE.claim, fold=fold, labels=("Angry", "Fear")) for fold in ENTERFACE.folds]
+    frame = cells(ENTERFACE, reports)
+    known = frame[["measure", "predicted"]].isin(["Angry", "Fear"]).all(axis=1)
+    assert known.sum() == 4 and frame["ours"].notna().equals(known)
+    assert set(frame[~known].apply(_ours, axis=1)) == {"–"}
 
 
 def test_seeds_are_mean_and_sd_of_whole_cross_validations():
