@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from .corpora import STANDIN
+
 __all__ = ["draw_confusion"]
 
 
@@ -17,9 +19,10 @@ def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
     ``frame``: of ``measure.cells``, all its cells with a true class (``measure``) and a ``predicted`` one.
     Each field has its count and is the darker the larger its share of the true class.
     """
+    here = "here: STAND-IN, synthesised speech" if source == STANDIN else f"here: {source}"
     labels = list(dict.fromkeys(frame["predicted"]))
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    for axes, column, title in zip(figure.subplots(1, 2), ("paper", "ours"), ("paper", f"here: {source}")):
+    for axes, column, title in zip(figure.subplots(1, 2), ("paper", "ours"), ("paper", here)):
         counts = (
             frame.pivot(index="measure", columns="predicted", values=column)
             .loc[labels, labels]
