@@ -24,6 +24,7 @@ SAMPLES = {
     "flt": "FLOAT",
     "dbl": "DOUBLE",
 }  # as PyAV names them
+SLACK = 0.1  # s by which an AVI's sound may fall short of its header: writers count pictures, codecs delay
 BLOCK = 2**20  # frames decoded at a time, so that channels are never all in memory
 
 
@@ -155,11 +156,15 @@ def _sound_of_avi(path: Path, held: int) -> soundfile.SoundFile:
             "copy it again"
         )
     try:
-        with av.open(str(path)) as container:
+        # A title or a program's name in the header may be in any encoding; nothing here reads them.
+        with av.open(str(path), metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise Faults(f"{path}: has no sound, only pictures; replace it or leave it out")
             stream = container.streams.audio[0]
+            if stream.codec_context is None or not stream.channels:
+                raise Faults(f"{path}: its header names no sound that can be decoded; copy it again")
             rate, channels = stream.rate, stream.channels
+            promised = float(stream.frames * stream.time_base)  # 'frames' is the header's length in its unit
             name = stream.format.packed.name
             blocks = [_interleaved(frame, channels) for frame in container.decode(stream)]
     except av.FFmpegError as error:
@@ -167,6 +172,11 @@ def _sound_of_avi(path: Path, held: int) -> soundfile.SoundFile:
     if name not in SAMPLES:
         raise Faults(f"{path}: has samples of an unknown kind ({name}); convert it to WAV")
     samples = np.concatenate(blocks) if blocks else np.empty((0, channels), np.int16)
+    if len(samples) and len(samples) / rate < promised - SLACK:  # FFmpeg skips damage without a word
+        raise Faults(
+            f"{path}: holds {len(samples) / rate:.3f} s of sound and its header promises {promised:.3f} s; "
+            "copy it again"
+        )
     if name == "u8":  # libsndfile takes no unsigned arrays
         samples = (samples.astype(np.int16) - 128) << 8
     wav = io.BytesIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def scan(root: Path | str) -> Scan:
     cut into sentences) and 23 (three records are missing) have to be for the paper's 42 speakers of 30
     records; if that would leave out half of the subjects, they are uneven by nature and all are kept.
     Names with a leading dot, files that are no AVI, and folders that are no emotion are skipped. The faults
-    are sentences with several records. Raises Faults where there is nothing to read.
+    are sentences with several records. Raises Faults where there is nothing to read, or a folder twice.
     """
     root = Path(root)
     rows, faults = [], []
@@ -113,6 +114,9 @@ def _database(root: Path) -> Path:
 def _child(folder: Path, name: str) -> Path | None:
     """The folder of this name in ``folder``, whatever its case and the blanks around it."""
     found = [path for path in folder.iterdir() if path.is_dir() and path.name.strip().lower() == name]
+    if len(found) > 1:
+        names = " and ".join(sorted(repr(path.name) for path in found))
+        raise Faults(f"{folder}: holds {name} more than once, {names}; keep one")
     return found[0] if found else None
 
 
@@ -123,7 +127,11 @@ def _numbered(folder: Path | None, kind: str) -> list[tuple[int, Path]]:
     found = [
         (re.fullmatch(rf"\s*{kind}\s*(\d+)\s*", path.name, re.IGNORECASE), path) for path in folder.iterdir()
     ]
-    return sorted((int(match[1]), path) for match, path in found if match and path.is_dir())
+    numbered = sorted((int(match[1]), path) for match, path in found if match and path.is_dir())
+    for (one, path), (other, again) in pairwise(numbered):
+        if one == other:
+            raise Faults(f"{folder}: holds {kind} {one} twice, {path.name!r} and {again.name!r}; keep one")
+    return numbered
 
 
 def _records(folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import signal
 
 from data_prep.corpora.enterface import EMOTIONS, WRAPPER
+from data_prep.faults import Faults
 from data_prep.files import whole
 from data_prep.standin.emotions import MANNERS, acted
 from data_prep.standin.folder import fill
@@ -29,7 +30,13 @@ WHAT = "Synthesised by eSpeak NG: a stand-in for eNTERFACE'05 with no real speak
 RATE, PICTURES = 48000, 25  # Hz of sound and pictures, as in eNTERFACE'05
 SUBJECTS = tuple(range(1, 45))
 UNCUT, PARTIAL = 6, 23  # as in the real corpus: six uncut files; no record of happiness 1 to 3
-SENTENCES = ("Where did you put it?", "They are coming back.")
+SENTENCES = (
+    "Where did you put it?",
+    "They are coming back.",
+    "I have never seen that before.",
+    "You should tell him now.",
+    "We leave in the morning.",
+)
 SHORT = {"anger": "an", "disgust": "di", "fear": "fe", "happiness": "ha", "sadness": "sa", "surprise": "su"}
 VOICES = ("en", "en-us", "en-gb-x-rp")
 EQ_BANDS = (0, 250, 500, 1000, 2000, 4000, 8000, 24000)  # Hz
@@ -38,14 +45,17 @@ EQ_BANDS = (0, 250, 500, 1000, 2000, 4000, 8000, 24000)  # Hz
 def write(
     out: Path | str,
     subjects: Sequence[int] = SUBJECTS,
-    sentences: int = len(SENTENCES),
+    sentences: int = 2,
     seed: int = 0,
     jobs: int | None = None,
 ) -> None:
     """Write ``enterface database/subject N/<emotion>/sentence K/*.avi`` below ``out``.
 
-    A file's bytes hang on ``seed`` and its name alone. See ``folder.fill`` for what is kept and made anew.
+    Each emotion says the first ``sentences`` of SENTENCES (1 to 5; more than two take more disk and time). A
+    file's bytes hang on ``seed`` and its name alone. See ``folder.fill`` for what is kept and made anew.
     """
+    if not 1 <= sentences <= len(SENTENCES):
+        raise Faults(f"{sentences} sentences cannot be said; choose 1 to {len(SENTENCES)}")
     out = Path(out)
     settings = {
         "what": WHAT,

@@ -233,3 +233,31 @@ def test_an_avi_of_garbage(film, tmp_path):
 def test_an_avi_without_sound(tmp_path):
     write_avi(tmp_path / "clip.avi", stereo(), sound=False)
     assert "has no sound, only pictures" in fault(tmp_path / "clip.avi")
+
+
+def test_sound_that_is_lost_inside_an_avi(film, tmp_path):
+    """FFmpeg reads on behind the damage, so nothing but the length tells."""
+    content = bytearray(film.read_bytes())
+    sound = content.index(b"01wb", content.index(b"movi")) + 8
+    (size,) = struct.unpack("<I", content[sound - 4 : sound])
+    assert size == 4 * 24000  # all of it in one chunk, of which half becomes another's
+    content[sound - 4 : sound] = struct.pack("<I", size // 2)
+    content[sound + size // 2 : sound + size // 2 + 8] = b"JUNK" + struct.pack("<I", size // 2 - 8)
+    (tmp_path / "clip.avi").write_bytes(content)
+    assert "holds 0.250 s of sound and its header promises 0.500 s" in fault(tmp_path / "clip.avi")
+
+
+def test_an_avi_whose_title_is_not_utf_8(film, tmp_path):
+    content = film.read_bytes()
+    assert content.count(b"Lavf") == 1  # the program that wrote it
+    (tmp_path / "clip.avi").write_bytes(content.replace(b"Lavf", b"\xa9 F\xfc"))
+    np.testing.assert_array_equal(audio.load(tmp_path / "clip.avi")[0], audio.load(film)[0])
+
+
+@pytest.mark.parametrize("field, value", [(0, 0x1234), (2, 0)])
+def test_an_avi_whose_sound_is_of_no_known_kind(film, tmp_path, field, value):
+    content = bytearray(film.read_bytes())
+    format = content.index(b"strf", content.index(b"auds")) + 8  # codec, channels, rate, ...
+    content[format + field : format + field + 2] = struct.pack("<H", value)
+    (tmp_path / "clip.avi").write_bytes(content)
+    assert "names no sound that can be decoded" in fault(tmp_path / "clip.avi")

@@ -130,6 +130,15 @@ def test_two_records_in_one_place(tmp_path):
     assert "subject 2" in fault and "holds 2 records" in fault
 
 
+@pytest.mark.parametrize(
+    "again", ["Subject 1 /anger/sentence 1", "subject 1/Anger/sentence 1", "subject 1/anger/sentence 01"]
+)
+def test_a_folder_that_is_there_twice(tmp_path, again):
+    root = tree(tmp_path, ["subject 1/anger/sentence 1/a.avi", f"{again}/b.avi"])
+    with pytest.raises(Faults, match="keep one"):
+        enterface.scan(root)
+
+
 def test_the_wrong_root(tmp_path):
     with pytest.raises(Faults, match="no such folder"):
         enterface.scan(tmp_path / "absent")

@@ -8,6 +8,7 @@ import pytest
 
 from data_prep import audio
 from data_prep.corpora import enterface as corpus
+from data_prep.faults import Faults
 from data_prep.standin import enterface
 from data_prep.standin.emotions import MANNERS, acted
 from data_prep.standin.folder import is_standin
@@ -66,7 +67,15 @@ def test_same_seed_same_bytes_one_by_one_too(standin, tmp_path):
 
 def test_all_emotions_say_the_same():
     assert set(MANNERS) == set(corpus.EMOTIONS) == set(enterface.SHORT)
-    assert len(enterface.SENTENCES) == 2
+    assert len(set(enterface.SENTENCES)) == 5  # as many as in the real corpus
+
+
+def test_five_sentences_are_the_whole_corpus_and_six_too_many(tmp_path):
+    enterface.write(tmp_path, subjects=(1,), sentences=5, jobs=2)
+    frame = corpus.scan(tmp_path).manifest
+    assert len(frame) == 30 and set(frame["text"]) == set("12345")
+    with pytest.raises(Faults, match="6 sentences cannot be said"):
+        enterface.write(tmp_path / "more", sentences=6)
 
 
 @pytest.mark.parametrize(
