@@ -30,7 +30,10 @@ class FCHead(HybridBlock):
             self.fc = nn.HybridSequential()
             self.fc.add(nn.Dense(row.width, in_units=in_units))
             if batchnorm:
+                # As four axes: with two, MXNet 1.9.1 dies predicting after an epoch of training.
+                self.fc.add(nn.HybridLambda(lambda F, x: F.reshape(x, (0, 0, 1, 1))))
                 self.fc.add(nn.BatchNorm(in_channels=row.width))
+                self.fc.add(nn.Flatten())
             self.fc.add(activation(row.activation), nn.Dropout(row.dropout))
             self.softmax = nn.Dense(classes, in_units=row.width)
 

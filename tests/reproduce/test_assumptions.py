@@ -1,14 +1,17 @@
 import dataclasses
 import inspect
 
+import numpy as np
 import pytest
 
 from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
+from freqcnn_gluon import runtime
 from freqcnn_gluon.architectures import ARCHITECTURES
 from freqcnn_gluon.network import FreqCNN
-from freqcnn_gluon.training import Settings
+from freqcnn_gluon.systems import build
+from freqcnn_gluon.training import Examples, Settings, train
 from reproduce.assumptions import assumptions, choices, markdown, shared
 from reproduce.tables import NUMBERS, TABLES
 
@@ -86,3 +89,23 @@ def test_several_tables_take_what_concerns_them():
     assert shared(said, 3, (3, 8)) == ["schedule=step", "colour=red"]
     assert shared(said, 8, (3, 8)) == said
     assert shared(said, 3, (3,)) == said  # to be refused: it touches none of the tables asked for
+
+
+@pytest.mark.parametrize(
+    "id, value",
+    [
+        (each.id, value)
+        for each in assumptions().values()
+        if each.where in ("network", "training") and each.alternatives != "any"
+        for value in each.alternatives
+    ],
+)
+def test_every_alternative_trains_and_predicts(id, value, tmp_path):
+    """The batch is not the test's, as in a real run: one alternative once ended the process there."""
+    chosen = choices(3, [f"{id}={value}"])
+    net = build("table2", 3, 32, **chosen["network"])
+    settings = Settings(**chosen["training"] | {"epochs": 2}, batch_size=8, micro_batch=8)
+    images, labels = np.random.default_rng(0).random((16, 32, 32), np.float32), np.arange(16) % 3
+    parts = Examples(images, np.arange(16), labels), Examples(images, np.arange(12), labels[:12])
+    outcome = train(net, settings, parts[0], {"test": parts[1]}, 3, runtime.contexts("cpu"), tmp_path, id)
+    assert np.isfinite(outcome.probabilities["test"]).all() and len(outcome.history) == 2
