@@ -100,6 +100,12 @@ def seconds(path: Path | str, start: float | None = None, stop: float | None = N
         return (last - first) / file.samplerate
 
 
+def rate_of(path: Path | str) -> int:
+    """The file's own sampling rate in Hz. Raises Faults if the file cannot be opened."""
+    with _opened(Path(path)) as file:
+        return file.samplerate
+
+
 def _bounds(file: soundfile.SoundFile, start: float | None, stop: float | None) -> tuple[int, int]:
     first = 0 if start is None else round(start * file.samplerate)
     last = file.frames if stop is None else round(stop * file.samplerate)

@@ -17,18 +17,11 @@ import fcntl
 import functools
 import hashlib
 import json
-import multiprocessing
-import multiprocessing.connection
 import os
 import re
 import shutil
-import signal
 import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +32,7 @@ from data_prep import audio, manifest
 from data_prep.faults import Faults
 from data_prep.files import whole
 from data_prep.spectrogram import ImageSettings, image
+from data_prep.workers import workers
 
 FORMAT = 1  # to be raised whenever the same file and settings would give another image
 BATCH = 64  # rows between two syncs: what a killed build can lose
@@ -88,14 +82,16 @@ class Store:
         """Row of each clip, int64 (n,). Raises Faults naming the clips that the store does not have."""
         return self._of(clips)["row"].to_numpy()
 
+    def keys(self, clips: Iterable[str]) -> list[str]:
+        """Content key of each clip. Raises Faults as ``rows`` does."""
+        return self._of(clips)["key"].tolist()
+
     def fingerprint(self, frame: pd.DataFrame) -> str:
         """SHA-256 (hex) of all that training can see of a manifest: its clips in order, with their content.
 
         Paths and times are left out, as the key covers what they lead to. Raises Faults as ``rows`` does.
         """
-        seen = frame.drop(columns=["path", "start", "stop"]).assign(
-            key=self._of(frame["clip"])["key"].to_numpy()
-        )
+        seen = frame.drop(columns=["path", "start", "stop"]).assign(key=self.keys(frame["clip"]))
         return hashlib.sha256(seen[sorted(seen.columns)].to_csv(index=False).encode()).hexdigest()
 
     def _of(self, clips: Iterable[str]) -> pd.DataFrame:
@@ -131,7 +127,7 @@ def build(
     root, folder = Path(root), Path(folder)
     start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
     clips = [(root / path, first, last) for path, first, last in zip(frame["path"], start, stop, strict=True)]
-    with _pool(jobs) as stream:
+    with workers(jobs) as stream:
         keys, faults = [], list(known)
         checked = stream(functools.partial(_check, settings), clips)
         for key, wrong in tqdm(checked, "checking", len(clips), unit="clip"):
@@ -203,45 +199,6 @@ def _settings_hash(settings: ImageSettings) -> str:
 
 def _stated(settings: ImageSettings) -> dict:
     return {**dataclasses.asdict(settings), "format": FORMAT}
-
-
-def _as_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent reports Ctrl-C, once
-
-    def outlived() -> None:
-        # A killed parent would leave its workers waiting for ever, with the lock that they inherited.
-        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-        os._exit(1)
-
-    threading.Thread(target=outlived, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _pool(jobs: int | None) -> Iterator[Callable]:
-    """``stream(function, items)``: results in order, with only so many under way that memory stays flat."""
-    if jobs is None:
-        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if jobs < 1:
-        raise Faults(f"the number of jobs is {jobs}; it must be at least 1")
-    pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
-
-    def stream(function: Callable, items: Iterable) -> Iterator:
-        under_way = deque()
-        for item in items:
-            under_way.append(pool.submit(function, item))
-            if len(under_way) == 4 * jobs:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-
-    try:
-        yield stream
-    except (BrokenProcessPool, MemoryError):
-        raise Faults(
-            "a worker process was killed, most likely for want of memory; run again with fewer jobs"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 # What is on disk.

@@ -89,7 +89,7 @@ def choices(table: int, overrides: Iterable[str] = ()) -> dict[str, dict[str, ob
     found: dict[str, dict[str, object]] = {"network": {}, "training": {}, "image": {}, "data": {}}
     for id, entry in listed.items():
         if entry.where != "fixed":
-            found[entry.where][id] = chosen[id]
+            found.setdefault(entry.where, {})[id] = chosen[id]
     return found
 
 

@@ -51,6 +51,7 @@ CORPORA = {
 class Corpus:
     """A prepared corpus. ``source``: 'paper' (the paper's counts), 'standin', or the folder's name when
     it has the layout but not the counts. ``labels``: the class names, in the order of their numbers.
+    ``root``: what the manifest's paths are below; ``folder``: where what is computed from its clips is kept.
     ``notes``: what the scan left out, and who is in which fold.
     """
 
@@ -58,6 +59,8 @@ class Corpus:
     manifest: pd.DataFrame
     store: store.Store
     labels: tuple[str, ...]
+    root: Path
+    folder: Path
     notes: tuple[str, ...] = ()
 
     def clips(self, fold: str, part: str) -> pd.DataFrame:
@@ -75,9 +78,14 @@ class Corpus:
 
     def part(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray]:
         """Store rows (n,) and class numbers (n,) of ``clips(fold, part)``."""
+        return self.store.rows(self.clips(fold, part)["clip"]), self.numbers(fold, part)[1]
+
+    def numbers(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Places in the manifest (n,) and class numbers (n,) of ``clips(fold, part)``."""
         chosen = self.clips(fold, part)
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        return self.store.rows(chosen["clip"]), chosen["label"].map(numbers).to_numpy()
+        classes = {label: number for number, label in enumerate(self.labels)}
+        places = pd.Index(self.manifest["clip"]).get_indexer(chosen["clip"])
+        return places, chosen["label"].map(classes).to_numpy()
 
     def remarks(self) -> list[str]:
         """What a reader of the results should know of the clips and their split."""
@@ -116,9 +124,10 @@ def prepare(
     kind = CORPORA[name]
     found = _find(name, root, data, _taken(kind.module.scan, choices), jobs)
     source, check_counts = _source_of(kind, found, check_counts)
+    folder = data / source / name
     frame, images = corpora.prepare(
         found,
-        data / source / name,
+        folder,
         image,
         partial(kind.module.protocol, **_taken(kind.module.protocol, choices)),
         kind.module.count_faults(found.manifest) if check_counts else (),
@@ -130,7 +139,8 @@ def prepare(
         notes += tuple(kind.module.folds_text(frame).splitlines())
     present = set(frame["label"])
     known = tuple(label for label in kind.module.LABELS if label in present)
-    return Corpus(source, frame, images, known + tuple(sorted(present - set(known))), notes)
+    labels = known + tuple(sorted(present - set(known)))
+    return Corpus(source, frame, images, labels, found.root, folder, notes)
 
 
 def counted(

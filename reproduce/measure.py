@@ -55,7 +55,7 @@ def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
             line |= {"ours": ours, "sd": sd, "low": low, "high": high}
             line["seeds"] = len({report.content["run"]["seed"] for report in found})
             line["verdict"] = ""
-            if found[0].content["run"]["source"] == PAPER:
+            if found[0].content["run"]["source"] == PAPER and cell.printed and not np.isnan(low):
                 known = not pd.isna(cell.paper)
                 line["verdict"] = verdict(cell.paper, low, high) if known else "unknown"
         lines.append(line)
@@ -78,9 +78,11 @@ def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
 def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[float, float, float, float]:
     """Mean, sd, low, high of a cell over the seeds, in its own unit; ``folds``: all of its table's.
 
-    NaN for a class that the corpus does not have.
+    NaN for a class that the corpus does not have, and for the limits of what is no proportion.
     """
     folds = folds if cell.fold in (ALL, AVERAGE) else (cell.fold,)
+    if cell.measure in found[0].get("measures", {}):
+        return _beside(cell.measure, [each["measures"] for each in found if each["run"]["fold"] in folds])
     confusion = _confusion(found, folds)  # (seeds, folds, true, predicted)
     if cell.fold == ALL:
         confusion = confusion.sum(axis=1, keepdims=True)
@@ -101,6 +103,15 @@ def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[f
             chosen &= np.array([label == cell.measure for label in labels])
         right, totals = right[:, chosen], totals[chosen]
     return tuple(100 * value for value in interval(right, totals))
+
+
+def _beside(measure: str, measures: Sequence[dict]) -> tuple[float, float, float, float]:
+    """A peer's own measure in one fold: 1-EER is the share of its target trials that are accepted."""
+    values = np.array([each[measure] for each in measures])
+    if measure != "1-EER":
+        return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0, np.nan, np.nan
+    targets = measures[0]["targets"]
+    return tuple(100 * value for value in interval(values[:, None] * targets, [targets]))
 
 
 def _confusion(found: Sequence[dict], folds: Sequence[str]) -> np.ndarray:

@@ -15,6 +15,7 @@ from .assumptions import choices
 from .corpora import Corpus, counted, prepare
 from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
+from .peers import PEERS
 from .render import write
 from .runs import Run, execute
 from .tables import TABLES, Profile, System, Table
@@ -106,10 +107,8 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
             fold=fold,
             seed=seed,
             profile=profile,
-            size=size,
-            batch_size=sizes.batch_size or paper.batch_size,
             data=fingerprint,
-            choices=chosen | {"network": _network(system, table, chosen["network"], size)},
+            **_settings(system, table, chosen, size, sizes.batch_size or paper.batch_size),
         )
         for system in systems
         if system.system
@@ -122,9 +121,21 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
 def _report(run: Run, number: int, of: int, corpus: Corpus, options: Options) -> Report:
     title = f"[{number}/{of}] {run.row}" + (f" fold {run.fold}" if run.fold != "test" else "")
     title += f" seed {run.seed}" if options.seeds > 1 else ""
-    content = execute(run, corpus, options.results, options.device, title)
+    content = execute(run, corpus, options.results, options.device, title, options.jobs)
     folder = run.folder(options.results).relative_to(options.results / corpus.source)
     return Report(f"{folder.as_posix()}/report.json", content)
+
+
+def _settings(
+    system: System, table: Table, chosen: Mapping[str, dict], size: int, batch_size: int
+) -> dict[str, object]:
+    """A run's size, batch size and choices: those that its kind of system has."""
+    if system.system in PEERS:
+        peer = {**chosen.get(system.system, {}), **system.options}
+        return {"size": None, "batch_size": None, "choices": {"data": chosen["data"], "peer": peer}}
+    kept = {where: each for where, each in chosen.items() if where not in PEERS}
+    network = _network(system, table, chosen["network"], size)
+    return {"size": size, "batch_size": batch_size, "choices": kept | {"network": network}}
 
 
 def _network(system: System, table: Table, chosen: Mapping[str, object], size: int) -> dict[str, object]:

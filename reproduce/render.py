@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -66,6 +66,7 @@ def _grid(table: Table, frame: pd.DataFrame, ours: str) -> list[str]:
     }
     counts = frame["predicted"] != ""
     shown["paper"] = shown["paper"].where(~counts, shown["paper"].str.removesuffix(".00"))
+    shown["paper"] = shown["paper"].where([cell.printed for cell in table.cells], "")
     kinds = list(shown) if ours == "ours" else [kind for kind in shown if kind != "verdict"]
     body = []
     for row in dict.fromkeys(frame["row"]):
@@ -116,7 +117,7 @@ def _segments(reports: Sequence[Report]) -> list[str]:
     told = {}
     for report in reports:
         run = report.content["run"]
-        segments = run["choices"]["network"].get("segments")
+        segments = run["choices"].get("network", {}).get("segments")
         if isinstance(segments, list):
             told[f"{run['row']}: {', '.join(map(str, segments))} segments in blocks 1 to 5"] = run["size"]
     if not told:
@@ -148,20 +149,15 @@ def _runs(reports: Sequence[Report]) -> list[str]:
     body = []
     for report in reports:
         content = report.content
-        last = content["history"][-1]
-        best = content["history"][content["best_epoch_on_test"] - 1]
         body.append(
             [
                 f"[{content['run']['row']}]({report.link})",
                 *([content["run"]["fold"]] if several else []),
                 str(content["run"]["seed"]),
-                f"{content['parameters']:,}",
-                str(last["epoch"]),
-                f"{last['loss']:.3f}",
-                f"{100 * last['accuracy']:.1f}",
+                *(_learnt(content) if content["history"] else ["–"] * 4),
                 f"{100 * content['metrics']['accuracy']:.2f}",
                 f"{100 * content['metrics']['uar']:.2f}",
-                f"{100 * best['test']['uar']:.2f} (epoch {best['epoch']})",
+                _best(content) if content["history"] else "–",
                 f"{content['training_seconds'] / 60:.1f}",
             ]
         )
@@ -170,8 +166,46 @@ def _runs(reports: Sequence[Report]) -> list[str]:
     return text.table([*head, "Minutes"], body)
 
 
+def _learnt(content: Mapping) -> list[str]:
+    last = content["history"][-1]
+    return [
+        f"{content['parameters']:,}",
+        str(last["epoch"]),
+        f"{last['loss']:.3f}",
+        f"{100 * last['accuracy']:.1f}",
+    ]
+
+
+def _best(content: Mapping) -> str:
+    best = content["history"][content["best_epoch_on_test"] - 1]
+    return f"{100 * best['test']['uar']:.2f} (epoch {best['epoch']})"
+
+
 def _notes(table: Table, reports: Sequence[Report]) -> list[str]:
-    found = [report.content for report in reports]
+    trained = [report.content for report in reports if report.content["history"]]
+    return [*(_trained(table, trained) if trained else []), *_peers(reports)]
+
+
+def _peers(reports: Sequence[Report]) -> list[str]:
+    """What the systems that are no network consisted of, on each fold where that differs."""
+    said: dict[str, dict[str, list[str]]] = {}
+    for report in reports:
+        content = report.content
+        if not content["history"]:
+            sizes = ", ".join(
+                f"{name.replace('_', ' ')} {size}" for name, size in content["settings"].items()
+            )
+            folds = said.setdefault(content["run"]["row"], {}).setdefault(sizes, [])
+            folds.append(content["run"]["fold"])
+    return [
+        f"- {row}" + (f", fold {', '.join(dict.fromkeys(folds))}" if len(sizes) > 1 else "") + f": {size}."
+        for row, sizes in said.items()
+        for size, folds in sizes.items()
+    ]
+
+
+def _trained(table: Table, found: Sequence[Mapping]) -> list[str]:
+    """How the networks were trained."""
     report = found[0]
     run, settings = report["run"], report["settings"]
     sizes = sorted({each["settings"]["micro_batch"] for each in found})

@@ -15,6 +15,8 @@ import numpy as np
 from data_prep.files import whole
 
 from .corpora import Corpus
+from .peers import PEERS, Task, peer, softmax
+from .peers.features import extract
 
 __all__ = ["Run", "done", "execute"]
 
@@ -23,9 +25,10 @@ MEMORY = 16e9  # bytes that a training may take; micro-batches are cut to fit, t
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that decides a result. ``table``, ``row``: a ``System``'s home and name; ``system``: an
-    architecture or a peer. ``fold``: 'test' or a fold's number. ``data``: the fingerprint of manifest and
-    images. ``choices``: the assumptions' (see ``assumptions.choices``), FreqCNN's arguments among them.
+    """Everything that decides a result. ``table``, ``row``: a ``System``'s home and name; ``system``: a
+    network of ``freqcnn_gluon.systems``, or one of ``peers``, which has no ``size`` and ``batch_size``.
+    ``fold``: 'test' or a fold's number. ``data``: the fingerprint of manifest and images. ``choices``: the
+    assumptions' (see ``assumptions.choices``), FreqCNN's or the peer's arguments among them.
     """
 
     source: str
@@ -35,8 +38,8 @@ class Run:
     fold: str
     seed: int
     profile: str
-    size: int
-    batch_size: int
+    size: int | None
+    batch_size: int | None
     data: str
     choices: dict[str, dict[str, object]]
 
@@ -53,17 +56,48 @@ def done(run: Run, results: Path) -> dict | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def execute(run: Run, corpus: Corpus, results: Path, device: str = "auto", title: str = "") -> dict:
+def execute(
+    run: Run,
+    corpus: Corpus,
+    results: Path,
+    device: str = "auto",
+    title: str = "",
+    jobs: int | None = None,
+) -> dict:
     """The run's report: read if it is done, otherwise trained, evaluated and written."""
     if report := done(run, results):
         return report
+    started = time.time()
+    folder = run.folder(results)
+    way = _recognised if run.system in PEERS else _trained
+    found, scores = way(run, corpus, folder, device, title or run.row, jobs)
     # MXNet takes seconds to import, which a table that is done need not wait for.
+    from freqcnn_gluon import runtime
+
+    report = {
+        "run": asdict(run),
+        "labels": list(corpus.labels),
+        **found,
+        "predictions": _predictions(corpus, run.fold, scores),
+        "remarks": corpus.remarks(),
+        "versions": runtime.versions(),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 1),
+    }
+    with whole(folder / "report.json") as path:
+        path.write_text(_json(report), encoding="utf-8")
+    return report
+
+
+def _trained(
+    run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None
+) -> tuple[dict, np.ndarray]:
+    """A network: what its report says, and the probabilities (n, classes) of the test clips."""
     from freqcnn_gluon import runtime
     from freqcnn_gluon.describe import parameter_count
     from freqcnn_gluon.systems import build, micro_batch
     from freqcnn_gluon.training import Examples, Settings, train
 
-    started = time.time()
     devices = runtime.contexts(device)
     net = build(run.system, len(corpus.labels), run.size, **run.choices["network"])
     share = micro_batch(net, run.size, -(-run.batch_size // len(devices)), MEMORY)
@@ -71,37 +105,57 @@ def execute(run: Run, corpus: Corpus, results: Path, device: str = "auto", title
         batch_size=run.batch_size, micro_batch=share, seed=run.seed, **run.choices["training"]
     )
     parts = {name: Examples(corpus.store.images, *corpus.part(run.fold, name)) for name in ("train", "test")}
-    folder = run.folder(results)
     outcome = train(
-        net,
-        settings,
-        parts["train"],
-        {"test": parts["test"]},
-        len(corpus.labels),
-        devices,
-        folder,
-        title or run.row,
+        net, settings, parts["train"], {"test": parts["test"]}, len(corpus.labels), devices, folder, title
     )
-    report = {
-        "run": asdict(run),
-        "labels": list(corpus.labels),
+    return {
         "metrics": outcome.history[-1]["test"],
         "best_epoch_on_test": max(outcome.history, key=lambda entry: entry["test"]["uar"])["epoch"],
         "history": outcome.history,
-        "predictions": _predictions(corpus, run.fold, outcome.probabilities["test"]),
         "settings": asdict(settings),
         "parameters": parameter_count(net),
         "clips": {name: len(examples) for name, examples in parts.items()},
-        "remarks": corpus.remarks(),
         "device": [str(device) for device in devices],
-        "versions": runtime.versions(),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "training_seconds": round(sum(entry["seconds"] for entry in outcome.history), 1),
-        "seconds": round(time.time() - started, 1),
-    }
-    with whole(folder / "report.json") as path:
-        path.write_text(_json(report), encoding="utf-8")
-    return report
+    }, outcome.probabilities["test"]
+
+
+def _recognised(
+    run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None
+) -> tuple[dict, np.ndarray]:
+    """A system of ``reproduce.peers``: what its report says, and its scores as probabilities."""
+    from freqcnn_gluon.metrics import metrics
+
+    system = peer(run.system)
+    features = extract(system.features, corpus, jobs)
+    started = time.time()
+    (train, train_labels), (test, test_labels) = (
+        corpus.numbers(run.fold, part) for part in ("train", "test")
+    )
+    train, first = np.unique(train, return_index=True)  # over-sampled clips once
+    answer = system.recognise(
+        Task(
+            features,
+            train,
+            train_labels[first],
+            test,
+            test_labels,
+            classes=len(corpus.labels),
+            seed=run.seed,
+            title=title,
+            folder=folder,
+        ),
+        **run.choices["peer"],
+    )
+    return {
+        "metrics": metrics(test_labels, answer.scores.argmax(axis=1), len(corpus.labels)),
+        "measures": answer.measures,
+        "history": [],
+        "settings": answer.sizes,
+        "clips": {"train": len(train), "test": len(test)},
+        "device": ["cpu(0)"],
+        "training_seconds": round(time.time() - started, 1),
+    }, softmax(answer.scores)
 
 
 def _json(report: dict) -> str:

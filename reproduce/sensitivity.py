@@ -12,6 +12,7 @@ from data_prep.files import whole
 from . import text
 from .assumptions import assumptions
 from .measure import Report, measured, paired
+from .peers import PEERS
 from .produce import Options, run_all
 from .render import banner
 from .tables import ALL, Cell, Table
@@ -32,7 +33,8 @@ def sensitivity(table: Table, options: Options) -> str:
     )
     left_out = []
     for assumption in assumptions().values():
-        if table.number not in assumption.tables or assumption.id in given or assumption.where == "fixed":
+        fixed = assumption.where == "fixed" or assumption.where in PEERS  # not the claimed system's
+        if table.number not in assumption.tables or assumption.id in given or fixed:
             continue
         if not assumption.others():
             left_out.append(assumption.id)

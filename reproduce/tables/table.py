@@ -24,8 +24,8 @@ class Profile:
 class System:
     """What is trained. ``home`` is the table below which its runs are kept, under ``name``: a table that
     shows another one's system takes its runs from there. ``system`` is its name in
-    ``freqcnn_gluon.systems``, or None where only the paper's figures are shown; ``options``: FreqCNN's
-    keyword arguments.
+    ``freqcnn_gluon.systems`` or ``reproduce.peers``, or None where only the paper's figures are shown;
+    ``options``: keyword arguments of FreqCNN or of the peer's ``recognise``.
     """
 
     home: int
@@ -38,9 +38,10 @@ class System:
 class Cell:
     """One number of a table, where it stands (``row`` and ``column`` heads) and what it measures.
 
-    ``fold``: a fold's name, AVERAGE or ALL. ``measure``: 'ACC', 'UAR' or a class's label: its recall, or,
-    with ``predicted``, how many of its clips were taken for that class. ``paper``: as printed, in per
-    cent or, with ``predicted``, a count; None where the paper prints nothing that could be read.
+    ``fold``: a fold's name, AVERAGE or ALL. ``measure``: 'ACC', 'UAR', one of a peer's ``measures`` or a
+    class's label: its recall, or, with ``predicted``, how many of its clips were taken for that class.
+    ``paper``: as printed, in per cent or, with ``predicted``, a count; None where it could not be read
+    or, not ``printed``, where the paper has no such number.
     """
 
     row: tuple[str, ...]
@@ -50,6 +51,7 @@ class Cell:
     measure: str
     paper: float | None
     predicted: str | None = None
+    printed: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from ..paper import published
 from .table import Cell, Profile, System, Table
 
 _SYSTEMS = {
-    "i-Vector": None,
+    "i-Vector": "ivector",
     "FreqCNN": "table2",
     "FNN": "fnn",
     "CNN": "cnn",

@@ -17,6 +17,7 @@ from data_prep import audio, manifest, store
 from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings, image
 from data_prep.store import Store, build, store_folder
+from data_prep.workers import workers
 
 SETTINGS = ImageSettings(16)
 ROW = 4 * 16**2
@@ -298,7 +299,7 @@ def test_a_second_build_waits_and_says_so(corpus, folder, computed, capfd):
 def test_memory_stays_flat(monkeypatch):
     """However many clips there are, only a few of them are under way."""
     taken, most = [], 0
-    with store._pool(2) as stream:
+    with workers(2) as stream:
         for done, _ in enumerate(stream(abs, (taken.append(i) or i for i in range(200)))):
             most = max(most, len(taken) - done)
     assert len(taken) == 200 and most <= 9

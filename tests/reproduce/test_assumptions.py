@@ -13,6 +13,7 @@ from freqcnn_gluon.network import FreqCNN
 from freqcnn_gluon.systems import build
 from freqcnn_gluon.training import Examples, Settings, train
 from reproduce.assumptions import assumptions, choices, markdown, shared
+from reproduce.peers import PEERS, peer
 from reproduce.tables import NUMBERS, TABLES
 
 
@@ -26,6 +27,9 @@ def test_every_choice_is_the_codes_own_argument_with_the_same_default():
     for function in (chains.scan, ut_podcast.protocol, enterface.protocol):
         arguments = inspect.signature(function).parameters
         defaults.setdefault("data", {}).update({name: p.default for name, p in arguments.items()})
+    for name in PEERS:
+        arguments = inspect.signature(peer(name).recognise).parameters
+        defaults[name] = {id: p.default for id, p in arguments.items()}
     for table in TABLES:
         for where, chosen in choices(table).items():
             for id, value in chosen.items():
@@ -42,13 +46,19 @@ def test_a_table_has_the_choices_that_touch_it():
         **dict.fromkeys((6, 8, 9), ["rest", "sentences", "window"]),
         **dict.fromkeys((11, 12), ["folds_seed"]),
     }
-    for first, second in ((3, 4), (4, 5), (8, 9), (11, 12)):  # these share runs
-        assert choices(first) == choices(second)
+    for first, second in ((3, 4), (4, 5), (8, 9), (11, 12)):  # these share runs of networks
+        shared = [
+            {where: each for where, each in choices(table).items() if where not in PEERS}
+            for table in (first, second)
+        ]
+        assert shared[0] == shared[1]
+    systems = {table: {system.system for system in TABLES[table].systems()} & set(PEERS) for table in TABLES}
+    assert all(set(choices(table)) & set(PEERS) == systems[table] for table in TABLES)
 
 
 def test_every_alternative_is_accepted_by_the_code():
     for entry in assumptions().values():
-        assert entry.where in ("network", "training", "image", "data", "fixed")
+        assert entry.where in ("network", "training", "image", "data", "fixed", *PEERS)
         assert entry.tables and entry.question.endswith("?") and entry.why and entry.paper
         assert (entry.where == "fixed") == (entry.alternatives == [])
         assert set(entry.tables) <= set(NUMBERS) and entry.choice not in entry.others()

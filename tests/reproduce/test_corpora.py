@@ -1,5 +1,8 @@
 """What a fold trains on and what it is tested on."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,7 +25,7 @@ class Rows(store.Store):
 def corpus(**columns):
     size = len(next(iter(columns.values())))
     frame = pd.DataFrame({"clip": map(str, range(size)), "speaker": "", "partition": "", **columns})
-    return Corpus("paper", frame, Rows(), ("a", "b"))
+    return Corpus("paper", frame, Rows(), ("a", "b"), Path(), Path())
 
 
 def test_folds_leave_their_own_clips_out():
@@ -37,11 +40,14 @@ def test_the_own_split_over_samples_training_alone():
     made = corpus(label=list("abab"), partition=["train", "train", "test", "test"], copies=[1, 2, 1, 2])
     assert made.part("test", "train")[0].tolist() == [0, 1, 1]
     assert made.part("test", "test")[0].tolist() == [2, 3]
+    shuffled = dataclasses.replace(made, manifest=made.manifest.iloc[::-1].reset_index(drop=True))
+    places, numbers = shuffled.numbers("test", "train")
+    assert shuffled.manifest["clip"][places].tolist() == ["1", "1", "0"] and numbers.tolist() == [1, 1, 0]
 
 
 def test_remarks_are_the_scans_and_the_splits():
     made = corpus(label=list("ab"), speaker=["s", "s"], partition=["train", "test"])
-    assert Corpus(made.source, made.manifest, made.store, made.labels, ("s09 is left out.",)).remarks() == [
+    assert dataclasses.replace(made, notes=("s09 is left out.",)).remarks() == [
         "s09 is left out.",
         "1 speakers are in both parts: s.",
     ]

@@ -66,11 +66,13 @@ def finished(command):
 
 def test_every_system_has_a_report(finished, command):
     reports = sorted((finished / "results" / "Tones" / "table03").glob("*/*/report.json"))
-    assert [path.parts[-3] for path in reports] == ["alexnet", "cnn", "fnn", "freqcnn", "resnet-18", "vgg-11"]
+    names = ["alexnet", "cnn", "fnn", "freqcnn", "i-vector", "resnet-18", "vgg-11"]
+    assert [path.parts[-3] for path in reports] == names
     for path in reports:
         report = json.loads(path.read_text())
-        assert report["run"]["source"] == "Tones" and len(report["history"]) == 1
-        assert report["clips"] == {"train": 24, "test": 18}  # UK twice
+        network = report["run"]["system"] != "ivector"
+        assert report["run"]["source"] == "Tones" and len(report["history"]) == network
+        assert report["clips"] == {"train": 24 if network else 18, "test": 18}  # UK twice
         confusion = pd.DataFrame(report["predictions"]).T
         again = pd.crosstab(confusion["true"], confusion["predicted"]).reindex(
             index=report["labels"], columns=report["labels"], fill_value=0
@@ -79,7 +81,7 @@ def test_every_system_has_a_report(finished, command):
         assert all(
             sum(line["probability"]) == pytest.approx(1, abs=1e-4) for line in report["predictions"].values()
         )
-        assert (path.parent / "model.params").exists()
+        assert (path.parent / "model.params").exists() == network
         assert report["versions"]["mxnet"].startswith("1.9")
 
 
@@ -87,7 +89,7 @@ def test_the_table_says_what_it_is(finished):
     text = (finished / "results" / "Tones" / "table03.md").read_text()
     assert "NOT THE PAPER'S CORPUS" in text and "within" not in text
     frame = pd.read_csv(finished / "results" / "Tones" / "table03.csv")
-    assert len(frame) == 28 and frame["ours"].notna().sum() == 24
+    assert len(frame) == 28 and frame["ours"].notna().all()
 
 
 def test_a_second_run_trains_nothing_and_prints_the_same(finished, command, monkeypatch, capsys):
@@ -116,11 +118,13 @@ def test_other_choices_have_their_own_folders(finished, command, monkeypatch):
         main([*command[0], *extra])
     results = finished / "results"
     done = [(run.folder(results) / "report.json").exists() for run in asked]
-    assert done == [True] * 6 + [True, False] * 6 + [False] * 12
-    assert len({run.folder(results) for run in asked}) == 6 + 6 + 6 + 6
-    assert {run.choices["training"]["epochs"] for run in asked} == {1}
-    peers = [run for run in asked if run.system != "table2"]
-    assert all(run.choices["network"] == {} for run in peers)  # their defaults are not the list's to change
+    # how networks are trained is no setting of the i-vectors
+    assert done == [True] * 7 + [True, False] * 7 + [True] + [False] * 6 + [False] * 7
+    assert len({run.folder(results) for run in asked}) == 7 + 7 + 6 + 7
+    networks = [run for run in asked if run.system != "ivector"]
+    assert {run.choices["training"]["epochs"] for run in networks} == {1}
+    others = [run for run in networks if run.system != "table2"]
+    assert all(run.choices["network"] == {} for run in others)  # their defaults are not the list's to change
 
 
 def test_tables_share_what_they_have_in_common(command, monkeypatch):
@@ -128,15 +132,15 @@ def test_tables_share_what_they_have_in_common(command, monkeypatch):
     words = [word for word in command[0] if word != "3"]
     main([*words[:1], "3", "4", "5", *words[1:-2]])
     folders = [run.folder(command[1]).parts[-3:] for run in asked]
-    assert len(asked) == 6 + 7 + 14 and len(set(folders)) == 27 - 1  # 'All BC'; 2 AC has Table 5's quick size
+    assert len(asked) == 7 + 7 + 14 and len(set(folders)) == 28 - 1  # 'All BC'; 2 AC has Table 5's quick size
     by_row = {run.row: run for run in asked}
     assert by_row["Global and local frequency 8"].choices["network"]["segments"] == [8, 8, 8, 4, 2]
     assert by_row["time 3 AC spatial"].choices["network"]["attention"] == "spatial"
     asked.clear()
     words[words.index("quick")] = "paper"
     main([*words[:1], "3", "4", "5", *words[1:-2]])
-    assert len({run.folder(command[1]) for run in asked}) == 27 - 2
-    assert {(run.size, run.batch_size) for run in asked} == {(256, 48)}
+    assert len({run.folder(command[1]) for run in asked}) == 28 - 2
+    assert {(run.size, run.batch_size) for run in asked} == {(256, 48), (None, None)}
 
 
 def test_folds_and_shared_runs_of_the_other_corpora(tmp_path, monkeypatch):
@@ -154,15 +158,15 @@ def test_folds_and_shared_runs_of_the_other_corpora(tmp_path, monkeypatch):
     words += ["--no-check-counts", "--profile", "quick", "--device", "cpu", "--jobs", "1"]
     words += ["--assume", "window=1.25", "--data", str(tmp_path / "d"), "--results", str(tmp_path / "r")]
     assert main(words) == 0
-    assert len(asked) == 15 + 21 + 10 + 10
+    assert len(asked) == 21 + 21 + 50 + 10
     folders = [run.folder(tmp_path).relative_to(tmp_path).parts for run in asked]
-    assert len(set(folders)) == 15 + 18 + 10
+    assert len(set(folders)) == 21 + 18 + 50
     assert sum(note.startswith("fold ") and "(2 records)" in note for note in corpora[-1].notes) == 10
     assert [run.fold for run in asked[:4]] == ["1", "2", "3", "1"]
     assert {parts[0] for parts in folders} == {"Speakers", "Films"}
-    assert folders[0][1:3] == folders[15][1:3] == ("table08", "freqcnn")
-    assert {run.choices["data"].get("window") for run in asked[:36]} == {1.25}
-    assert {tuple(run.choices["data"]) for run in asked[36:]} == {("folds_seed",)}
+    assert folders[0][1:3] == folders[21][1:3] == ("table08", "freqcnn")
+    assert {run.choices["data"].get("window") for run in asked[:42]} == {1.25}
+    assert {tuple(run.choices["data"]) for run in asked[42:]} == {("folds_seed",)}
     pair = next(run for run in asked if run.row == "relu tanh")
     assert pair.choices["network"]["global_activation"] == "relu"
     assert pair.choices["network"]["local_activation"] == "tanh"

@@ -1,0 +1,60 @@
+"""Work on many clips at a time, in processes that end with the one that started them."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from data_prep.faults import Faults
+
+__all__ = ["workers"]
+
+
+def _as_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent reports Ctrl-C, once
+
+    def outlived() -> None:
+        # A killed parent would leave its workers waiting for ever, with the lock that they inherited.
+        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=outlived, daemon=True).start()
+
+
+@contextlib.contextmanager
+def workers(jobs: int | None) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
+    """A pool of ``jobs`` processes (None: one a core), as ``stream(function, items)``: the results in order.
+
+    Only so many items are under way at a time that memory stays flat. Raises Faults if a process is killed.
+    """
+    if jobs is None:
+        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if jobs < 1:
+        raise Faults(f"the number of jobs is {jobs}; it must be at least 1")
+    pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
+
+    def stream(function: Callable, items: Iterable) -> Iterator:
+        under_way = deque()
+        for item in items:
+            under_way.append(pool.submit(function, item))
+            if len(under_way) == 4 * jobs:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+    try:
+        yield stream
+    except (BrokenProcessPool, MemoryError):
+        raise Faults(
+            "a worker process was killed, most likely for want of memory; run again with fewer jobs"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)

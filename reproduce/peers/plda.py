@@ -1,0 +1,72 @@
+"""Probabilistic linear discriminant analysis with two covariances (Ioffe 2006; Kaldi's plda)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+
+__all__ = ["Plda", "class_means"]
+
+SMALLEST = 1e-6  # variance between classes, against that within: below it a direction tells nothing
+
+
+def class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means (classes, d) of the ``vectors`` (n, d) of each class, and how many it has (classes,)."""
+    member = np.eye(classes)[labels]  # (n, classes)
+    counts = member.sum(axis=0)
+    return member.T @ vectors / np.maximum(counts, 1)[:, None], counts
+
+
+@dataclass(frozen=True)
+class Plda:
+    """x = mean + y + e, a class's y ~ N(0, B) and each vector's e ~ N(0, W), in the space where W = I and
+    B = diag(``spread``): u = (x - ``mean``) ``basis``.
+    """
+
+    mean: np.ndarray
+    basis: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def fit(cls, vectors: np.ndarray, labels: np.ndarray, iterations: int = 10) -> Plda:
+        """Maximum likelihood by EM from ``vectors`` (n, d) of the classes ``labels`` (n,)."""
+        means, counts = class_means(vectors, labels, labels.max() + 1)
+        means, counts = means[counts > 0], counts[counts > 0]
+        centre = means.mean(axis=0)
+        means = means - centre
+        total = (vectors - centre).T @ (vectors - centre)
+        scatter = total - (means * counts[:, None]).T @ means  # within the classes
+        size = vectors.shape[1]
+        between = within = np.eye(size)
+        for _ in range(iterations):
+            precision = np.linalg.inv(between) + counts[:, None, None] * np.linalg.inv(within)
+            covariance = np.linalg.inv(precision)  # (classes, d, d), of each class's y
+            told = counts[:, None] * (means @ np.linalg.inv(within))
+            y = np.einsum("cde,ce->cd", covariance, told)
+            between = (covariance.sum(axis=0) + y.T @ y) / len(counts)
+            rest = means - y
+            within = scatter + (counts[:, None] * rest).T @ rest
+            within = (within + np.tensordot(counts, covariance, 1)) / counts.sum()
+            between, within = (0.5 * (each + each.T) for each in (between, within))
+            within += SMALLEST * np.trace(within) / size * np.eye(size)
+            between += SMALLEST * np.trace(within) / size * np.eye(size)
+        spread, basis = eigh(between, within)
+        return cls(centre, basis, spread)
+
+    def scores(self, vectors: np.ndarray, means: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Log-likelihood ratios (n, k): ``vectors`` (n, d) of the same class as the ``counts`` (k,) enrolled
+        ones with ``means`` (k, d), against of a class of their own.
+        """
+        u, m = ((each - self.mean) @ self.basis for each in (vectors, means))
+        known = counts[:, None] * self.spread  # (k, d)
+        expected = known / (known + 1) * m
+        variance = 1 + self.spread / (known + 1)
+        same = (
+            (u**2) @ (1 / variance).T
+            - 2 * u @ (expected / variance).T
+            + (expected**2 / variance + np.log(variance)).sum(axis=1)
+        )
+        other = (u**2 / (1 + self.spread) + np.log1p(self.spread)).sum(axis=1)
+        return 0.5 * (other[:, None] - same)

@@ -1,0 +1,193 @@
+"""The other systems: each learns, is deterministic, and is what it says; parts against scikit-learn."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.decomposition import PCA
+from sklearn.svm import SVC
+
+from data_prep import store
+from data_prep.faults import Faults
+from data_prep.spectrogram import ImageSettings
+from reproduce.corpora import Corpus
+from reproduce.measure import Report, cells
+from reproduce.peers import PEERS, Task, peer, softmax
+from reproduce.peers.features import Features, extract
+from reproduce.peers.rbf import RadialBasis, bidirectional_pca
+from reproduce.render import markdown
+from reproduce.runs import Run, execute
+from reproduce.tables import TABLES
+
+LABELS, CLIPS, RATE = ("low", "mid", "high"), 20, 8000
+QUICK = {"dnn_epochs": 40, "cnn_epochs": 6, "dbn_epochs": 3, "gmm_components": 4}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Buzzes in noise whose formant goes to and fro: the label is between where."""
+    root = tmp_path_factory.mktemp("buzzes")
+    random, lines = np.random.default_rng(0), []
+    for number, label in enumerate(LABELS):
+        for clip in range(CLIPS):
+            time = np.arange(RATE // 2 + 300 * (clip % 3)) / RATE
+            formant = np.where(
+                np.sin(2 * np.pi * 5 * time + clip) > 0, *((600, 900), (600, 1800), (1800, 2800))[number]
+            )
+            harmonics = np.arange(1, 26) * random.uniform(100, 180)
+            weight = np.exp(-(((harmonics[:, None] - formant) / 200) ** 2))
+            sound = (weight * np.sin(2 * np.pi * harmonics[:, None] * time)).sum(axis=0)
+            sound = 0.1 * sound * np.sin(np.pi * time / time[-1]) + 0.003 * random.standard_normal(len(time))
+            path = f"{label}{clip}.wav"
+            soundfile.write(root / path, sound, RATE)
+            partition = "test" if clip % 2 else "train"
+            lines.append(dict(clip=path, path=path, label=label, speaker=f"{clip}", partition=partition))
+    frame = pd.DataFrame(lines).assign(start=np.nan, stop=np.nan, text="")
+    settings = ImageSettings(16)
+    images = store.build(frame, root, store.store_folder(root / "data", settings), settings, 1)
+    return Corpus("buzzes", frame, images, LABELS, root, root / "data")
+
+
+def task(corpus, name, folder, **changed):
+    parts = {part: corpus.numbers("test", part) for part in ("train", "test")}
+    given = dict(
+        features=extract(peer(name).features, corpus, 1),
+        train=parts["train"][0],
+        train_labels=parts["train"][1],
+        test=parts["test"][0],
+        test_labels=parts["test"][1],
+        classes=3,
+        seed=0,
+        title=name,
+        folder=folder,
+    )
+    return Task(**given | changed)
+
+
+def quick(name):
+    code = peer(name).recognise.__code__
+    names = code.co_varnames[1 : code.co_argcount]
+    return {key: value for key, value in QUICK.items() if key in names}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_each_learns_and_says_the_same_again(corpus, name, tmp_path):
+    answers = [
+        peer(name).recognise(task(corpus, name, tmp_path / str(time)), **quick(name)) for time in range(2)
+    ]
+    assert np.array_equal(answers[0].scores, answers[1].scores)
+    labels = corpus.numbers("test", "test")[1]
+    assert answers[0].scores.shape == (len(labels), 3)
+    assert (answers[0].scores.argmax(axis=1) == labels).mean() > (
+        0.6 if name == "ivector" else 0.8
+    )  # see test_ivector for it
+    assert answers[0].sizes["rate"] == RATE
+    json.dumps(answers[0].sizes)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_nothing_is_learnt_from_the_test(corpus, name, tmp_path):
+    """The answer for a clip is the same whichever others are asked for, and whatever their labels are."""
+    whole = task(corpus, name, tmp_path / "whole")
+    few = task(corpus, name, tmp_path / "few", test=whole.test[:5], test_labels=np.zeros(5, int))
+    choices = quick(name)
+    found = peer(name).recognise(whole, **choices).scores[:5], peer(name).recognise(few, **choices).scores
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_a_class_without_training_clips_is_never_told(corpus, tmp_path):
+    for name in ("gmm", "functionals_svm"):
+        whole = task(corpus, name, tmp_path)
+        kept = whole.train_labels != 2
+        fewer = task(corpus, name, tmp_path, train=whole.train[kept], train_labels=whole.train_labels[kept])
+        assert set(peer(name).recognise(fewer).scores.argmax(axis=1)) == {0, 1}
+
+
+def test_a_mixture_of_one_is_the_mean_and_the_variance(tmp_path):
+    random = np.random.default_rng(0)
+    values = random.standard_normal((60, 2)).astype(np.float32) * 2 + 1
+    features = Features(values, np.arange(0, 61, 10), RATE)
+    given = np.array([0, 1]), np.array([0, 1]), np.array([2, 3]), np.array([0, 1])
+    found = peer("gmm").recognise(Task(features, *given, 2, 0, "", tmp_path), gmm_components=1).scores
+    for label in range(2):
+        own = values[10 * label : 10 * label + 10].astype(float)
+        mean, variance = own.mean(axis=0), own.var(axis=0) + 1e-6
+        for clip in (2, 3):
+            frames = values[10 * clip : 10 * clip + 10]
+            density = -0.5 * ((frames - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
+            assert found[clip - 2, label] == pytest.approx(density.mean(), rel=1e-4)
+
+
+def test_the_svm_is_the_textbooks(corpus, tmp_path):
+    given = task(corpus, "functionals_svm", tmp_path)
+    values = np.asarray(given.features.values, float)
+    assert values.shape[1] == 384
+    train = values[given.train]
+    scaled = (values - train.mean(axis=0)) / np.where(train.std(axis=0) > 0, train.std(axis=0), 1)
+    machine = SVC(C=0.01, kernel="linear").fit(scaled[given.train], given.train_labels)
+    found = peer("functionals_svm").recognise(given).scores
+    np.testing.assert_allclose(found, machine.decision_function(scaled[given.test]), atol=1e-3)
+
+
+def test_bidirectional_pca():
+    """Axes of all columns and of all rows: scikit-learn's on the stacked ones, and few enough."""
+    random = np.random.default_rng(0)
+    strong = np.linalg.qr(random.standard_normal((6, 6)))[0] * [9, 5, 0.1, 0.1, 0.1, 0.1]
+    matrices = strong @ random.standard_normal((50, 6, 8))
+    rows, columns = bidirectional_pca(matrices, 0.95)
+    assert rows.shape == (6, 2) and columns.shape[1] == 8 or columns.shape[1] >= 6
+    centred = matrices - matrices.mean(axis=0)
+    stacked = PCA(2).fit(np.concatenate([centred, -centred]).transpose(0, 2, 1).reshape(-1, 6))  # mean zero
+    np.testing.assert_allclose(np.abs(stacked.components_ @ rows), np.eye(2), atol=1e-6)
+    everything, _ = bidirectional_pca(matrices, 1.0)
+    np.testing.assert_allclose(everything.T @ everything, np.eye(everything.shape[1]), atol=1e-9)
+
+
+def test_radial_units_learn_what_no_line_can():
+    random = np.random.default_rng(0)
+    inputs = random.uniform(-1, 1, (400, 2))
+    targets = (inputs[:, :1] * inputs[:, 1:] > 0).astype(float)  # exclusive or
+    network = RadialBasis(30, seed=0).fit(inputs, targets)
+    fresh = random.uniform(-1, 1, (400, 2))
+    right = (network.predict(fresh)[:, 0] > 0.5) == (fresh[:, 0] * fresh[:, 1] > 0)
+    assert right.mean() > 0.9
+
+
+def test_unknown_names_and_softmax():
+    with pytest.raises(Faults, match="there is no system 'hmm': choose one of ivector, gmm"):
+        peer("hmm")
+    odds = softmax(np.log([[0.2, 0.8], [0.5, 0.5]]) + 900)
+    assert odds == pytest.approx(np.array([[0.2, 0.8], [0.5, 0.5]]))
+
+
+def ivector_run(fold, source="buzzes"):
+    choices = {"data": {}, "peer": {"scoring": "plda", "enrolled": 3}}
+    return Run(source, 8, "i-Vector", "ivector", fold, 0, "quick", None, None, "0" * 64, choices)
+
+
+def test_a_report_and_its_cells(corpus, tmp_path):
+    report = execute(ivector_run("test"), corpus, tmp_path)
+    assert json.loads((ivector_run("test").folder(tmp_path) / "report.json").read_text()) == json.loads(
+        json.dumps(report)
+    )
+    assert report["clips"] == {"train": 30, "test": 30} and len(report["predictions"]) == 30
+    assert report["measures"]["targets"] == 30 - 9 and report["history"] == []
+    for entry in report["predictions"].values():
+        assert sum(entry["probability"]) == pytest.approx(1, abs=1e-3)
+    report["measures"] = {"1-EER": 0.75, "threshold": -1.5, "targets": 40}
+    for source, verdict in (("paper", "outside"), ("standin", "")):
+        report["run"]["source"] = source
+        reports = [
+            Report(f"{fold}/report.json", report | {"run": report["run"] | {"fold": fold}}) for fold in "123"
+        ]
+        frame = cells(TABLES[8], reports)
+        own = frame[(frame["system"] == "i-Vector") & (frame["fold"] == "1")].set_index("measure")
+        rate = own.loc["1-EER"]
+        assert rate["ours"] == 75 and rate["paper"] == 72.93 and 58 < rate["low"] < 75 < rate["high"] < 88
+        assert rate["verdict"] == ("within" if source == "paper" else "")
+        assert own.loc["threshold", "ours"] == -1.5 and own.loc["threshold", "verdict"] == ""
+        assert np.isnan(own.loc["threshold", "low"]) and own.loc["ACC", "verdict"] == ""
+        text = markdown(TABLES[8], reports)
+        assert "- i-Vector: rate 8000, gaussians 32, rank 7" in text  # once: all folds alike
