@@ -1,4 +1,4 @@
-"""How long an EM iteration of the total variability takes, against the matrix products that it cannot do without.
+"""How long an EM iteration of the total variability takes, against the products that it cannot do without.
 
     OMP_NUM_THREADS=2 python benchmarks/ivector.py
 
@@ -39,7 +39,9 @@ def main() -> None:
             each()
             seconds.append(time.perf_counter() - start)
     least, whole = (statistics.median(seconds) for seconds in taken.values())
-    print(f"an iteration {whole:.2f} s, its two largest products alone {least:.2f} s: {whole / least:.1f} times")
+    print(
+        f"an iteration {whole:.2f} s, its two largest products alone {least:.2f} s: {whole / least:.1f} times"
+    )
 
 
 if __name__ == "__main__":

@@ -71,20 +71,27 @@ class AttentionBlock(BasicBlock):
                 f"the last attention layer must have width 1, a weight, not {row.attention.layers[-1][0]}"
             )
         super().__init__(row, in_channels, segments, axis, norm=norm, **kwargs)
-        self._feature = attention == "feature"
+        self.feature_based = attention == "feature"
+        self.split_along = axis
         locations = size[0] * size[1]
         with self.name_scope():
             self.attention = Attention(
                 row.attention,
-                part_length=locations if self._feature else row.global_.channels,
+                part_length=locations if self.feature_based else row.global_.channels,
                 local_length=row.local.channels * locations // segments,
             )
 
-    def hybrid_forward(self, F, x):
-        global_ = self.global_(x)  # (batch, channels, freq, time)
+    def attend(self, F, x):
+        """A^g (batch, channels, freq, time) and h (batch, n, m): what Eq. (11) weights, and by how much."""
+        global_ = self.global_(x)
         local = F.stack(*[F.flatten(a) for a in self.local_features(F, x)], axis=1)  # (batch, n, Q)
         maps = F.reshape(global_, (0, 0, -1))  # (batch, channels, freq * time)
-        parts = maps if self._feature else F.transpose(maps, (0, 2, 1))  # (batch, m, P)
-        weight = F.sum(self.attention(parts, local), axis=1)  # (batch, m): the sum over k of Eq. (11)
-        weight = F.expand_dims(weight, axis=2 if self._feature else 1)
+        parts = maps if self.feature_based else F.transpose(maps, (0, 2, 1))  # (batch, m, P)
+        return global_, self.attention(parts, local)
+
+    def hybrid_forward(self, F, x):
+        global_, weights = self.attend(F, x)
+        maps = F.reshape(global_, (0, 0, -1))
+        weight = F.sum(weights, axis=1)  # (batch, m): the sum over k of Eq. (11)
+        weight = F.expand_dims(weight, axis=2 if self.feature_based else 1)
         return F.reshape_like(F.broadcast_mul(maps, 1 + weight), global_)

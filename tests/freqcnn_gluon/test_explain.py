@@ -1,0 +1,49 @@
+"""What attention is said to weight is what the block adds."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from data_prep.faults import Faults
+from freqcnn_gluon.architectures import architecture
+from freqcnn_gluon.explain import attended, draw
+from freqcnn_gluon.network import FreqCNN
+
+
+def net(**arguments):
+    mx.random.seed(0)
+    made = FreqCNN(architecture("table7"), classes=3, size=32, **arguments)
+    made.initialize(mx.init.Xavier())
+    made.hybridize()
+    return made
+
+
+@pytest.mark.parametrize("attention", ["feature", "spatial"])
+@pytest.mark.parametrize("axis", ["frequency", "time"])
+def test_the_gain_is_what_the_block_adds(axis, attention):
+    made, image = net(axis=axis, attention=attention), np.random.default_rng(0).random((32, 32), np.float32)
+    found = attended(made, image)
+    assert [one.block for one in found] == [4, 5] and {one.axis for one in found} == {axis}
+    x = mx.nd.array(image[None, None])
+    for number in range(6):
+        x = made.stages[number](x)
+    block = made.stages[6]
+    added = (block(x) - block.global_(x)).asnumpy()[0]  # Eq. (10): A - A^g
+    one = found[0]
+    assert one.weights.shape == (2, 16 if one.spatial else len(one.maps))
+    np.testing.assert_allclose(one.emphasis, np.abs(added).mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(one.of_maps, np.abs(added).mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
+    assert one.parts == pytest.approx(one.weights.mean(axis=1))
+
+
+def test_a_picture_of_it(tmp_path):
+    image = np.random.default_rng(0).random((32, 32), np.float32)
+    for axis in ("frequency", "time"):
+        path = tmp_path / f"{axis}.png"
+        draw(image, attended(net(axis=axis), image), "a clip", path, seconds=2.5, top=8000)
+        assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 20_000
+
+
+def test_no_attention_is_a_fault():
+    with pytest.raises(Faults, match="no attention blocks"):
+        attended(net(attention_blocks=0), np.zeros((32, 32), np.float32))
