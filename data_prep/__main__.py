@@ -8,10 +8,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from data_prep import audio, corpora, splits
+from data_prep import audio, corpora, manifest, splits
 from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.faults import Faults, positive, told_plainly
 from data_prep.spectrogram import ImageSettings
@@ -19,8 +18,7 @@ from data_prep.spectrogram import ImageSettings
 
 def _summary(frame: pd.DataFrame, root: Path, out: Path, folder: Path) -> str:
     """Clips per part (partition or fold) and, where they are few, per label; hours; where everything is."""
-    clips = frame[["path", "start", "stop"]].replace(np.nan, None).itertuples(index=False)
-    hours = sum(audio.seconds(root / path, start, stop) for path, start, stop in clips) / 3600
+    hours = sum(audio.seconds(*clip) for clip in manifest.clips(frame, root)) / 3600
     parts = []
     for part, group in frame.groupby("fold" if "fold" in frame else "partition", sort=False):
         name = f"fold {part}" if "fold" in frame else part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Iterable, Iterator
 from math import gcd
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,10 @@ SAMPLES = {
 }  # as PyAV names them
 SLACK = 0.1  # s by which an AVI's sound may fall short of its header: writers count pictures, codecs delay
 BLOCK = 2**20  # frames decoded at a time, so that channels are never all in memory
+
+
+class Silence(Faults):
+    """A recording is silent."""
 
 
 def resample(samples: np.ndarray, source: int, target: int) -> np.ndarray:
@@ -55,23 +60,44 @@ def load(path: Path | str, start: float | None = None, stop: float | None = None
     """
     path = Path(path)
     with _opened(path) as file:
-        rate, frames = file.samplerate, file.frames
-        first, last = _bounds(file, start, stop)
-        if not frames:
-            raise Faults(f"{path}: has no samples; replace it or leave it out")
-        if last > frames:
-            raise Faults(
-                f"{path}: ends at {frames / rate:.3f} s, before the clip's stop at {stop:.3f} s; "
-                "correct the stop or replace the file"
-            )
-        samples, decoded = np.empty(last - first), 0
-        try:
-            file.seek(first)
-            for block in file.blocks(BLOCK, frames=last - first, dtype="float64", always_2d=True):
-                samples[decoded : decoded + len(block)] = block.mean(axis=1)
-                decoded += len(block)
-        except soundfile.LibsndfileError as error:
-            raise Faults(f"{path}: breaks off or is damaged ({error.error_string}); copy it again") from None
+        return _samples(file, path, start, stop), file.samplerate
+
+
+def parts(
+    path: Path | str, rate: int, times: Iterable[tuple[float | None, float | None]]
+) -> Iterator[np.ndarray | None]:
+    """Of each (start, stop) of ``times`` what ``read`` returns, from one opening of the file; None if silent.
+
+    Raises Faults as ``load`` does, but for silence.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        for start, stop in times:
+            try:
+                yield resample(_samples(file, path, start, stop), file.samplerate, rate)
+            except Silence:
+                yield None
+
+
+def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: float | None) -> np.ndarray:
+    """What ``load`` returns of the open ``file``."""
+    rate, frames = file.samplerate, file.frames
+    first, last = _bounds(file, start, stop)
+    if not frames:
+        raise Faults(f"{path}: has no samples; replace it or leave it out")
+    if last > frames:
+        raise Faults(
+            f"{path}: ends at {frames / rate:.3f} s, before the clip's stop at {stop:.3f} s; "
+            "correct the stop or replace the file"
+        )
+    samples, decoded = np.empty(last - first), 0
+    try:
+        file.seek(first)
+        for block in file.blocks(BLOCK, frames=last - first, dtype="float64", always_2d=True):
+            samples[decoded : decoded + len(block)] = block.mean(axis=1)
+            decoded += len(block)
+    except soundfile.LibsndfileError as error:
+        raise Faults(f"{path}: breaks off or is damaged ({error.error_string}); copy it again") from None
     what = (
         f"{path}"
         if start is None and stop is None
@@ -86,8 +112,8 @@ def load(path: Path | str, start: float | None = None, stop: float | None = None
     if not np.isfinite(samples).all():
         raise Faults(f"{what}: has samples that are no numbers (NaN or infinite); write the file again")
     if samples.min() == samples.max():
-        raise Faults(f"{what}: is silent (all samples are {samples[0]:g}); replace it or leave it out")
-    return samples, rate
+        raise Silence(f"{what}: is silent (all samples are {samples[0]:g}); replace it or leave it out")
+    return samples
 
 
 def seconds(path: Path | str, start: float | None = None, stop: float | None = None) -> float:

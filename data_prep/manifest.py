@@ -16,6 +16,8 @@ from data_prep.files import whole
 COLUMNS = ("clip", "path", "start", "stop", "label", "speaker", "text", "partition")
 PARTITIONS = ("train", "test", "")
 
+Clip = tuple[Path, float | None, float | None]
+
 
 def read(path: Path | str) -> pd.DataFrame:
     """The manifest in a CSV file (UTF-8), valid.
@@ -24,6 +26,27 @@ def read(path: Path | str) -> pd.DataFrame:
     the file's own. ``label``, ``speaker``, ``text``: str. ``partition``: 'train', 'test' or ''. Further
     columns, such as ``copies`` and ``fold``, are int64 where every value is a whole number, else str.
     Raises Faults with everything that is wrong, by line.
+    """
+    frame, lines = records(path)
+    validate(frame, path, lines)
+    return typed(frame)
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A valid manifest of strings with its numbers as numbers, see ``read``."""
+    frame = frame.copy()
+    for column in frame.columns:
+        if column in ("start", "stop"):
+            frame[column] = frame[column].replace("", "nan").astype(np.float64)  # exact, as to_numeric is not
+        elif column not in COLUMNS and frame[column].str.fullmatch(r"0|-?[1-9]\d*").all():
+            frame[column] = frame[column].astype(np.int64)
+    return frame
+
+
+def records(path: Path | str) -> tuple[pd.DataFrame, list[int]]:
+    """A CSV file (UTF-8, a header) as strings, and the line that each row stands on.
+
+    Raises Faults for a file that is no such table, by line.
     """
     try:
         content = Path(path).read_bytes().decode("utf-8-sig")
@@ -40,7 +63,7 @@ def read(path: Path | str) -> pd.DataFrame:
     except csv.Error as error:
         raise Faults(f"{path}, line {reader.line_num}: is no CSV ({error})") from None
     if not lines:
-        raise Faults(f"{path}: is empty; it needs a header with {', '.join(COLUMNS)}")
+        raise Faults(f"{path}: is empty; its first line must name the columns")
     header, rows = lines[0][1], lines[1:]
     ragged = [
         f"{path}, line {number}: has {len(row)} fields and the header has {len(header)}; quote commas"
@@ -49,14 +72,7 @@ def read(path: Path | str) -> pd.DataFrame:
     ]
     if ragged:  # which field is which is unknown there, so nothing else can be said yet
         raise Faults(ragged)
-    frame = pd.DataFrame([row for _, row in rows], columns=header, dtype=str)
-    validate(frame, path, [number for number, _ in rows])
-    for column in frame.columns:
-        if column in ("start", "stop"):
-            frame[column] = frame[column].replace("", "nan").astype(np.float64)  # exact, as to_numeric is not
-        elif column not in COLUMNS and frame[column].str.fullmatch(r"0|-?[1-9]\d*").all():
-            frame[column] = frame[column].astype(np.int64)
-    return frame
+    return pd.DataFrame([row for _, row in rows], columns=header, dtype=str), [number for number, _ in rows]
 
 
 def write(frame: pd.DataFrame, path: Path | str) -> None:
@@ -64,6 +80,12 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
     validate(frame, path)
     with whole(path) as aside:
         frame.to_csv(aside, index=False, lineterminator="\n")
+
+
+def clips(frame: pd.DataFrame, root: Path) -> list[Clip]:
+    """Of each clip of a manifest its file, below ``root``, and its start and stop (s) or None."""
+    start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
+    return [(root / path, *times) for path, *times in zip(frame["path"], start, stop, strict=True)]
 
 
 def validate(

@@ -78,3 +78,61 @@ def speaker_folds(manifest: pd.DataFrame, folds: int = 10, seed: int = 0) -> pd.
     shuffled = np.random.default_rng(seed).permutation(speakers)
     fold = {speaker: 1 + place % folds for place, speaker in enumerate(shuffled)}
     return manifest.assign(fold=manifest["speaker"].map(fold).astype(np.int64))
+
+
+def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple[pd.DataFrame, str]:
+    """The manifest with a ``partition``, about ``share`` of its clips for 'test', and how it came about.
+
+    Whole speakers are held out, so that none is in both parts; where there are none, or some label would
+    then be missing from a part, clips are. Labels keep their shares as well as may be.
+    Raises Faults for a label with fewer than two clips, and for fewer than two labels.
+    """
+    counts = manifest["label"].value_counts()
+    faults = [
+        f"label {label!r} has one clip; it needs two, one to be tested on"
+        for label in counts[counts < 2].index
+    ]
+    if len(counts) < 2:
+        faults.append(f"there is one label, {', '.join(counts.index)}; nothing is there to be told apart")
+    if faults:
+        raise Faults(faults)
+    test, said = _held_out_speakers(manifest, share, seed)
+    if test is None:
+        from sklearn.model_selection import train_test_split  # here, because it is slow to import
+
+        size = min(max(len(counts), round(share * len(manifest))), len(manifest) - len(counts))
+        _, test = train_test_split(
+            np.arange(len(manifest)), test_size=size, random_state=seed, stratify=manifest["label"]
+        )
+    partition = np.full(len(manifest), "train", object)
+    partition[test] = "test"
+    return manifest.assign(partition=partition), said
+
+
+def _held_out_speakers(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray | None, str]:
+    """The clips (n,) of the speakers to be tested on, or None; and the sentence that says so."""
+    labels, speakers = manifest["label"], manifest["speaker"]
+    if not (speakers != "").all():
+        return None, "Clips were held out and not speakers, since the data does not say who speaks."
+    by_label = manifest.groupby("label")["speaker"].nunique()
+    if by_label.min() < 2:
+        return None, (
+            f"Clips were held out and not speakers, since label {by_label.idxmin()!r} has one speaker only: "
+            "its speakers are in both parts."
+        )
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    # Equal speakers are dealt out in the order of their names, so that new names are a new draw; its own
+    # shuffling confuses them in scikit-learn 1.7.
+    names = speakers.drop_duplicates().sort_values()
+    drawn = speakers.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
+    most = min(int(by_label.min()), max(2, round(1 / share)))
+    for folds in range(most, 1, -1):
+        for train, test in StratifiedGroupKFold(folds).split(manifest, labels, drawn):
+            if labels.iloc[train].nunique() == labels.iloc[test].nunique() == len(by_label):
+                count = speakers.iloc[test].nunique()
+                return test, f"{count} of {speakers.nunique()} speakers were held out; none is in both parts."
+    return None, (
+        "Clips were held out and not speakers, since no choice of speakers leaves every label in both parts: "
+        "speakers are in both parts."
+    )

@@ -31,6 +31,7 @@ from tqdm import tqdm
 from data_prep import audio, manifest
 from data_prep.faults import Faults
 from data_prep.files import whole
+from data_prep.manifest import Clip
 from data_prep.spectrogram import ImageSettings, image
 from data_prep.workers import workers
 
@@ -125,8 +126,7 @@ def build(
     """
     manifest.validate(frame)
     root, folder = Path(root), Path(folder)
-    start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
-    clips = [(root / path, first, last) for path, first, last in zip(frame["path"], start, stop, strict=True)]
+    clips = manifest.clips(frame, root)
     with workers(jobs) as stream:
         keys, faults = [], list(known)
         checked = stream(functools.partial(_check, settings), clips)
@@ -158,16 +158,20 @@ def build(
             return Store(folder)
 
 
-# What the worker processes do: plain functions of picklable arguments.
+def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | None = None) -> list[str]:
+    """``content_key`` of each clip; empty for a file that cannot be read."""
+    with workers(jobs) as stream:
+        return list(stream(functools.partial(_key_or_none, settings), clips))
 
-Clip = tuple[Path, float | None, float | None]
+
+# What the worker processes do: plain functions of picklable arguments.
 
 
 def _check(settings: ImageSettings, clip: Clip) -> tuple[str, list[str]]:
     """A clip's key, and what is wrong with it."""
     try:
         audio.load(*clip)
-        return _key(settings, clip), []
+        return content_key(settings, clip), []
     except Faults as faults:
         return "", faults.faults
 
@@ -175,12 +179,20 @@ def _check(settings: ImageSettings, clip: Clip) -> tuple[str, list[str]]:
 def _image(settings: ImageSettings, item: tuple[str, Clip]) -> tuple[str, bytes]:
     key, (path, start, stop) = item
     pixels = image(audio.read(path, settings.rate, start, stop), settings)
-    if _key(settings, (path, start, stop)) != key:
+    if content_key(settings, (path, start, stop)) != key:
         raise Faults(f"{path}: was changed while the store was being built; run the same command again")
     return key, pixels.astype("<f4").tobytes()
 
 
-def _key(settings: ImageSettings, clip: Clip) -> str:
+def _key_or_none(settings: ImageSettings, clip: Clip) -> str:
+    try:
+        return content_key(settings, clip)
+    except OSError:
+        return ""
+
+
+def content_key(settings: ImageSettings, clip: Clip) -> str:
+    """SHA-256 (hex) of all that decides a clip's image: its file's bytes, start, stop, and the settings."""
     path, start, stop = clip
     times = [None if time is None else float(time) for time in (start, stop)]
     digest = hashlib.sha256(json.dumps([_settings_hash(settings), *times]).encode())

@@ -1,4 +1,4 @@
-"""FreqCNN in MXNet Gluon: arrays in, trained networks out.
+"""FreqCNN in MXNet Gluon: arrays in, trained networks out; and recordings in, for who has some.
 
 Import this package before ``mxnet``: it puts back what MXNet 1.9.1 misses in numpy, gives it all
 the cores, and loads the CUDA libraries of the GPU set (see ``runtime.prepare``).
@@ -23,6 +23,14 @@ _EXPORTS = {
     "Settings": "training",
     "predict": "training",
     "train": "training",
+    "Model": "model",
+    "OnnxModel": "onnx_model",
+    "Recipe": "fitting",
+    "fit": "fitting",
+    "evaluate": "prediction",
+    "predictions": "prediction",
+    "FreqCNNClassifier": "classifier",
+    "spectrograms": "classifier",
 }
 __all__ = list(_EXPORTS)
 

@@ -1,59 +1,378 @@
-"""``python -m freqcnn_gluon``: the network from the command line."""
+"""``python -m freqcnn_gluon``: the network from the command line, for anybody's recordings."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
-from data_prep.faults import told_plainly
+from data_prep.faults import Faults, positive, told_plainly
+
+FEW = 100  # steps of training after which BatchNorm's running statistics are those of the trained network
 
 
 @told_plainly
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(
-        prog="python -m freqcnn_gluon", description="FreqCNN as a network: look at it layer for layer."
+        prog="python -m freqcnn_gluon",
+        description="FreqCNN on your own recordings: train it, measure it, use it, look into it, take it "
+        "elsewhere.",
+        epilog="examples:\n"
+        "  python -m freqcnn_gluon fit recordings/ --out model/\n"
+        "  python -m freqcnn_gluon predict model/ new.wav\n"
+        "each command has examples of its own: python -m freqcnn_gluon fit --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser(
+    _add_fit(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    _add_explain(commands)
+    _add_export(commands)
+    _add_describe(commands)
+    options = parser.parse_args(arguments)
+    return options.run(options)
+
+
+def _command(commands, name: str, run, summary: str, more: str, *examples: str) -> argparse.ArgumentParser:
+    added = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {more}",
+        epilog="\n  ".join(["examples:", *(f"python -m freqcnn_gluon {name} {each}" for each in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(run=run)
+    return added
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cpu, gpu, or numbers as in gpu:0")
+
+
+def _add_jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--jobs", type=positive, help="processes that read audio (default: one a core)")
+
+
+def _add_runtime(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--runtime",
+        choices=("mxnet", "onnx"),
+        help="what runs the network; onnx needs no MXNet (default: onnx for an ONNX file, else mxnet)",
+    )
+    _add_device(command)
+    _add_jobs(command)
+
+
+def _add_fit(commands) -> None:
+    command = _command(
+        commands,
+        "fit",
+        _fit,
+        "train a network on labelled recordings",
+        "A part of them is held out, whole speakers\nwhere they are known, and the network is measured on "
+        "it. A stopped command goes on when\nit is given again.",
+        "recordings/ --out model/",
+        "clips.csv --out model/ --architecture table10 --epochs 40 --log-dir logs/",
+        "recordings/ --out model/ --size 224 --device gpu:0   # the paper's size",
+    )
+    command.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="a folder with a folder of recordings for each label, or a CSV file with the columns path and "
+        "label, and, if you have them, speaker, partition (train or test), start and stop (s)",
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
+    command.add_argument(
+        "--architecture", default="table7", help="table2, table7 (the smallest) or table10 (default: table7)"
+    )
+    command.add_argument(
+        "--size", type=positive, default=64, help="side of the spectrograms in pixels (default: 64)"
+    )
+    command.add_argument("--epochs", type=positive, default=20, help="rounds through the data (default: 20)")
+    command.add_argument("--batch-size", type=positive, default=16, help="clips a step (default: 16)")
+    command.add_argument("--learning-rate", type=float, default=0.01, help="of SGD (default: 0.01)")
+    command.add_argument("--seed", type=int, default=0, help="of the split and the training (default: 0)")
+    command.add_argument(
+        "--test-share", type=_share, default=0.2, help="share of the clips to hold out (default: 0.2)"
+    )
+    command.add_argument("--log-dir", type=Path, help="folder for TensorBoard's logs")
+    _add_device(command)
+    _add_jobs(command)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
+    return value
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from .fitting import Recipe, fit
+    from .output import measured
+
+    recipe = Recipe(
+        options.architecture,
+        options.size,
+        options.epochs,
+        options.batch_size,
+        options.learning_rate,
+        options.seed,
+    )
+    fit(
+        options.data,
+        options.out,
+        recipe,
+        options.test_share,
+        options.device,
+        options.jobs,
+        options.log_dir,
+    )
+    report = json.loads((options.out / "report.json").read_text(encoding="utf-8"))
+    last = report["history"][-1]
+    right = f"{100 * last['accuracy']:.1f} % of them right in the end"
+    print(f"{report['clips']['train']} clips were trained on, {right}.")
+    print(report["split"], end="\n\n")
+    print(measured(report["metrics"], report["labels"], "that it was not trained on"))
+    print(f"\nthe model: {options.out}")
+    steps = report["clips"]["train"] * recipe.epochs // min(recipe.batch_size, report["clips"]["train"])
+    if steps < FEW:
+        print(
+            f"note: {steps} steps are few for BatchNorm, whose statistics the network is used with: give "
+            f"--epochs {-(-FEW * recipe.epochs // max(1, steps))} or more, in another folder"
+        )
+
+
+def _add_evaluate(commands) -> None:
+    command = _command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "measure a model on labelled recordings",
+        "Clips that it was trained on are left out.",
+        "model/ other-recordings/",
+        "model/ clips.csv --csv predictions.csv",
+    )
+    _add_recogniser(command)
+    command.add_argument(
+        "data", type=Path, metavar="DATA", help="a folder of folders, or a CSV, as for `fit`"
+    )
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write what it said of each clip")
+    _add_runtime(command)
+
+
+def _add_recogniser(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "model", type=Path, metavar="MODEL", help="the folder that `fit` wrote, or the ONNX file of `export`"
+    )
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from data_prep.files import whole
+
+    from .output import measured
+    from .prediction import evaluate
+
+    model, trained_on = _recogniser(options)
+    found = evaluate(model, options.data, trained_on, options.jobs)
+    if found.known:
+        print(f"{found.known} clips are left out, since the model was trained on them.\n")
+    if trained_on is None:
+        print("an ONNX file does not say what the network was trained on: such clips count too.\n")
+    print(measured(found.metrics, model.about.labels, f"of {options.data}"))
+    if options.csv:
+        with whole(options.csv) as path:
+            found.clips.to_csv(path, index=False, float_format="%.6g")
+
+
+def _recogniser(options: argparse.Namespace):
+    """The model in the runtime that was asked for, and the keys of the clips that trained it, if known."""
+    path = options.model
+    runtime = options.runtime or ("onnx" if path.suffix == ".onnx" else "mxnet")
+    if runtime == "onnx":
+        from .onnx_model import OnnxModel
+
+        return OnnxModel(path / "model.onnx" if path.is_dir() else path), None
+    import pandas as pd
+
+    from .model import CLIPS, Model
+
+    model = Model.load(path, options.device)
+    clips = pd.read_csv(path / CLIPS, dtype=str, keep_default_na=False)
+    return model, set(clips["key"][clips["partition"] == "train"])
+
+
+def _add_predict(commands) -> None:
+    command = _command(
+        commands,
+        "predict",
+        _predict,
+        "say which label a recording has",
+        "Longer ones than those that the model was\ntrained on are cut into windows, each with its times.",
+        "model/ a.wav b.mp3",
+        "model/ recordings/ --csv > labels.csv",
+        "model/ - < talk.wav",
+        "model.onnx a.wav   # without MXNet",
+    )
+    _add_recogniser(command)
+    command.add_argument(
+        "files", nargs="+", metavar="FILE", help="recordings, folders of them, or - for standard input"
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a JSON object a line for each recording")
+    form.add_argument("--csv", action="store_true", help="CSV, a line for each recording and window")
+    _add_runtime(command)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from .output import as_csv, as_json, as_text
+    from .prediction import predictions
+
+    model = _recogniser(options)[0]
+    labels, faulty = model.about.labels, False
+    write = as_json if options.json else as_csv(labels) if options.csv else as_text
+    with tempfile.TemporaryDirectory() as aside:
+        names, paths = _files(options.files, Path(aside))
+        for name, path, said in zip(names, paths, predictions(model, paths, options.jobs)):
+            if isinstance(said, Faults):
+                faulty = True
+                print(f"error: {said}".replace(str(path), name), file=sys.stderr, flush=True)
+            else:
+                write(name, said, labels)
+                sys.stdout.flush()
+    return int(faulty)
+
+
+def _files(asked: Sequence[str], aside: Path) -> tuple[list[str], list[Path]]:
+    """Names to tell the recordings by, and where they are; standard input becomes a file in ``aside``."""
+    from data_prep.own import recordings
+
+    names, paths = [], []
+    for each in asked:
+        if each == "-":
+            path = aside / "standard input"
+            with open(path, "wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            found = [path]
+        elif Path(each).is_dir():
+            found = list(recordings(Path(each)))
+            if not found:
+                raise Faults(f"{each}: holds no recordings; name a file, or a folder that holds some")
+        else:
+            found = [Path(each)]
+        names += [each] if each == "-" else map(str, found)
+        paths += found
+    return names, paths
+
+
+def _add_explain(commands) -> None:
+    command = _command(
+        commands,
+        "explain",
+        _explain,
+        "show which bands and feature maps the attention weights",
+        "A picture over the spectrogram,\nand the mean weight of each band (Eqs. 9 to 11).",
+        "model/ a.wav --out a.png",
+    )
+    _add_model(command)
+    command.add_argument("file", type=Path, metavar="FILE", help="a recording; it is taken whole")
+    command.add_argument("--out", type=Path, metavar="PNG", help="the picture (default: FILE-attention.png)")
+    _add_device(command)
+
+
+def _explain(options: argparse.Namespace) -> None:
+    from data_prep import audio
+    from data_prep.spectrogram import image
+
+    from .explain import attended, draw
+    from .model import Model
+    from .output import likely
+
+    model = Model.load(options.model, options.device)
+    settings = model.about.images
+    samples = audio.read(options.file, settings.rate)
+    picture = image(samples, settings)
+    found = attended(model.net, picture)
+    said = likely(model.probabilities(picture[None])[0], model.about.labels)
+    out = options.out or options.file.with_name(f"{options.file.stem}-attention.png")
+    seconds, top = len(samples) / settings.rate, settings.rate / 2
+    draw(picture, found, f"{options.file.name}: {said}", out, seconds, top)
+    print(f"{options.file}: {said}")
+    for one in found:
+        print(f"block {one.block}: {one.told(seconds, top)}")
+    print(f"the picture: {out}")
+
+
+def _add_export(commands) -> None:
+    command = _command(
+        commands,
+        "export",
+        _export,
+        "write a model for programs without MXNet or without this package",
+        "The ONNX file takes\nany number of spectrograms and gives probabilities; labels and feature "
+        "settings are in its\nmetadata. `predict` runs it without MXNet.",
+        "model/ --onnx model.onnx",
+        "model/ --symbol exported/model   # -symbol.json and -0000.params",
+    )
+    _add_model(command)
+    form = command.add_mutually_exclusive_group(required=True)
+    form.add_argument("--onnx", type=Path, metavar="FILE", help="an ONNX file")
+    form.add_argument("--symbol", type=Path, metavar="PREFIX", help="MXNet's own symbol and parameters")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from .export import to_onnx, to_symbol
+    from .model import Model
+
+    model = Model.load(options.model, "cpu")
+    if options.onnx:
+        apart = to_onnx(model, options.onnx)
+        print(f"{options.onnx}: its probabilities differ from MXNet's by {apart:.1e} at the most")
+    else:
+        print(*to_symbol(model, options.symbol))
+
+
+def _add_describe(commands) -> None:
+    command = _command(
+        commands,
         "describe",
-        help="print an architecture in its table's own rows",
-        description="Print an architecture in its table's own rows, with output shapes and parameter counts.",
-        epilog="example: python -m freqcnn_gluon describe table7 --size 64 --segments 4",
+        _describe,
+        "print an architecture in its table's own rows",
+        "With output shapes and parameter counts.",
+        "table7 --size 64 --segments 4",
     )
     command.add_argument("architecture", help="table2, table7 or table10")
     command.add_argument("--classes", type=int, help="width of the softmax (default: the paper's)")
     command.add_argument("--size", type=int, help="side of the spectrogram in pixels (default: the paper's)")
     command.add_argument("--segments", type=int, default=2, help="parts of each split, n (default: 2)")
-    command.set_defaults(run=_describe)
-    options = parser.parse_args(arguments)
-    options.run(options)
 
 
 def _describe(options: argparse.Namespace) -> None:
     from .architectures import architecture
     from .describe import describe, parameter_count
     from .network import FreqCNN
+    from .output import table
 
-    table = architecture(options.architecture)
-    net = FreqCNN(table, classes=options.classes, size=options.size, segments=options.segments)
+    chosen = architecture(options.architecture)
+    net = FreqCNN(chosen, classes=options.classes, size=options.size, segments=options.segments)
     rows = describe(net)
     rows["Parameters"] = rows["Parameters"].map("{:,}".format)
-    print(f"FreqCNN for {table.title}; input 1 × {net.size} × {net.size} (channels × frequency × time)\n")
-    print(_text(rows))
+    print(f"FreqCNN for {chosen.title}; input 1 × {net.size} × {net.size} (channels × frequency × time)\n")
+    print(table(rows))
     print(f"\n{parameter_count(net):,} parameters")
-
-
-def _text(rows) -> str:
-    """A plain table, left-aligned but for the numbers."""
-    lines = [list(rows.columns), *rows.astype(str).values.tolist()]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column == len(widths) - 1 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths))
-        ).rstrip()
-        for line in lines
-    )
 
 
 if __name__ == "__main__":

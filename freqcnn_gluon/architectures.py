@@ -6,6 +6,8 @@ The tables' columns are shifted in print: in a 'Conv. and pool' row the convolut
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_prep.faults import Faults
@@ -19,7 +21,11 @@ __all__ = [
     "FCRow",
     "architecture",
     "ARCHITECTURES",
+    "BLOCKS",
+    "check_size",
 ]
+
+BLOCKS = 5  # of every table
 
 
 @dataclass(frozen=True)
@@ -184,3 +190,21 @@ def architecture(name: str) -> Architecture:
     if name not in ARCHITECTURES:
         raise Faults(f"there is no architecture '{name}': choose one of {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
+
+
+def check_size(size: int, parts: Sequence[int] = (2,) * BLOCKS) -> None:
+    """Raise Faults unless each block's input halves evenly and divides into its ``parts`` equal parts.
+
+    ``size``: side of the spectrogram in pixels.
+    """
+    if len(parts) != BLOCKS:
+        raise Faults(f"segments must be one number or one for each of the {BLOCKS} blocks, not {len(parts)}")
+    sizes = [size / 2**number for number in range(BLOCKS)]
+    if any(side != int(side) or (n and side % n) for side, n in zip(sizes, parts)):
+        step = math.lcm(*(max(n, 1) << number for number, n in enumerate(parts)), 1 << (BLOCKS - 1))
+        counts = ", ".join(map(str, dict.fromkeys(max(n, 1) for n in parts)))
+        raise Faults(
+            f"a spectrogram of {size} x {size} reaches the {BLOCKS} blocks as "
+            f"{', '.join(f'{side:g}' for side in sizes)} rows, which do not all divide into "
+            f"{counts} equal parts: use a multiple of {step}"
+        )

@@ -50,6 +50,15 @@ class Attended:
         """(freq, time): what each location gains, the mean of |sum_k h * A^g| over the feature maps."""
         return np.abs(self._gained()).mean(axis=0)
 
+    def told(self, seconds: float, top: float) -> str:
+        """``parts`` in words; ``seconds``: the clip's length, ``top``: the highest frequency in Hz."""
+        end, unit = (seconds, "s") if self.axis == "time" else (top, "Hz")
+        edges = np.linspace(0, end, len(self.parts) + 1)
+        return ", ".join(
+            f"{low:.4g}-{high:.4g} {unit} {weight:.3f}"
+            for low, high, weight in zip(edges[:-1], edges[1:], self.parts)
+        )
+
     def _gained(self) -> np.ndarray:
         total = self.weights.sum(axis=0)
         return self.maps * (total.reshape(self.maps.shape[1:]) if self.spatial else total[:, None, None])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from data_prep.faults import Faults
 
-from .architectures import Architecture, AttentionRow, BlockRow, FCRow
+from .architectures import BLOCKS, Architecture, AttentionRow, BlockRow, FCRow, check_size
 from .attention import AttentionBlock
 from .blocks import BasicBlock, ConvAndPool, Norm, activation
 
@@ -86,9 +85,8 @@ class FreqCNN(HybridBlock):
         **kwargs,
     ):
         size = size or architecture.size
-        blocks = len(architecture.rows)
-        parts = [segments] * blocks if isinstance(segments, int) else list(segments)
-        _check_size(size, parts, blocks)
+        parts = [segments] * BLOCKS if isinstance(segments, int) else list(segments)
+        check_size(size, parts)
         norm = Norm(architecture.batchnorm if batchnorm == "section" else batchnorm, gamma)
         super().__init__(**kwargs)
         self.architecture = architecture
@@ -142,18 +140,3 @@ def _with_attention(rows: list[BlockRow], count: int | None) -> list[BlockRow]:
         return rows[min(given, key=lambda other: abs(other - number))].attention
 
     return [replace(row, attention=attention(number)) for number, row in enumerate(rows)]
-
-
-def _check_size(size: int, parts: Sequence[int], blocks: int) -> None:
-    """Each block's input must halve evenly and divide into its ``parts`` equal parts."""
-    if len(parts) != blocks:
-        raise Faults(f"segments must be one number or one for each of the {blocks} blocks, not {len(parts)}")
-    sizes = [size / 2**number for number in range(blocks)]
-    if any(side != int(side) or (n and side % n) for side, n in zip(sizes, parts)):
-        step = math.lcm(*(max(n, 1) << number for number, n in enumerate(parts)), 1 << (blocks - 1))
-        counts = ", ".join(map(str, dict.fromkeys(max(n, 1) for n in parts)))
-        raise Faults(
-            f"a spectrogram of {size} x {size} reaches the {blocks} blocks as "
-            f"{', '.join(f'{side:g}' for side in sizes)} rows, which do not all divide into "
-            f"{counts} equal parts: use a multiple of {step}"
-        )

@@ -74,8 +74,10 @@ def prepare() -> None:
             )
         else:
             os.environ["OMP_NUM_THREADS"] = str(_cores())
-    _restore_numpy_aliases()
-    if _installed("mxnet-cu112"):
+    gpu_set = _installed("mxnet-cu112")
+    if gpu_set or _installed("mxnet"):  # an exported model is run without MXNet, and by any numpy
+        _restore_numpy_aliases()
+    if gpu_set:
         _load_cuda()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,11 +98,13 @@ def train(
     devices: list[mx.Context],
     folder: Path | None = None,
     title: str = "training",
+    told: Callable[[dict], None] = lambda entry: None,
 ) -> Outcome:
     """Train ``net`` from scratch and evaluate it on every part of ``evaluated`` after each epoch.
 
     With a ``folder``, an interrupted training goes on from its last checkpoint there and ends as it
     would have ended without the interruption: every random draw depends on seed and epoch alone.
+    ``told`` is called with the history's entry after each epoch.
     Raises Faults when the loss is no longer finite, naming the epoch and the batch.
     """
     runtime.seed(settings.seed)
@@ -157,6 +159,7 @@ def train(
             entry[part] = metrics(examples.labels, probabilities[part].argmax(axis=1), classes)
         entry["seconds"] = time.perf_counter() - started
         history.append(entry)
+        told(entry)
         bar.set_postfix(
             {"loss": f"{entry['loss']:.3f}"} | {part: f"{entry[part]['uar']:.3f}" for part in evaluated}
         )

@@ -20,8 +20,6 @@ from .peers.features import extract
 
 __all__ = ["Run", "done", "execute"]
 
-MEMORY = 16e9  # bytes that a training may take; micro-batches are cut to fit, the same on every machine
-
 
 @dataclass(frozen=True)
 class Run:
@@ -100,7 +98,7 @@ def _trained(
 
     devices = runtime.contexts(device)
     net = build(run.system, len(corpus.labels), run.size, **run.choices["network"])
-    share = micro_batch(net, run.size, -(-run.batch_size // len(devices)), MEMORY)
+    share = micro_batch(net, run.size, -(-run.batch_size // len(devices)))
     settings = Settings(
         batch_size=run.batch_size, micro_batch=share, seed=run.seed, **run.choices["training"]
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import audio
+from data_prep import audio, manifest
 from data_prep.files import whole
 from data_prep.workers import workers
 
@@ -79,9 +79,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
     """Write values.f32, and then about.json, with which the folder is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    frame = corpus.manifest
-    start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
-    clips = [(corpus.root / path, *times) for path, *times in zip(frame["path"], start, stop, strict=True)]
+    clips = manifest.clips(corpus.manifest, corpus.root)
     with workers(jobs) as stream, whole(folder / "values.f32") as aside:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))
         computed = stream(functools.partial(_features, kind, rate), clips)
@@ -94,9 +92,7 @@ def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None
         aside.write_text(json.dumps({"rate": rate, "shape": shape, "counts": counts}), encoding="utf-8")
 
 
-def _features(
-    kind: Kind, rate: int, clip: tuple[Path, float | None, float | None]
-) -> tuple[tuple[int, ...], int, bytes]:
+def _features(kind: Kind, rate: int, clip: manifest.Clip) -> tuple[tuple[int, ...], int, bytes]:
     path, start, stop = clip
     values = kind.compute(audio.read(path, rate, start, stop), rate).astype("<f4")
     return values.shape[1:], len(values), values.tobytes()

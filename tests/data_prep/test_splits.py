@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from data_prep.faults import Faults
-from data_prep.splits import crossing_speakers, oversample, speaker_folds
+from data_prep.splits import crossing_speakers, held_out, oversample, speaker_folds
 
 
 def clips(**counts):
@@ -125,3 +125,51 @@ def test_folds_that_cannot_be():
         len(caught.value.faults) == 2
         and "3 clips have no speaker, the first is 's01-0'" in caught.value.faults[0]
     )
+
+
+def recordings(*rows):
+    """A manifest's relevant columns from (label, speaker, how many)."""
+    clips = [(label, speaker) for label, speaker, count in rows for _ in range(count)]
+    frame = pd.DataFrame(clips, columns=["label", "speaker"])
+    return frame.assign(clip=[f"{number}.wav" for number in range(len(frame))], partition="")
+
+
+def test_speakers_are_held_out_whole_and_every_label_is_in_both_parts():
+    frame = recordings(*((label, f"s{number}", 5) for number in range(10) for label in "ab"))
+    for seed in range(5):
+        divided, said = held_out(frame, 0.2, seed)
+        assert crossing_speakers(divided) == [] and said.startswith("2 of 10 speakers were held out")
+        assert divided["partition"].value_counts().to_dict() == {"train": 80, "test": 20}
+        assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
+        assert divided["clip"].tolist() == frame["clip"].tolist()
+    draws = {tuple(held_out(frame, 0.2, seed)[0]["partition"]) for seed in range(5)}
+    assert len(draws) > 1
+    assert held_out(frame, 0.2, 3)[0].equals(held_out(frame, 0.2, 3)[0])
+
+
+@pytest.mark.parametrize(
+    "rows, said",
+    [
+        ([("a", "", 10), ("b", "", 30)], "the data does not say who speaks"),
+        ([("a", "ann", 10), ("b", "bob", 10), ("b", "cy", 20)], "label 'a' has one speaker only"),
+        ([("a", "ann", 10), ("a", "bob", 10), ("b", "ann", 10), ("b", "", 10)], "does not say who speaks"),
+    ],
+)
+def test_clips_are_held_out_where_speakers_cannot_be_and_it_says_why(rows, said):
+    frame = recordings(*rows)
+    divided, why = held_out(frame, 0.2)
+    assert why.startswith("Clips were held out and not speakers") and said in why
+    shares = divided.groupby("label")["partition"].apply(lambda parts: (parts == "test").mean())
+    assert shares.tolist() == pytest.approx([0.2] * len(shares))
+
+
+def test_even_two_clips_a_label_are_split():
+    divided, _ = held_out(recordings(("a", "", 2), ("b", "", 2), ("c", "", 2)), 0.9)
+    assert divided.groupby(["label", "partition"]).size().tolist() == [1] * 6
+
+
+def test_what_cannot_be_split_is_a_fault():
+    with pytest.raises(Faults, match="label 'b' has one clip; it needs two"):
+        held_out(recordings(("a", "", 5), ("b", "", 1)))
+    with pytest.raises(Faults, match="there is one label, a; nothing is there to be told apart"):
+        held_out(recordings(("a", "", 5)))

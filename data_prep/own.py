@@ -1,0 +1,82 @@
+"""Anybody's labelled recordings -> manifest: a folder of folders, or a CSV."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from data_prep import manifest
+from data_prep.corpora import Scan, listing
+from data_prep.faults import Faults
+
+__all__ = ["SUFFIXES", "recordings", "scan"]
+
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff", ".avi")
+
+
+def recordings(folder: Path) -> Iterator[Path]:
+    """Every recording below ``folder``, by its suffix, sorted; hidden ones are skipped."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+            yield path
+
+
+def scan(source: Path | str) -> Scan:
+    """The clips of ``source``: a folder with a folder for each label, or a CSV file.
+
+    The CSV has the columns path (below the CSV's folder, or absolute) and label, and may have speaker,
+    partition ('train' or 'test'), start and stop (s); others are passed over. Raises Faults with all that is
+    wrong with it, by line; what is wrong with a clip itself is found when it is read.
+    """
+    source = Path(source)
+    if source.is_dir():
+        return _of_folder(source)
+    if source.exists():
+        return _of_table(source)
+    raise Faults(f"{source}: is missing; name a folder with a folder for each label, or a CSV file")
+
+
+def _of_folder(root: Path) -> Scan:
+    paths = [path.relative_to(root) for path in recordings(root)]
+    if loose := [path for path in paths if len(path.parts) == 1]:
+        raise Faults(
+            f"{root}: {len(loose)} recordings such as {loose[0]} lie in no folder; put each below a folder "
+            "named for its label"
+        )
+    if not paths:
+        raise Faults(
+            f"{root}: holds no recordings ({', '.join(SUFFIXES)}) but {listing(root)}; give a folder with a "
+            "folder for each label"
+        )
+    lines = [{"path": path.as_posix(), "label": path.parts[0]} for path in paths]
+    return Scan(root, _completed(pd.DataFrame(lines), root, None), [])
+
+
+def _of_table(source: Path) -> Scan:
+    frame, lines = manifest.records(source)
+    if missing := [name for name in ("path", "label") if name not in frame.columns]:
+        found = ", ".join(frame.columns)
+        raise Faults(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {found}")
+    paths = [os.path.normpath(source.parent.absolute() / path) for path in frame["path"]]
+    root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+    below = [os.path.relpath(path, root) for path in paths]
+    frame["path"] = [path and place for path, place in zip(frame["path"], below)]
+    frame = _completed(frame, source, lines)
+    parts = set(frame["partition"])
+    if "" in parts and len(parts) > 1:
+        line = lines[frame["partition"].tolist().index("")]
+        raise Faults(f"{source}, line {line}: has no partition and others have; say train or test everywhere")
+    return Scan(Path(root), frame, [])
+
+
+def _completed(frame: pd.DataFrame, source: Path, lines: Sequence[int] | None) -> pd.DataFrame:
+    """A valid manifest: with the columns that were left out, and a name for each clip."""
+    frame = frame.reindex(columns=[name for name in manifest.COLUMNS if name != "clip"], fill_value="")
+    times = zip(frame["path"], frame["start"], frame["stop"])
+    frame["clip"] = [path + (f" {start}-{stop}" if start or stop else "") for path, start, stop in times]
+    manifest.validate(frame, source, lines)
+    return manifest.typed(frame)

@@ -1,0 +1,108 @@
+"""FreqCNN with scikit-learn's habits, for ``cross_val_score``, ``GridSearchCV`` and the like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from data_prep import audio
+from data_prep.faults import Faults
+from data_prep.spectrogram import ImageSettings, image
+from data_prep.workers import workers
+
+from . import runtime
+from .about import About
+from .fitting import Recipe, learn
+from .training import Examples
+
+__all__ = ["FreqCNNClassifier", "spectrograms"]
+
+
+def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None = None) -> np.ndarray:
+    """The images (n, size, size) float32 of ``files``, each whole, computed by ``jobs`` processes.
+
+    Raises Faults with everything that is wrong with them.
+    """
+    with workers(jobs) as stream:
+        found = list(stream(partial(_image, ImageSettings(size)), files))
+    if faults := [fault for each in found if isinstance(each, Faults) for fault in each.faults]:
+        raise Faults(dict.fromkeys(faults))
+    return np.stack(found)
+
+
+def _image(settings: ImageSettings, path: Path | str) -> np.ndarray | Faults:
+    try:
+        return image(audio.read(path, settings.rate), settings)
+    except Faults as faults:
+        return faults
+
+
+class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
+    """FreqCNN as a scikit-learn classifier; the arguments are ``fitting.Recipe``'s.
+
+    X is images (n, size, size), as ``spectrograms`` makes them, or the files themselves; to cross-validate,
+    make the images once. y is labels (n,) of any kind. After ``fit``: ``classes_`` (classes,), ``model_``
+    (a ``Model``), ``history_`` (a dict an epoch).
+    """
+
+    def __init__(
+        self,
+        architecture: str = "table7",
+        size: int = 64,
+        epochs: int = 20,
+        batch_size: int = 16,
+        learning_rate: float = 0.01,
+        seed: int = 0,
+        device: str = "auto",
+        jobs: int | None = None,
+    ):
+        self.architecture = architecture
+        self.size = size
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.device = device
+        self.jobs = jobs
+
+    def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
+        """Train from scratch. Raises Faults for files that cannot be read, and for a single label."""
+        images = self._images(X)
+        self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
+        if len(numbers) != len(images):
+            raise Faults(
+                f"there are {len(images)} recordings and {len(numbers)} labels; give as many of both"
+            )
+        if len(self.classes_) < 2:
+            raise Faults("there is one label; nothing is there to be told apart")
+        recipe = Recipe(
+            self.architecture, images.shape[1], self.epochs, self.batch_size, self.learning_rate, self.seed
+        )
+        settings = ImageSettings(recipe.size)
+        labels = tuple(map(str, self.classes_))
+        about = About(labels, recipe.architecture, settings, math.inf, math.inf, versions=runtime.versions())
+        examples = Examples(images, np.arange(len(images)), numbers)
+        self.model_, outcome = learn(about, recipe, examples, {}, self.device)
+        self.history_ = outcome.history
+        return self
+
+    def predict_proba(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
+        """(n, classes), in the order of ``classes_``."""
+        check_is_fitted(self)
+        return self.model_.probabilities(self._images(X))
+
+    def predict(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
+        """The likeliest labels (n,)."""
+        numbers = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[numbers]
+
+    def _images(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
+        if np.ndim(X) == 3:
+            return np.asarray(X, np.float32)
+        return spectrograms(X, self.size, self.jobs)

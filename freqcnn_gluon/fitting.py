@@ -1,0 +1,199 @@
+"""Labelled recordings -> a model folder: split, spectrograms, training, and what it is worth on the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_prep import audio, manifest, own, splits, store
+from data_prep.faults import Faults
+from data_prep.files import whole
+from data_prep.spectrogram import ImageSettings
+
+from . import runtime
+from .about import About
+from .architectures import architecture, check_size
+from .describe import parameter_count
+from .model import CLIPS, REPORT, Model
+from .systems import micro_batch
+from .training import Examples, Outcome, Settings, train
+
+__all__ = ["Recipe", "fit", "learn"]
+
+SEEN = ["clip", "label", "partition", "key"]  # what of a clip decides the training
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained on anybody's recordings. ``architecture``: 'table2', 'table7' or 'table10';
+    ``size``: side of the spectrograms in pixels (the paper's 224 or 256 take a GPU, or patience);
+    ``seed`` decides the split and every draw of the training. Raises Faults for what cannot be.
+    """
+
+    architecture: str = "table7"
+    size: int = 64
+    epochs: int = 20
+    batch_size: int = 16
+    learning_rate: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self):
+        architecture(self.architecture)
+        check_size(self.size)
+
+
+def fit(
+    source: Path | str,
+    out: Path | str,
+    recipe: Recipe = Recipe(),
+    test_share: float = 0.2,
+    device: str = "auto",
+    jobs: int | None = None,
+    log_dir: Path | str | None = None,
+) -> Model:
+    """Train on the recordings of ``source`` (see ``data_prep.own.scan``) and save the model in ``out``.
+
+    Where the data does not say which partition a clip is in, about ``test_share`` of it is held out, by
+    speakers where they are known. The last epoch is kept; nothing is chosen on what was held out. A command
+    that was stopped goes on where it was; one that is done is not done again. ``log_dir``: for TensorBoard.
+    Raises Faults with everything that is wrong with the data, and if ``out`` holds another model.
+    """
+    out, found = Path(out), own.scan(source)
+    runtime.choose(device)  # its faults are told before anything is prepared
+    frame, split = _divided(found.manifest, source, test_share, recipe.seed)
+    settings, clips = ImageSettings(recipe.size), manifest.clips(frame, found.root)
+    asked = {**asdict(recipe), "test_share": test_share}
+    if (out / "model.json").exists():
+        _check_same(out, asked, frame.assign(key=store.content_keys(clips, settings, jobs)))
+        return Model.load(out, device)
+    work = out / "work"
+    images = store.build(frame, found.root, store.store_folder(work, settings), settings, jobs)
+    labels, data = tuple(sorted(set(frame["label"]))), images.fingerprint(frame)
+    training = (frame["partition"] == "train").to_numpy()
+    seconds = [audio.seconds(*clip) for clip, trained in zip(clips, training) if trained]
+    about = About(
+        labels,
+        recipe.architecture,
+        settings,
+        float(np.median(seconds)),
+        max(seconds),
+        versions=runtime.versions(),
+    )
+    rows, numbers = images.rows(frame["clip"]), np.searchsorted(labels, frame["label"])
+    train, test = (Examples(images.images, rows[part], numbers[part]) for part in (training, ~training))
+    digest = hashlib.sha256(json.dumps([asked, data]).encode()).hexdigest()[:8]
+    with _logged(log_dir) as told:
+        model, learnt = learn(about, recipe, train, {"test": test}, device, work / f"training-{digest}", told)
+    probabilities = learnt.probabilities["test"]
+    frame = frame.assign(key=images.keys(frame["clip"]))
+    frame.loc[~training, "predicted"] = np.array(labels)[probabilities.argmax(axis=1)]
+    frame.loc[~training, [f"p({label})" for label in labels]] = probabilities
+    report = {
+        "recipe": asked,
+        "split": split,
+        "labels": labels,
+        "metrics": learnt.history[-1]["test"],
+        "history": learnt.history,
+        "clips": {"train": int(training.sum()), "test": int((~training).sum())},
+        "data": data,
+        "parameters": parameter_count(model.net),
+        "device": [str(device) for device in model.devices],
+        "versions": about.versions,
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "training_seconds": round(sum(entry["seconds"] for entry in learnt.history), 1),
+    }
+    with whole(out / CLIPS) as path:
+        frame.to_csv(path, index=False, float_format="%.6g")
+    with whole(out / REPORT) as path:
+        path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    model.save(out)
+    shutil.rmtree(work)
+    return model
+
+
+def learn(
+    about: About,
+    recipe: Recipe,
+    training: Examples,
+    evaluated: Mapping[str, Examples],
+    device: str = "auto",
+    folder: Path | None = None,
+    told: Callable[[dict], None] = lambda entry: None,
+) -> tuple[Model, Outcome]:
+    """A network of ``about`` trained by ``recipe``, and how it went; arguments as ``training.train`` has."""
+    model = Model.blank(about, runtime.contexts(device))
+    batch_size = min(recipe.batch_size, len(training))
+    share = micro_batch(model.net, recipe.size, -(-batch_size // len(model.devices)))
+    settings = Settings(recipe.epochs, batch_size, share, recipe.seed, recipe.learning_rate)
+    classes = len(about.labels)
+    outcome = train(
+        model.net, settings, training, evaluated, classes, model.devices, folder, "training", told
+    )
+    return model, outcome
+
+
+def _divided(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
+    """The clips with their partitions, the data's own or drawn, and the sentence that says which."""
+    if not frame["partition"].any():
+        return splits.held_out(frame, share, seed)
+    parts = {name: set(frame["label"][frame["partition"] == name]) for name in ("train", "test")}
+    faults = [
+        f"{source}: has no clip whose partition is {name}" for name, labels in parts.items() if not labels
+    ]
+    faults += [
+        f"{source}: label {label!r} has no clip to train on, all of them are for testing"
+        for label in sorted(parts["test"] - parts["train"])
+    ]
+    if len(parts["train"]) == 1:
+        faults.append(f"{source}: there is one label to train on; nothing is there to be told apart")
+    if faults:
+        raise Faults(faults)
+    crossing = splits.crossing_speakers(frame)
+    met = f"; {len(crossing)} speakers are in both parts, such as {crossing[0]}" if crossing else ""
+    return frame, f"The parts are those that the data states{met}."
+
+
+def _check_same(out: Path, asked: dict, frame: pd.DataFrame) -> None:
+    """Raise Faults unless the finished model in ``out`` is of these settings and clips."""
+    try:
+        stated = json.loads((out / REPORT).read_text(encoding="utf-8"))["recipe"]
+        known = pd.read_csv(out / CLIPS, dtype=str, keep_default_na=False)
+        same = stated == asked and known[SEEN].values.tolist() == frame[SEEN].values.tolist()
+    except (OSError, ValueError, KeyError):
+        same = False
+    if not same:
+        raise Faults(
+            f"{out}: holds a model of other data or settings; name another folder, or delete it to train anew"
+        )
+
+
+@contextlib.contextmanager
+def _logged(folder: Path | str | None) -> Iterator[Callable[[dict], None]]:
+    """What writes an epoch's figures for TensorBoard."""
+    if folder is None:
+        yield lambda entry: None
+        return
+    from tensorboardX import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+
+        def told(entry: dict) -> None:
+            for name, value in (
+                ("train/loss", entry["loss"]),
+                ("train/accuracy", entry["accuracy"]),
+                ("test/UAR", entry["test"]["uar"]),
+                ("test/accuracy", entry["test"]["accuracy"]),
+            ):
+                writer.add_scalar(name, value, entry["epoch"])
+            writer.flush()
+
+        yield told
