@@ -2,8 +2,9 @@
 
     python benchmarks/gradients.py --gamma 1 0.1
 
-trains on the stand-in (run `make table3` first, which writes it) and prints, every 15 steps, the mean loss
-since and the norm of the gradient on the last convolution of each block's global path.
+trains on UT-Podcast's stand-in, which is made where it is not there yet, or on the corpus in --ut-podcast.
+It prints, every 15 steps, the mean loss since and the norm of the gradient on the last convolution of each
+block's global path.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import numpy as np
 import freqcnn_gluon  # noqa: F401  must come before MXNet
 from data_prep.faults import told_plainly
 from data_prep.spectrogram import ImageSettings
+from reproduce.assumptions import choices
 from reproduce.corpora import prepare
 
 
 @told_plainly
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,9 +33,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=91)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--ut-podcast", type=Path, help="the corpus's folder (default: its stand-in)")
     parser.add_argument("--data", type=Path, default=Path("data"))
-    options = parser.parse_args()
-    corpus = prepare(None, options.data, ImageSettings(options.size))
+    options = parser.parse_args(arguments)
+    chosen = choices(3)
+    image = ImageSettings(options.size, **chosen["image"])
+    corpus = prepare(
+        "ut_podcast", options.ut_podcast, options.data, image, chosen["data"], check_counts=False
+    )
     for gamma in options.gamma:
         print(f"gamma {gamma:g}\n step  loss   block 1  block 2  block 3  block 4  block 5")
         for step, loss, norms in first_steps(corpus, gamma, options):
@@ -50,7 +57,7 @@ def first_steps(corpus, gamma: float, options: argparse.Namespace):
     from freqcnn_gluon.training import INITIALIZERS, Examples
 
     runtime.seed(0)
-    examples = Examples(corpus.store.images, *corpus.part("train"))
+    examples = Examples(corpus.store.images, *corpus.part("test", "train"))
     net = build("table2", len(corpus.labels), options.size, gamma=gamma)
     net.initialize(INITIALIZERS["xavier"]())
     net.hybridize(static_alloc=True, static_shape=True)

@@ -2,11 +2,12 @@
 
     OMP_NUM_THREADS=2 python benchmarks/ivector.py
 
-at 300 clips, 512 Gaussians, rank 200 and 60 features; medians of five, alternating.
+at 300 clips, 512 Gaussians, rank 200 and 60 features, unless told otherwise; medians of five, alternating.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import time
@@ -16,20 +17,29 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from data_prep.faults import positive, told_plainly
 from reproduce.peers.ivector import TotalVariability
 
-CLIPS, GAUSSIANS, RANK, FEATURES, TIMES = 300, 512, 200, 60, 5
+FEATURES, TIMES = 60, 5
 
 
-def main() -> None:
+@told_plainly
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clips", type=positive, default=300)
+    parser.add_argument("--gaussians", type=positive, default=512)
+    parser.add_argument("--rank", type=positive, default=200)
+    options = parser.parse_args(arguments)
     random = np.random.default_rng(0)
-    zeroth = random.uniform(0, 2, (CLIPS, GAUSSIANS))
-    first = random.standard_normal((CLIPS, GAUSSIANS, FEATURES))
-    extractor = TotalVariability.random(GAUSSIANS, FEATURES, RANK, seed=0)
-    squares = random.standard_normal((GAUSSIANS, RANK**2))
+    zeroth = random.uniform(0, 2, (options.clips, options.gaussians))
+    first = random.standard_normal((options.clips, options.gaussians, FEATURES))
+    extractor = TotalVariability.random(options.gaussians, FEATURES, options.rank, seed=0)
+    squares = random.standard_normal((options.gaussians, options.rank**2))
 
     def products() -> None:
-        """N sum_c T_c' T_c, and its transpose in the M-step: 2 x 2 x 300 x 512 x 200 x 200 operations."""
+        """N sum_c T_c' T_c, and its transpose in the M-step: 4 x clips x Gaussians x rank² operations."""
         zeroth.T @ (zeroth @ squares)
 
     taken = {products: [], lambda: extractor.improve(zeroth, first): []}
@@ -45,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
