@@ -49,7 +49,10 @@ def summary(table: Table, reports: Sequence[Report]) -> str:
         within, outside = counts.get("within", 0), counts.get("outside", 0)
         lines.append(f"{within} of the paper's numbers are within it, {outside} outside.")
     if left_out := [each.name for each in table.systems() if not reports_of(each, reports)]:
-        lines.append(f"Not run yet: {', '.join(left_out)}; the paper's figures are shown.")
+        lines.append(
+            f"Not run yet: {', '.join(left_out)}; the paper's figures are shown. `make table{table.number}` "
+            "adds them, and does nothing again that is done."
+        )
     return "\n".join([*lines, *table.notes, *_segments(reports)]) + "\n"
 
 

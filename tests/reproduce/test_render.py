@@ -56,7 +56,7 @@ def test_markdown_of_the_papers_corpus():
     assert lines[3][1:4] == ["ours", "not run", "81.33"]
     assert lines[5][1:4] == ["verdict", "not run", "outside"]
     assert "2 of the paper's numbers are within it, 2 outside." in text  # UK and US; AU and UAR
-    assert "Not run yet: i-Vector, FNN" in text
+    assert "Not run yet: i-Vector, FNN" in text and "`make table3` adds them" in text
     assert "[FreqCNN](table03/freqcnn/test-s0/report.json)" in text
     assert "2 speakers are in both parts." in text
     assert "`schedule`: How does the learning rate fall? Here: step." in text  # what was run, not the default
