@@ -78,11 +78,13 @@ def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
 def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[float, float, float, float]:
     """Mean, sd, low, high of a cell over the seeds, in its own unit; ``folds``: all of its table's.
 
-    NaN for a class that the corpus does not have, and for the limits of what is no proportion.
+    NaN for a class that the corpus does not have, for what a peer could not be measured by, and for the
+    limits of what is no proportion.
     """
     folds = folds if cell.fold in (ALL, AVERAGE) else (cell.fold,)
-    if cell.measure in found[0].get("measures", {}):
-        return _beside(cell.measure, [each["measures"] for each in found if each["run"]["fold"] in folds])
+    measures = [each.get("measures", {}) for each in found if each["run"]["fold"] in folds]
+    if beside := [each for each in measures if cell.measure in each]:
+        return _beside(cell.measure, beside)
     confusion = _confusion(found, folds)  # (seeds, folds, true, predicted)
     if cell.fold == ALL:
         confusion = confusion.sum(axis=1, keepdims=True)
@@ -102,6 +104,8 @@ def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[f
         if cell.measure != "UAR":
             chosen &= np.array([label == cell.measure for label in labels])
         right, totals = right[:, chosen], totals[chosen]
+        if not chosen.any():
+            return (np.nan,) * 4
     return tuple(100 * value for value in interval(right, totals))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import freqcnn_gluon  # noqa: F401  must come before MXNet, which some of the peers import
 from data_prep.faults import Faults
 
 from .features import Features, Kind

@@ -159,12 +159,15 @@ def recognise(
         train = extractor.vectors(zeroth, first)
         test = extractor.vectors(*statistics(model, values[test_frames], test_counts, bar.update))
     backend = _Backend(train, task.train_labels, scoring)
-    models = class_means(backend.projected(train), task.train_labels, task.classes)
-    scores = backend.scores(backend.projected(test), *models)
+    means, counts = class_means(backend.projected(train), task.train_labels, task.classes)
+    known = counts > 0  # a class without training clips is never recognised
+    scores = np.full((len(task.test), task.classes), -np.inf)
+    scores[:, known] = backend.scores(backend.projected(test), means[known], counts[known])
+    about = {"rate": task.features.rate, **sizes, "discriminants": backend.dimensions, "scoring": scoring}
     measures = {}
     if enrolled:
-        measures = _verification(backend, backend.projected(test), task, enrolled)
-    about = {"rate": task.features.rate, **sizes, "discriminants": backend.dimensions, "scoring": scoring}
+        measures, speakers = _verification(backend, backend.projected(test), task, enrolled)
+        about["speakers_enrolled"] = speakers
     return Answer(scores, about, measures)
 
 
@@ -200,14 +203,19 @@ class _Backend:
         return vectors @ means.T
 
 
-def _verification(backend: _Backend, vectors: np.ndarray, task: Task, enrolled: int) -> dict[str, float]:
+def _verification(
+    backend: _Backend, vectors: np.ndarray, task: Task, enrolled: int
+) -> tuple[dict[str, float], int]:
+    """The measures, none where nobody can be rejected for another, and how many speakers were enrolled."""
     own = enrolment(task.test_labels, enrolled, task.seed)
     means, counts = class_means(vectors[own], task.test_labels[own], task.classes)
     known = counts > 0
-    scores = backend.scores(vectors[~own], means[known], counts[known])
     same = task.test_labels[~own][:, None] == np.flatnonzero(known)
+    if not same.any() or same.all():
+        return {}, int(known.sum())
+    scores = backend.scores(vectors[~own], means[known], counts[known])
     rate, threshold = equal_error_rate(scores[same], scores[~same])
-    return {"1-EER": 1 - rate, "threshold": threshold, "targets": int(same.sum())}
+    return {"1-EER": 1 - rate, "threshold": threshold, "targets": int(same.sum())}, int(known.sum())
 
 
 PEER = Peer(MFCC, recognise)

@@ -76,8 +76,11 @@ def recognise(task: Task, rbf_units: int = 40) -> Answer:
     matrices = values[:, :split].reshape(-1, COEFFICIENTS, FRAMES)
     rows, columns = bidirectional_pca(matrices[task.train])
     paths = [(rows.T @ matrices @ columns).reshape(len(values), -1), values[:, split:]]
-    pairs = [range(start, min(start + 2, task.classes)) for start in range(0, task.classes, 2)]
-    scores = np.zeros((len(task.test), task.classes))
+    known = np.unique(task.train_labels)  # a class without training clips is never recognised
+    pairs = [known[start : start + 2] for start in range(0, len(known), 2)]
+    units = min(rbf_units, len(task.train))
+    scores = np.full((len(task.test), task.classes), -np.inf)
+    scores[:, known] = 0
     with tqdm(total=len(paths) * len(pairs), desc=task.title, unit="network") as bar:
         for path in paths:
             path = StandardScaler().fit(path[task.train]).transform(path)
@@ -85,12 +88,12 @@ def recognise(task: Task, rbf_units: int = 40) -> Answer:
                 kind = np.where(np.isin(task.train_labels, pair), task.train_labels, -1)
                 discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
                 inputs = discriminants.fit(path[task.train], kind).transform(path)
-                targets = (task.train_labels[:, None] == np.array(pair)).astype(float)
-                network = RadialBasis(min(rbf_units, len(task.train)), task.seed)
+                targets = (task.train_labels[:, None] == pair).astype(float)
+                network = RadialBasis(units, task.seed)
                 scores[:, pair] += network.fit(inputs[task.train], targets).predict(inputs[task.test])
                 bar.update()
     sizes = {"rate": task.features.rate, "mfcc_rows": rows.shape[1], "mfcc_columns": columns.shape[1]}
-    return Answer(scores, sizes | {"units": rbf_units})
+    return Answer(scores, sizes | {"units": units})
 
 
 PEER = Peer(Kind("mfcc-matrix-prosody", _two_paths), recognise)
