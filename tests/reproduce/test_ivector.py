@@ -203,6 +203,7 @@ def test_plda_finds_the_covariances():
         ([1, 4, 5, 6], [0, 0.5, 2, 3], 0.25, 4),  # one of four on the wrong side, both ways
         ([0, 1], [2, 3], 0.5, 1),  # Kaldi stops at the last target
         ([1, 3], [0, 0, 0, 2], 0.5, 3),
+        ([2, 3], [1, 2], 0.5, 3),  # as high is not below
     ],
 )
 def test_equal_error_rate_on_hand_made_scores(target, nontarget, rate, threshold):

@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 import soundfile
 from sklearn.decomposition import PCA
-from sklearn.svm import SVC
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.neural_network import BernoulliRBM
+from sklearn.svm import SVC, LinearSVC
 
 from data_prep import store
 from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
 from reproduce.corpora import Corpus
 from reproduce.measure import Report, cells
-from reproduce.peers import PEERS, Task, peer, softmax
+from reproduce.peers import PEERS, Task, peer, rbf, softmax
 from reproduce.peers.features import Features, extract
 from reproduce.peers.rbf import RadialBasis, bidirectional_pca
 from reproduce.render import markdown
@@ -88,6 +90,8 @@ def test_each_learns_and_says_the_same_again(corpus, name, tmp_path):
     assert (answers[0].scores.argmax(axis=1) == labels).mean() > (
         0.6 if name == "ivector" else 0.8
     )  # see test_ivector for it
+    if name == "spectrogram_dnn":  # logarithms of probabilities
+        np.testing.assert_allclose(np.exp(answers[0].scores).sum(axis=1), 1, rtol=1e-5)
     assert answers[0].sizes["rate"] == RATE
     json.dumps(answers[0].sizes)
 
@@ -171,6 +175,58 @@ def test_radial_units_learn_what_no_line_can():
     assert right.mean() > 0.9
 
 
+@pytest.mark.parametrize("deaf", ["mfcc", "prosody"])
+def test_both_paths_of_the_radial_networks_are_heard(corpus, deaf, monkeypatch, tmp_path):
+    """With noise in one path the other still tells; each sub-path sees its two classes and the rest."""
+    given = task(corpus, "bdpca_rbf", tmp_path)
+    values, split = np.array(given.features.values), rbf.COEFFICIENTS * rbf.FRAMES
+    noise = np.random.default_rng(0).standard_normal(values.shape)
+    path = slice(split) if deaf == "mfcc" else slice(split, None)
+    values[:, path] = noise[:, path]
+    given = dataclasses.replace(given, features=dataclasses.replace(given.features, values=values))
+    seen = []
+
+    class Spy(LinearDiscriminantAnalysis):
+        def fit(self, inputs, kind):
+            seen.append(set(kind))
+            return super().fit(inputs, kind)
+
+    monkeypatch.setattr(rbf, "LinearDiscriminantAnalysis", Spy)
+    found = peer("bdpca_rbf").recognise(given).scores.argmax(axis=1)
+    assert (found == given.test_labels).mean() > 0.6  # a third is chance
+    assert seen == [{-1, 0, 1}, {-1, 2}] * 2
+
+
+def test_the_belief_network_starts_from_its_machines():
+    from mxnet import init, nd
+
+    from reproduce.peers.mel_dbn import _beliefs
+
+    inputs, machines = np.random.default_rng(0).random((40, 6)).astype(np.float32), []
+    hidden = inputs
+    for units in (5, 3):
+        machines.append(BernoulliRBM(units, learning_rate=0.5, n_iter=3, random_state=0))
+        hidden = machines[-1].fit_transform(hidden)
+    net = _beliefs(machines)
+    net.initialize(init.Xavier(), force_reinit=True)  # as training does
+    np.testing.assert_allclose(net(nd.array(inputs)).asnumpy(), hidden, atol=1e-6)
+
+
+def test_the_mel_systems_svm_sees_the_belief_networks_last_layer(corpus, monkeypatch, tmp_path):
+    from reproduce.peers import mel_dbn
+
+    seen = []
+
+    class Spy(LinearSVC):
+        def fit(self, inputs, labels):
+            seen.append(inputs.shape)
+            return super().fit(inputs, labels)
+
+    monkeypatch.setattr(mel_dbn, "LinearSVC", Spy)
+    peer("mel_dbn").recognise(task(corpus, "mel_dbn", tmp_path), cnn_epochs=1, dbn_epochs=1)
+    assert seen == [(30, 128)]  # a row a clip
+
+
 def test_unknown_names_and_softmax():
     with pytest.raises(Faults, match="there is no system 'hmm': choose one of ivector, gmm"):
         peer("hmm")
@@ -208,6 +264,15 @@ def test_a_report_and_its_cells(corpus, tmp_path):
         assert np.isnan(own.loc["threshold", "low"]) and own.loc["ACC", "verdict"] == ""
         text = markdown(TABLES[8], reports)
         assert "- i-Vector: rate 8000, gaussians 32, rank 7" in text  # once: all folds alike
+
+
+def test_over_sampled_clips_are_learnt_from_once(corpus, tmp_path):
+    copies = corpus.manifest.assign(copies=1 + np.arange(len(corpus.manifest)) // 2 % 3)
+    alone, often = (
+        execute(ivector_run("test"), each, tmp_path / name)
+        for name, each in (("alone", corpus), ("often", dataclasses.replace(corpus, manifest=copies)))
+    )
+    assert alone["clips"] == often["clips"] and alone["predictions"] == often["predictions"]
 
 
 def test_where_nobody_can_be_enrolled_the_table_has_no_verification(corpus, tmp_path):
