@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -18,7 +19,9 @@ from .corpora import Corpus
 from .peers import PEERS, Task, peer, softmax
 from .peers.features import extract
 
-__all__ = ["Run", "done", "execute"]
+__all__ = ["Run", "commit", "done", "execute"]
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def execute(
     """The run's report: read if it is done, otherwise trained, evaluated and written."""
     if report := done(run, results):
         return report
-    started = time.time()
+    started, code = time.time(), commit()
     folder = run.folder(results)
     way = _recognised if run.system in PEERS else _trained
     found, scores = way(run, corpus, folder, device, title or run.row, jobs)
@@ -78,6 +81,7 @@ def execute(
         **found,
         "predictions": _predictions(corpus, run.fold, scores),
         "remarks": corpus.remarks(),
+        "commit": code,
         "versions": runtime.versions(),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 1),
@@ -85,6 +89,26 @@ def execute(
     with whole(folder / "report.json") as path:
         path.write_text(_json(report), encoding="utf-8")
     return report
+
+
+def commit(root: Path = ROOT) -> str | None:
+    """The commit of the code in ``root``, with '-dirty' where tracked files differ from it.
+
+    None where ``root`` is not the top of a git checkout, or there is no git.
+    """
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *words], text=True, capture_output=True, check=True
+        ).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root.resolve():
+            return None  # unpacked inside somebody else's repository, whose commits say nothing of it
+        dirty = "-dirty" if git("status", "--porcelain", "--untracked-files=no") else ""
+        return git("rev-parse", "HEAD") + dirty
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _trained(

@@ -12,6 +12,7 @@ from test_chains import write as write_chains
 from reproduce import produce as produced
 from reproduce.__main__ import main
 from reproduce.corpora import prepare
+from reproduce.runs import commit
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,7 @@ def test_every_system_has_a_report(finished, command):
         report = json.loads(path.read_text())
         network = report["run"]["system"] != "ivector"
         assert report["run"]["source"] == "Tones" and len(report["history"]) == network
+        assert report["commit"] == commit()
         assert report["clips"] == {"train": 24 if network else 18, "test": 18}  # UK twice
         confusion = pd.DataFrame(report["predictions"]).T
         again = pd.crosstab(confusion["true"], confusion["predicted"]).reindex(
