@@ -15,7 +15,7 @@ from data_prep.files import whole
 from .attention import AttentionBlock
 from .network import FreqCNN
 
-__all__ = ["Attended", "attended", "draw"]
+__all__ = ["Attended", "attended", "draw", "picture"]
 
 MAPS = 6  # feature maps that a picture shows of a block
 
@@ -84,37 +84,47 @@ def attended(net: FreqCNN, image: np.ndarray) -> list[Attended]:
 def draw(
     image: np.ndarray, found: list[Attended], title: str, path: Path, seconds: float, top: float
 ) -> None:
-    """The spectrogram and, below it, what each block weights: where, which part, which feature maps; as PNG.
+    """``picture`` as a PNG file."""
+    with whole(path) as aside:
+        picture(image, found, title, seconds, top).savefig(aside, format="png", dpi=110)
 
-    ``seconds``: the clip's length; ``top``: the highest frequency in Hz.
+
+def picture(
+    image: np.ndarray, found: list[Attended], title: str, seconds: float | None, top: float
+) -> Figure:
+    """The spectrogram and, below it, what each block weights: where, which part, which feature maps.
+
+    ``seconds``: the clip's length, or None where it is not known: time is then the share of the clip.
+    ``top``: the highest frequency in Hz.
     """
+    time = "s" if seconds else "share of the clip"
+    seconds = seconds or 1
     figure = Figure(figsize=(11, 3.4 * (1 + len(found))), layout="constrained")
     rows = figure.subfigures(1 + len(found), 1)
     extent = (0, seconds, 0, top / 1000)
     whole_clip = rows[0].subplots()
     whole_clip.imshow(image, origin="lower", aspect="auto", cmap="Greys", extent=extent)
-    whole_clip.set(title=title, xlabel="s", ylabel="kHz")
+    whole_clip.set(title=title, xlabel=time, ylabel="kHz")
     for row, one in zip(rows[1:], found):
         row.suptitle(f"block {one.block}", fontsize="medium")
         where, parts, maps = row.subplots(1, 3, width_ratios=(3, 1, 2))
         where.imshow(image, origin="lower", aspect="auto", cmap="Greys", extent=extent)
         style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "alpha": 0.6}
         where.imshow(one.emphasis, extent=extent, interpolation="bilinear", **style)
-        where.set(title="where the weighted maps are", xlabel="s", ylabel="kHz")
-        _draw_parts(parts, one, seconds, top)
+        where.set(title="where the weighted maps are", xlabel=time, ylabel="kHz")
+        _draw_parts(parts, one, seconds, top, time)
         _draw_maps(maps, one)
-    with whole(path) as aside:
-        figure.savefig(aside, format="png", dpi=110)
+    return figure
 
 
-def _draw_parts(axes, one: Attended, seconds: float, top: float) -> None:
+def _draw_parts(axes, one: Attended, seconds: float, top: float, time: str) -> None:
     n = len(one.parts)
     along_time = one.axis == "time"
     edges = np.linspace(0, seconds if along_time else top / 1000, n + 1)
     middle, width = (edges[1:] + edges[:-1]) / 2, 0.8 * np.diff(edges)
     if along_time:
         axes.bar(middle, one.parts, width, color="0.4")
-        axes.set(title="mean weight by part", xlabel="s")
+        axes.set(title="mean weight by part", xlabel=time)
     else:
         axes.barh(middle, one.parts, width, color="0.4")
         axes.set(title="mean weight by band", ylabel="kHz", ylim=(0, top / 1000))

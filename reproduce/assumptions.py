@@ -37,6 +37,12 @@ class Assumption:
         """The values that ``sensitivity`` tries in place of the choice."""
         return self.tried if self.alternatives == "any" else self.alternatives
 
+    def otherwise(self) -> str:
+        """What else the code accepts, in words; empty where it knows no other way."""
+        if self.alternatives == "any":
+            return f"any other {'number' if isinstance(self.choice, (int, float)) else 'value'}"
+        return ", ".join(map(str, self.alternatives))
+
     def parse(self, text: str) -> object:
         """The alternative that ``text`` names; Faults saying what is accepted otherwise."""
         accepted = [self.choice, *(self.alternatives if self.alternatives != "any" else [])]
@@ -111,10 +117,7 @@ def markdown() -> str:
     """The whole list, for people: what is open, in which tables, what was chosen, what else there is."""
     lines = ["# What the paper leaves open, and what was chosen", ""]
     for each in assumptions().values():
-        if each.alternatives == "any":
-            other = f"any other {'number' if isinstance(each.choice, (int, float)) else 'value'}"
-        else:
-            other = ", ".join(map(str, each.alternatives))
+        other = each.otherwise()
         lines += [
             f"- `{each.id}` (tables {', '.join(map(str, each.tables))}): {each.question}",
             f"  - The paper: {' '.join(each.paper.split())}",

@@ -17,7 +17,7 @@ from .corpora import PAPER
 from .paper import published
 from .render import banner
 
-__all__ = ["ARCHITECTURES", "NETWORK", "Comparison", "architecture_table", "counts_table"]
+__all__ = ["ARCHITECTURES", "NETWORK", "Comparison", "architecture_table", "compared_in", "counts_table"]
 
 ARCHITECTURES = {
     2: "Best parameters of the FreqCNN model in accent classification on the UT-Podcast",
@@ -48,12 +48,20 @@ class Comparison:
 
     def markdown(self) -> str:
         """The paper's layout; a cell that differs has the paper's and, in brackets, what is here."""
+        grid = self.grid().join(self.further)
+        lines = [f"## Table {self.number}: {self.title}", "", *banner(self.source)]
+        lines += text.table(list(grid.columns), grid.astype(str).values.tolist())
+        return "\n".join([*lines, "", *self.told(), *self.notes]) + "\n"
+
+    def grid(self) -> pd.DataFrame:
+        """The paper's rows and columns, each cell as it is shown."""
         columns = list(dict.fromkeys(self.frame["column"]))
         shown = self.frame.assign(shown=self.frame.apply(_shown, axis=1))
         grid = shown.pivot(index="row", columns="column", values="shown")
-        grid = grid.reindex(index=dict.fromkeys(self.frame["row"]), columns=columns).join(self.further)
-        lines = [f"## Table {self.number}: {self.title}", "", *banner(self.source)]
-        lines += text.table(list(grid.columns), grid.astype(str).values.tolist())
+        return grid.reindex(index=dict.fromkeys(self.frame["row"]), columns=columns)
+
+    def told(self) -> list[str]:
+        """How many cells agree, and how the others are to be read."""
         filled = self.frame[(self.frame["paper"] != "") | (self.frame["ours"] != "")]
         counts = filled["verdict"].value_counts()
         told = [f"{counts['same']} of {len(filled)} cells are the paper's."] if "same" in counts else []
@@ -65,7 +73,7 @@ class Comparison:
             told.append(f"{counts['different']} differ: 'paper [here: …]'.")
         if self.source != PAPER:
             told.append("A cell with other numbers than the paper's reads 'paper [here: …]'.")
-        return "\n".join([*lines, "", *told, *self.notes]) + "\n"
+        return told
 
     def write(self, stem: Path) -> str:
         """Write ``stem``.md and ``stem``.csv and return the Markdown."""
@@ -75,6 +83,14 @@ class Comparison:
         with whole(stem.with_suffix(".md")) as path:
             path.write_text(said, encoding="utf-8")
         return said
+
+
+def compared_in(folder: Path, number: int) -> Comparison:
+    """Table ``number`` from ``folder``/tableNN.csv as it was written, without ``further`` and ``notes``."""
+    frame = pd.read_csv(folder / f"table{number:02}.csv", dtype=str, keep_default_na=False)
+    source = PAPER if folder.name == NETWORK else folder.name
+    title = {**ARCHITECTURES, **COUNTS}[number]
+    return Comparison(number, title, source, frame, pd.DataFrame(index=frame["row"].unique()))
 
 
 def architecture_table(number: int, net=None) -> Comparison:

@@ -27,12 +27,17 @@ MARK = re.compile(r"(<!-- table (\d+) from (\S+) -->\n).*?(<!-- end -->)", re.S)
 def reports_in(folder: Path, number: int) -> list[Report]:
     """The reports that ``folder``/tableNN.json names, in its order.
 
-    Raises Faults where the list or a report is missing.
+    Raises Faults where the list or a report is missing or damaged.
     """
     listed = folder / f"table{number:02}.json"
     try:
         links = json.loads(listed.read_text(encoding="utf-8"))
         return [Report(link, json.loads((folder / link).read_text(encoding="utf-8"))) for link in links]
+    except ValueError as error:
+        raise Faults(
+            f"the reports of table {number} in {folder} are damaged ({error}): delete the one that is, and "
+            f"`make table{number}` makes it again"
+        ) from None
     except FileNotFoundError as error:
         raise Faults(
             f"there are no reports of table {number} in {folder}: {error.filename} is missing"

@@ -10,41 +10,70 @@ import pandas as pd
 from data_prep.files import whole
 
 from . import text
-from .assumptions import assumptions
+from .assumptions import Assumption, assumptions
 from .corpora import PAPER, STANDIN
 from .figures import draw_confusion
 from .measure import Report, cells, comparisons, reports_of
 from .tables import Table
 
-__all__ = ["banner", "markdown", "summary", "write"]
+__all__ = [
+    "MCNEMAR",
+    "as_shown",
+    "banner",
+    "columns_of",
+    "compared_table",
+    "how_made",
+    "left_open",
+    "markdown",
+    "runs_table",
+    "source_of",
+    "summary",
+    "to_be_known",
+    "warning",
+    "write",
+]
 
-STANDIN_BANNER = (
-    "> **STAND-IN**: these are results on synthesised speech, not on the paper's corpus. They show that "
-    "everything runs and learns, and say nothing about the paper's numbers."
+STANDIN_WARNING = (
+    "STAND-IN",
+    "these are results on synthesised speech, not on the paper's corpus. They show that everything runs and "
+    "learns, and say nothing about the paper's numbers.",
 )
-OWN_BANNER = (
-    "> **NOT THE PAPER'S CORPUS**: '{source}' has the layout of the paper's corpus but not its counts. Its "
-    "results are not to be set against the paper's numbers."
+OWN_WARNING = (
+    "NOT THE PAPER'S CORPUS",
+    "'{source}' has the layout of the paper's corpus but not its counts. Its results are not to be set "
+    "against the paper's numbers.",
 )
+MCNEMAR = (
+    "Exact McNemar test on the same clips, two-sided; adjusted for the number of comparisons (Holm). "
+    "Of several seeds the largest p counts."
+)
+
+
+def warning(source: str) -> tuple[str, str] | None:
+    """What results on anything but the paper's corpus are marked with: a word or two, and a sentence."""
+    if source == PAPER:
+        return None
+    mark, sentence = STANDIN_WARNING if source == STANDIN else OWN_WARNING
+    return mark, sentence.format(source=source)
 
 
 def banner(source: str) -> list[str]:
-    """The lines that stand above results on anything but the paper's corpus."""
-    if source == PAPER:
-        return []
-    return [STANDIN_BANNER if source == STANDIN else OWN_BANNER.format(source=source), ""]
+    """``warning`` as the lines that stand above results."""
+    told = warning(source)
+    return ["> **{}**: {}".format(*told), ""] if told else []
 
 
 def summary(table: Table, reports: Sequence[Report]) -> str:
     """The table in the paper's orientation, with its banner and what is to be known, as Markdown."""
-    frame = cells(table, reports)
-    source = _source(reports)
-    lines = banner(source) + _grid(table, frame, "ours" if source == PAPER else source)
-    lines += [
-        "",
-        "'95 %' is the interval that the test clips and the seeds leave open (reproduce/verdict.py).",
-    ]
-    if source == PAPER:
+    frame, source = cells(table, reports), source_of(reports)
+    lines = [*banner(source), *_grid(table, frame, source), "", *to_be_known(table, frame, reports)]
+    return "\n".join(lines) + "\n"
+
+
+def to_be_known(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) -> list[str]:
+    """Sentences below a table; ``frame``: of ``cells``."""
+    lines = ["'95 %' is the interval that the test clips and the seeds leave open (reproduce/verdict.py)."]
+    if source_of(reports) == PAPER:
         counts = frame["verdict"].value_counts()
         within, outside = counts.get("within", 0), counts.get("outside", 0)
         lines.append(f"{within} of the paper's numbers are within it, {outside} outside.")
@@ -53,24 +82,36 @@ def summary(table: Table, reports: Sequence[Report]) -> str:
             f"Not run yet: {', '.join(left_out)}; the paper's figures are shown. `make table{table.number}` "
             "adds them, and does nothing again that is done."
         )
-    return "\n".join([*lines, *table.notes, *_segments(reports)]) + "\n"
+    return [*lines, *table.notes, *_segments(reports)]
 
 
-def _grid(table: Table, frame: pd.DataFrame, ours: str) -> list[str]:
-    """A group of lines (paper, ours, 95 %, verdict) for each row of the paper's table."""
+def columns_of(frame: pd.DataFrame) -> list[str]:
+    """The heads of a table's columns in the paper's order; ``frame``: of ``cells``."""
     columns = list(dict.fromkeys(frame["column"]))
     if all(column.isdecimal() for column in columns):  # Table 4 has nothing in the first row's first column
         columns.sort(key=int)
-    shown = {
-        "paper": frame["paper"].map(lambda value: "?" if pd.isna(value) else f"{value:.2f}"),
-        ours: frame.apply(_ours, axis=1),
-        "95 %": frame.apply(_range, axis=1),
-        "verdict": frame["verdict"],
-    }
-    counts = frame["predicted"] != ""
-    shown["paper"] = shown["paper"].where(~counts, shown["paper"].str.removesuffix(".00"))
-    shown["paper"] = shown["paper"].where([cell.printed for cell in table.cells], "")
-    kinds = list(shown) if ours == "ours" else [kind for kind in shown if kind != "verdict"]
+    return columns
+
+
+def as_shown(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` of ``cells`` as it is read: paper, ours, 95 % and verdict, all strings."""
+    paper = frame["paper"].map(lambda value: "?" if pd.isna(value) else f"{value:.2f}")
+    paper = paper.where(frame["predicted"] == "", paper.str.removesuffix(".00"))
+    return pd.DataFrame(
+        {
+            "paper": paper.where([cell.printed for cell in table.cells], ""),
+            "ours": frame.apply(_ours, axis=1),
+            "95 %": frame.apply(_range, axis=1),
+            "verdict": frame["verdict"],
+        }
+    )
+
+
+def _grid(table: Table, frame: pd.DataFrame, source: str) -> list[str]:
+    """A group of lines (paper, ours, 95 %, verdict) for each row of the paper's table."""
+    columns, ours = columns_of(frame), "ours" if source == PAPER else source
+    shown = as_shown(table, frame).rename(columns={"ours": ours})
+    kinds = [kind for kind in shown if source == PAPER or kind != "verdict"]
     body = []
     for row in dict.fromkeys(frame["row"]):
         chosen = frame.index[frame["row"] == row]
@@ -87,19 +128,26 @@ def markdown(table: Table, reports: Sequence[Report]) -> str:
     """The summary, whose lead is more than chance, each run, how they were made, and the assumptions."""
     lines = [f"## Table {table.number}: {table.title}", "", summary(table, reports)]
     if len(compared := comparisons(table, reports)):
-        lines += [f"### Is the lead of {table.claim.name} more than chance?", "", *_compared(compared), ""]
+        lines += [f"### Is the lead of {table.claim.name} more than chance?", ""]
+        lines += [*text.table(*compared_table(compared)), "", MCNEMAR, ""]
     if reports:
-        lines += ["### The runs", "", *_runs(reports), "", *_notes(table, reports), ""]
+        head, body = runs_table(reports)
+        for line, report in zip(body, reports):
+            line[0] = f"[{line[0]}]({report.link})"
+        lines += ["### The runs", "", *text.table(head, body), "", *how_made(table, reports), ""]
     lines += ["### What the paper leaves open here", ""]
-    lines += [
-        f"- `{each.id}`: {each.question} {_chosen(each, reports)}"
-        for each in assumptions().values()
-        if table.number in each.tables
-    ]
+    lines += [f"- `{each.id}`: {each.question} {said}" for each, said in left_open(table, reports)]
     return "\n".join(lines) + "\n"
 
 
-def _source(reports: Sequence[Report]) -> str:
+def left_open(table: Table, reports: Sequence[Report]) -> list[tuple[Assumption, str]]:
+    """The assumptions that touch a table, each with the choice that was made and the others."""
+    touching = [each for each in assumptions().values() if table.number in each.tables]
+    return [(each, _chosen(each, reports)) for each in touching]
+
+
+def source_of(reports: Sequence[Report]) -> str:
+    """Whose data the reports are of; the paper's where there is none."""
     return reports[0].content["run"]["source"] if reports else PAPER
 
 
@@ -129,32 +177,29 @@ def _segments(reports: Sequence[Report]) -> list[str]:
     return [f"At {size} × {size} the last blocks have fewer rows than the paper's: {'; '.join(told)}."]
 
 
-def _compared(frame: pd.DataFrame) -> list[str]:
+def compared_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Heads and lines; ``frame``: of ``comparisons``."""
     body = [
         [each.system, str(each.only_ours), str(each.only_theirs), _p(each.p), _p(each.p_adjusted), each.lead]
         for each in frame.itertuples()
     ]
     head = ["Against", "Only ours right", "Only theirs right", "p", "p, adjusted", "Lead"]
-    return text.table(head, body) + [
-        "",
-        "Exact McNemar test on the same clips, two-sided; adjusted for the number of comparisons (Holm). "
-        "Of several seeds the largest p counts.",
-    ]
+    return head, body
 
 
 def _p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else f"{value:.1e}"
 
 
-def _runs(reports: Sequence[Report]) -> list[str]:
-    """One line a run: what it took, what it learnt, and the best epoch marked as what it is."""
+def runs_table(reports: Sequence[Report]) -> tuple[list[str], list[list[str]]]:
+    """Heads, and one line a run: what it took, what it learnt, and the best epoch marked as what it is."""
     several = len({report.content["run"]["fold"] for report in reports}) > 1
     body = []
     for report in reports:
         content = report.content
         body.append(
             [
-                f"[{content['run']['row']}]({report.link})",
+                content["run"]["row"],
                 *([content["run"]["fold"]] if several else []),
                 str(content["run"]["seed"]),
                 *(_learnt(content) if content["history"] else ["–"] * 4),
@@ -166,7 +211,7 @@ def _runs(reports: Sequence[Report]) -> list[str]:
         )
     head = ["Run", *(["Fold"] if several else []), "Seed", "Parameters", "Epochs", "Training loss"]
     head += ["Training accuracy", "Test accuracy", "Test UAR", "Best UAR of any epoch, chosen on test data"]
-    return text.table([*head, "Minutes"], body)
+    return [*head, "Minutes"], body
 
 
 def _learnt(content: Mapping) -> list[str]:
@@ -184,7 +229,8 @@ def _best(content: Mapping) -> str:
     return f"{100 * best['test']['uar']:.2f} (epoch {best['epoch']})"
 
 
-def _notes(table: Table, reports: Sequence[Report]) -> list[str]:
+def how_made(table: Table, reports: Sequence[Report]) -> list[str]:
+    """How the networks were trained and of what the other systems consisted; an item begins with '- '."""
     trained = [report.content for report in reports if report.content["history"]]
     return [*(_trained(table, trained) if trained else []), *_peers(reports)]
 
@@ -252,5 +298,5 @@ def write(table: Table, reports: Sequence[Report], stem: Path) -> str:
         path.write_text(said, encoding="utf-8")
     if frame["predicted"].any():
         with whole(stem.with_suffix(".png")) as path:
-            draw_confusion(frame, _source(reports), path)
+            draw_confusion(frame, source_of(reports), path)
     return said
