@@ -36,7 +36,7 @@ table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --resul
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
-.PHONY: help setup $(numbered) tables audit assumptions sensitivity reference test check-gpu-setup clean
+.PHONY: help setup $(numbered) tables report audit assumptions sensitivity reference test check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -68,6 +68,9 @@ $(numbered): table%: setup
 
 tables: setup  ## all twelve
 	@"$(PYTHON)" -m reproduce table $(table_options)
+
+report: setup  ## all results on one page, RESULTS/index.html, for a browser or a phone
+	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"
 
 audit: setup  ## check the paper's own numbers against each other
 	@"$(PYTHON)" -m reproduce audit --results "$(RESULTS)"

@@ -57,6 +57,22 @@ def main(arguments: list[str] | None = None) -> None:
         "Check the paper against itself with exact arithmetic; needs no corpus and no training.",
     )
     added.add_argument("--results", type=Path, default=Path("results"), help="where audit.md and .csv go")
+    added = command(
+        "report",
+        _report,
+        "all results on one page",
+        "Write index.html below the results: every table with its intervals and verdicts, training curves, "
+        "confusion matrices, runs, the audit and the assumptions, on one page that needs no network. "
+        "Spectrograms and attention are shown of clips that are prepared and networks that are kept.",
+        "report --results results/reference",
+    )
+    added.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        help="where reports and tables are, and the page goes",
+    )
+    added.add_argument("--data", type=Path, default=Path("data"), help="where prepared data are")
     command(
         "assumptions",
         _assumptions,
@@ -142,6 +158,13 @@ def _audit(options: argparse.Namespace) -> None:
     from .audit import audit, write
 
     print(write(audit(), options.results / "audit"))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from .report import report
+
+    path = report(options.results, options.data)
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB): open {path.resolve().as_uri()} in a browser")
 
 
 def _assumptions(options: argparse.Namespace) -> None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 from .corpora import STANDIN
 
-__all__ = ["draw_confusion"]
+__all__ = ["as_webp", "draw_confusion", "shades", "training_curves"]
+
+INK, RULE = "#010203", "#040506"  # stand for the page's own colours, which differ in the dark
+STYLE = {
+    "svg.fonttype": "none",  # text stays text
+    "font.size": 8,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("axes.edgecolor", "grid.color"), RULE),
+}
 
 
 def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
@@ -38,3 +52,67 @@ def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
         axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
         axes.set_yticks(range(len(labels)), labels)
     figure.savefig(path, format="png", dpi=120)
+
+
+def training_curves(histories: Sequence[Sequence[Mapping]], name: str) -> str:
+    """SVG, to stand in a page under a ``name`` of its own: a system's epochs, a thin line for each run.
+
+    Above, in per cent: training accuracy (solid) and UAR of the test clips (dashed); below: training loss
+    (dotted). Its colours are the page's ``currentColor`` and ``--rule``.
+    """
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):  # of which its parts' ids are made
+        figure = Figure(figsize=(2.9, 2.3))
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+        for history in histories:
+            epochs = [entry["epoch"] for entry in history]
+            for axes, values, dash in (
+                (upper, [100 * entry["accuracy"] for entry in history], "-"),
+                (upper, [100 * entry["test"]["uar"] for entry in history], (0, (4, 2))),
+                (lower, [entry["loss"] for entry in history], (0, (1, 1.5))),
+            ):
+                marker = "." if len(epochs) == 1 else None
+                width = 1.1 if len(histories) < 4 else 0.7
+                axes.plot(epochs, values, color=INK, linewidth=width, linestyle=dash, marker=marker)
+        upper.set(ylim=(0, 100), yticks=(0, 50, 100), ylabel="%")
+        lower.set_ylim(bottom=0)
+        last = max(len(history) for history in histories)
+        lower.set(xlabel="epoch", ylabel="loss", xlim=(0.8, last + 0.2))
+        lower.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        for axes in (upper, lower):
+            axes.grid(linewidth=0.5)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.align_ylabels()
+        figure.subplots_adjust(left=0.16, right=0.97, top=0.96, bottom=0.17, hspace=0.18)
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    """The ``<svg>`` element alone, without the names that would clash with another picture's on a page."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", transparent=True)
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
+    text = re.sub(r' (width|height)="[\d.]+pt"|( xmlns(:xlink)?| version)="[^"]*"', "", text, count=5)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    return text.replace(INK, "currentColor").replace(RULE, "var(--rule)")
+
+
+def shades(shares: np.ndarray) -> str:
+    """Data URI of a PNG with one pixel for each of ``shares`` (rows, columns), 0 white to 1 black."""
+    pixels = np.uint8(np.round(255 * (1 - np.clip(np.nan_to_num(shares), 0, 1))))
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", optimize=True)
+    return _uri(out, "png")
+
+
+def as_webp(figure: Figure) -> str:
+    """Data URI of a figure that is mostly pictures."""
+    out = io.BytesIO()
+    figure.savefig(out, format="webp", dpi=80, pil_kwargs={"quality": 80})
+    return _uri(out, "webp")
+
+
+def _uri(content: io.BytesIO, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"

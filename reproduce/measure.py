@@ -12,7 +12,17 @@ from .corpora import PAPER
 from .tables import ALL, AVERAGE, Cell, System, Table
 from .verdict import holm, interval, mcnemar, verdict
 
-__all__ = ["Report", "cells", "comparisons", "measured", "paired", "reports_of"]
+__all__ = [
+    "Report",
+    "behind",
+    "by_seed",
+    "cells",
+    "comparisons",
+    "confusion",
+    "measured",
+    "paired",
+    "reports_of",
+]
 
 
 @dataclass(frozen=True)
@@ -81,22 +91,22 @@ def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[f
     NaN for a class that the corpus does not have, for what a peer could not be measured by, and for the
     limits of what is no proportion.
     """
-    folds = folds if cell.fold in (ALL, AVERAGE) else (cell.fold,)
+    folds = _folds(cell, folds)
     measures = [each.get("measures", {}) for each in found if each["run"]["fold"] in folds]
     if beside := [each for each in measures if cell.measure in each]:
         return _beside(cell.measure, beside)
-    confusion = _confusion(found, folds)  # (seeds, folds, true, predicted)
+    counts = confusion(found, folds)  # (seeds, folds, true, predicted)
     if cell.fold == ALL:
-        confusion = confusion.sum(axis=1, keepdims=True)
+        counts = counts.sum(axis=1, keepdims=True)
     labels = found[0]["labels"]
-    right = confusion.diagonal(axis1=2, axis2=3)  # (seeds, folds, classes)
-    totals = confusion[0].sum(axis=2)  # (folds, classes)
+    right = counts.diagonal(axis1=2, axis2=3)  # (seeds, folds, classes)
+    totals = counts[0].sum(axis=2)  # (folds, classes)
     if cell.predicted and not {cell.measure, cell.predicted} <= set(labels):
         return (np.nan,) * 4
     if cell.predicted:
         true = labels.index(cell.measure)
-        count = confusion[:, :, true, labels.index(cell.predicted)]  # (seeds, 1)
-        return tuple(totals[0, true] * value for value in interval(count, totals[:, true]))
+        taken = counts[:, :, true, labels.index(cell.predicted)]  # (seeds, 1)
+        return tuple(totals[0, true] * value for value in interval(taken, totals[:, true]))
     if cell.measure == "ACC":
         right, totals = right.sum(axis=2), totals.sum(axis=1)
     else:
@@ -109,6 +119,26 @@ def measured(cell: Cell, folds: Sequence[str], found: Sequence[dict]) -> tuple[f
     return tuple(100 * value for value in interval(right, totals))
 
 
+def _folds(cell: Cell, folds: Sequence[str]) -> Sequence[str]:
+    return folds if cell.fold in (ALL, AVERAGE) else (cell.fold,)
+
+
+def behind(cell: Cell, table: Table, reports: Sequence[Report]) -> list[Report]:
+    """The reports that a cell's number comes from, in the order given."""
+    folds = _folds(cell, table.folds)
+    return [each for each in reports_of(cell.system, reports) if each.content["run"]["fold"] in folds]
+
+
+def by_seed(cell: Cell, table: Table, reports: Sequence[Report]) -> dict[int, float]:
+    """Seed -> what the cell would be with that seed alone, in its own unit."""
+    found = [report.content for report in behind(cell, table, reports)]
+    seeds = sorted({each["run"]["seed"] for each in found})
+    return {
+        seed: measured(cell, table.folds, [each for each in found if each["run"]["seed"] == seed])[0]
+        for seed in seeds
+    }
+
+
 def _beside(measure: str, measures: Sequence[dict]) -> tuple[float, float, float, float]:
     """A peer's own measure in one fold: 1-EER is the share of its target trials that are accepted."""
     values = np.array([each[measure] for each in measures])
@@ -118,8 +148,8 @@ def _beside(measure: str, measures: Sequence[dict]) -> tuple[float, float, float
     return tuple(100 * value for value in interval(values[:, None] * targets, [targets]))
 
 
-def _confusion(found: Sequence[dict], folds: Sequence[str]) -> np.ndarray:
-    """Counts (seeds, folds, true, predicted)."""
+def confusion(found: Sequence[dict], folds: Sequence[str]) -> np.ndarray:
+    """Counts (seeds, folds, true, predicted) of one system's reports; classes in their labels' order."""
     by_run = {(each["run"]["seed"], each["run"]["fold"]): each["metrics"]["confusion"] for each in found}
     seeds = sorted({seed for seed, _ in by_run})
     return np.array([[by_run[seed, fold] for fold in folds] for seed in seeds])

@@ -35,7 +35,11 @@ def report(
             "size": 256,
             "batch_size": 48,
             "data": "0" * 64,
-            "choices": {"network": network or {}, "training": {"schedule": "step"}},
+            "choices": {
+                "network": network or {},
+                "training": {"schedule": "step"},
+                "image": {"floor_db": 80.0, "version": "1.8.2"},
+            },
         },
         "labels": labels,
         "metrics": {

@@ -1,0 +1,323 @@
+"""The report page says what the reports and cells() say, and nothing on it comes from elsewhere."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from html_tree import lines, read
+from made import report as made
+
+from data_prep.faults import Faults
+from reproduce.__main__ import main
+from reproduce.assumptions import assumptions
+from reproduce.audit import audit
+from reproduce.measure import cells
+from reproduce.readme import reports_in
+from reproduce.report import page, report
+from reproduce.tables import TABLES
+
+REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
+NUMBERS = sorted(TABLES)
+HOSTILE = "<img src=x onerror=alert(1)> & 'co'"
+SOURCES = {"paper": "s0", HOSTILE: "s1", "standin": "s2", "network": "s3"}
+OTHER = ((290, 10, 32), (5, 65, 19), (20, 40, 180))
+
+
+def put(folder, number, reports):
+    """Reports on disk as runs.execute and produce leave them."""
+    for each in reports:
+        path = folder / each.link
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(each.content))
+    (folder / f"table{number:02}.json").write_text(json.dumps([each.link for each in reports]))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The committed results, a made run on the paper's corpus with two seeds, and one with a hostile name."""
+    root = tmp_path_factory.mktemp("site") / "results"
+    shutil.copytree(REFERENCE, root, ignore=shutil.ignore_patterns("index.html"))
+    first, other = made(), made("CNN")
+    first.content.update({"commit": "0123456789abcdef-dirty", "versions": {"mxnet": "1.9.1"}})
+    put(root / "paper", 3, [first, made(seed=1, confusion=OTHER), other])
+    put(root / HOSTILE, 3, [made(source=HOSTILE)])
+    return root
+
+
+@pytest.fixture(scope="module")
+def text(results, tmp_path_factory):
+    return page(results, tmp_path_factory.mktemp("no data"))
+
+
+@pytest.fixture(scope="module")
+def tree(text):
+    return read(text)
+
+
+def by_id(tree, id):
+    (found,) = tree.all(id=id)
+    return found
+
+
+def number(text):
+    """The number that a cell shows, without its deviation."""
+    return float(text.split(" ±")[0])
+
+
+SHOWN = [("standin", each) for each in NUMBERS] + [("paper", 3), (HOSTILE, 3)]
+
+
+@pytest.mark.parametrize("source, table", SHOWN)
+def test_every_number_is_the_one_that_cells_has(results, tree, source, table):
+    frame = cells(TABLES[table], reports_in(results / source, table))
+    shown = lines(by_id(tree, f"{SOURCES[source]}-table{table}-cells"))
+    assert len(shown) == len(frame) == len(TABLES[table].cells)
+    for said, (_, cell), of in zip(shown, frame.iterrows(), TABLES[table].cells):
+        row, column, paper, ours, interval, _, verdict, seeds, links = said
+        assert (row, column) == (cell["row"], cell["column"])
+        if not of.printed:
+            assert paper == ""
+        else:
+            assert paper == "?" if np.isnan(cell["paper"]) else abs(float(paper) - cell["paper"]) < 0.0051
+        if np.isnan(cell["ours"]):
+            assert (ours, interval, seeds, links) == ("not run", "", "", "")
+            assert verdict == "– not run"
+            continue
+        digits = 0 if cell["predicted"] else 2
+        assert number(ours) == pytest.approx(cell["ours"], abs=0.51 * 10**-digits)
+        assert seeds == str(cell["seeds"]) and links
+        if np.isnan(cell["low"]):
+            assert interval == ""
+        else:
+            low, high = map(float, interval.split("–"))
+            assert (low, high) == pytest.approx((cell["low"], cell["high"]), abs=0.051)
+        assert verdict.split(" ", 1)[-1] == (cell["verdict"] or "compared")  # '● within', 'not compared'
+
+
+@pytest.mark.parametrize("source, table", SHOWN)
+def test_the_papers_layout_has_each_number_in_its_row_and_column(results, tree, source, table):
+    section = by_id(tree, f"{SOURCES[source]}-table{table}")
+    (grid,) = section.all("table", class_="paper")
+    heads = [each.text for each in grid.all("thead")[0].all("th")]
+    depth = len(TABLES[table].heads)
+    assert heads[:depth] == list(TABLES[table].heads)
+    shown = {
+        (" | ".join(line[:depth]), column): cell
+        for line in lines(grid)
+        for column, cell in zip(heads[depth:], line[depth:])
+    }
+    frame = cells(TABLES[table], reports_in(results / source, table))
+    for _, cell in frame.iterrows():
+        said = shown.pop((cell["row"], cell["column"]))
+        if np.isnan(cell["ours"]):
+            assert said.endswith("– not run")
+        else:
+            digits = 0 if cell["predicted"] else 2
+            assert float(said.split()[0]) == pytest.approx(cell["ours"], abs=0.51 * 10**-digits)
+        assert (cell["verdict"] or "paper") in said or "paper" not in said
+    assert set(shown.values()) <= {""}  # where the paper has no cell
+
+
+def test_every_link_leads_somewhere(results, tree):
+    ids = [each.attributes["id"] for each in tree.all() if "id" in each.attributes]
+    assert len(ids) == len(set(ids))
+    links = [each.attributes["href"] for each in tree.all("a")]
+    outside = {link for link in links if not link.startswith("#") and "://" in link}
+    assert outside == {"https://doi.org/10.1016/j.knosys.2018.07.033"}
+    inside = {link for link in links if link.startswith("#")}
+    assert {link[1:] for link in inside} <= set(ids)
+    files = set(links) - inside - outside
+    assert all((results / unquote(link)).is_file() for link in files)
+    every = {path for path in results.glob("*/*/*/*/report.json")}
+    listed = {
+        (source / link)
+        for source in results.iterdir()
+        for table in source.glob("table??.json")
+        for link in json.loads(table.read_text())
+    }
+    assert {results / unquote(link) for link in files} == listed <= every
+
+
+def test_each_number_links_to_the_reports_it_is_of(results, tree):
+    table = by_id(tree, "s2-table8-cells")
+    for row, cell in zip(table.all("tbody")[0].all("tr"), TABLES[8].cells):
+        linked = [each.attributes["href"] for each in row.all("td")[-1].all("a")]
+        folds = {json.loads((results / link).read_text())["run"]["fold"] for link in linked}
+        assert folds == ({cell.fold} if cell.fold in "123" else {"1", "2", "3"})
+        assert {Path(link).parts[2] for link in linked} == {cell.system.name.lower().replace(" ", "-")}
+
+
+def test_nothing_is_loaded_from_elsewhere(text, tree):
+    assert not tree.all("iframe", "object", "embed", "base", "video", "audio")
+    sources = [each.attributes["src"] for each in tree.all() if "src" in each.attributes]
+    assert sources and all(each.startswith("data:image/") for each in sources)
+    assert [each.attributes["href"] for each in tree.all("link")] == ["data:,"]
+    assert all("src" not in each.attributes for each in tree.all("script"))
+    assert "@import" not in text and not re.search(r"url\((?!#)", text)
+    references = {each.attributes[name] for each in tree.all() for name in each.attributes if "href" in name}
+    assert len([each for each in references if each and "://" in each]) == 1
+    (policy,) = tree.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy.attributes["content"].startswith("default-src 'none'")
+    assert len(text.encode()) < 5e6
+
+
+def test_the_standin_and_own_corpora_are_marked_and_the_papers_is_not(tree):
+    sections = {source: by_id(tree, id) for source, id in SOURCES.items()}
+    for source, mark in (("standin", "STAND-IN"), (HOSTILE, "NOT THE PAPER'S CORPUS")):
+        (banner,) = sections[source].all("p", class_="banner")
+        assert banner.text.startswith(mark)
+        tables = sections[source].all("section", class_="table")
+        marked = [each for each in tables if each.all("p", class_="small-banner")]
+        assert len(marked) == len(sections[source].all("table", class_="paper"))
+        assert "within" not in {each.text for each in sections[source].all("span", class_="verdict")}
+        assert not sections[source].all("i", class_="papers")  # its numbers are not set against the paper's
+    for source in ("paper", "network"):
+        assert not sections[source].all("p", class_="banner")
+        assert "STAND-IN" not in sections[source].text and "NOT THE PAPER" not in sections[source].text
+    verdicts = {each.text for each in sections["paper"].all("span", class_="verdict")}
+    assert verdicts == {"● within", "△ outside", "– not run"}
+    assert sections["paper"].all("i", class_="papers")
+
+
+def test_a_hostile_name_is_text(text, tree):
+    assert "<img src=x" not in text
+    assert [each.text for each in tree.all("h2")][1] == f"'{HOSTILE}'"
+    assert not [each for each in tree.all() if any(name.startswith("on") for name in each.attributes)]
+
+
+def test_it_is_readable_without_eyes_and_colours(tree):
+    (html,) = tree.all("html")
+    assert html.attributes["lang"] == "en" and tree.all("nav")[0].attributes["aria-label"]
+    for table in tree.all("table"):
+        assert table.all("caption")[0].text
+        assert all(each.attributes.get("scope") for each in table.all("th"))
+    assert all(each.attributes["alt"] for each in tree.all("img"))
+    curves = [each for each in tree.all("div", role="img") if each.all("svg")]
+    assert len(curves) == len(tree.all("svg")) > 40
+    assert all("training accuracy" in each.attributes["aria-label"] for each in curves)
+    levels = [int(each.tag[1]) for each in tree.all("h1", "h2", "h3", "h4", "h5")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:]))
+    boxes = tree.all("div", class_="scroll")
+    assert all(each.attributes["tabindex"] == "0" and each.attributes["aria-label"] for each in boxes)
+    assert sum(len(each.all("table")) for each in boxes) == len(tree.all("table"))
+
+
+def test_a_rows_seeds_are_told_and_one_seed_is_called_one(tree):
+    for section, told in (("s0-table3", "with two"), ("s2-table3", "one seed a row")):
+        (details,) = [
+            each for each in by_id(tree, section).all("details") if each.text.startswith("Over seeds")
+        ]
+        over = {line[0]: line[1:] for line in lines(details.all("table")[0])}
+        if told == "with two":
+            first = 100 * np.mean([270 / 332, 60 / 89, 180 / 240])
+            second = 100 * np.mean([290 / 332, 65 / 89, 180 / 240])
+            assert over["FreqCNN"][:2] == ["2", f"{first:.2f} (seed 0), {second:.2f} (seed 1)"]
+            mean, sd = np.mean([first, second]), np.std([first, second], ddof=1)
+            assert over["FreqCNN"][3:] == [f"{mean:.2f}", f"{sd:.2f}"]
+            assert over["CNN"][4] == "one seed: not known"
+        else:
+            assert told in details.text
+            assert {each[4] for each in over.values()} == {"one seed: not known"}
+
+
+def test_confusion_matrices_are_the_reports_counts(results, tree):
+    looks = by_id(tree, "s2-table12").all("div", class_="look")
+    assert len(looks) == 1
+    reports = [each.content for each in reports_in(results / "standin", 12)]
+    counts = np.sum([each["metrics"]["confusion"] for each in reports], axis=0)
+    shown = lines(looks[0].all("table", class_="matrix")[0])
+    assert [line[0] for line in shown] == reports[0]["labels"]
+    assert [[int(count) for count in line[1:]] for line in shown] == counts.tolist()
+
+
+def test_training_curves_are_drawn_to_the_reports_values(results, tree):
+    """Every line's heights are its values, up to the scale of the picture."""
+    history = next(
+        each.content["history"]
+        for each in reports_in(results / "standin", 3)
+        if each.content["run"]["row"] == "FreqCNN"
+    )
+    svg = by_id(tree, "s2-table3").all("svg")[0]
+    drawn = {}
+    for path in svg.all("path"):
+        style = path.attributes.get("style") or ""
+        heights = [
+            float(pair.split()[1]) for pair in re.findall(r"[ML] ([\d.]+ [\d.]+)", path.attributes["d"])
+        ]
+        if "stroke: currentColor" in style and len(heights) == len(history):
+            drawn[re.search(r"stroke-dasharray: ([^;]*)|$", style)[1]] = heights
+    wanted = (
+        [each["accuracy"] for each in history],
+        [each["test"]["uar"] for each in history],
+        [each["loss"] for each in history],
+    )
+    assert len(drawn) == 3  # three lines, three dashes
+    for (_, heights), values in zip(drawn.items(), wanted):
+        assert np.corrcoef(heights, values)[0, 1] < -0.99999  # SVG counts downward
+
+
+def test_where_each_run_comes_from(results, tree):
+    (details,) = [
+        each for each in by_id(tree, "s0-table3").all("details") if each.text.startswith("The 3 runs")
+    ]
+    heads = [each.text for each in details.all("thead")[0].all("th")]
+    runs = [dict(zip(heads, line)) for line in lines(details.all("table")[0])]
+    assert [each["Commit"] for each in runs] == ["0123456789-dirty", "not known", "not known"]
+    assert {each["Data"] for each in runs} == {"0" * 12} and {each["Device"] for each in runs} == {"cpu(0)"}
+    assert [each["Versions"] for each in runs] == ["A", "B", "B"] and {each["Minutes"] for each in runs} == {
+        "1.0"
+    }
+    versions = by_id(tree, "s0-versions").text
+    assert "A : mxnet 1.9.1" in versions and "B : not known" in versions
+    assert "mxnet 1.9.1, gluoncv 0.10.5.post0" in by_id(tree, "s2-versions").text
+
+
+def test_the_audit_and_every_assumption_are_there(tree):
+    checks = [lines(each) for each in by_id(tree, "audit").all("table", class_="audit")]
+    findings = audit()
+    assert [len(each) for each in checks] == [sum(not each.agrees for each in findings), len(findings)]
+    assert [line[0] for line in checks[1]] == [" ".join(each.where.split()) for each in findings]
+    assert [line[4] for line in checks[1]] == [
+        "● agrees" if each.agrees else "△ does not" for each in findings
+    ]
+    for id, each in assumptions().items():
+        told = by_id(tree, f"assumption-{id}").text
+        assert str(each.choice) in told and " ".join(each.why.split()) in told
+
+
+def test_the_networks_tables_are_there(tree):
+    section = by_id(tree, "s3-table2")
+    assert "64, 7 × 7/1 [+ tanh]" in section.text and "32 of 36 cells are the paper's." in section.text
+    assert section.all("code")[0].text == "conv_pool_activation"
+
+
+def test_the_command_writes_it_and_says_where(tmp_path, capsys):
+    put(tmp_path / "paper", 3, [made()])
+    assert main(["report", "--results", str(tmp_path), "--data", str(tmp_path / "data")]) == 0
+    said, out = capsys.readouterr().out, tmp_path / "index.html"
+    assert str(out) in said and out.as_uri() in said
+    assert report(tmp_path, tmp_path / "data") == out and read(out.read_text(encoding="utf-8"))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["index.html"]
+
+
+def test_no_results_is_one_sentence(tmp_path, capsys):
+    assert main(["report", "--results", str(tmp_path / "none")]) == 1
+    assert "there are no results yet; `make table3` makes the first" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_missing_and_damaged_reports_are_told_at_once(tmp_path):
+    put(tmp_path / "paper", 3, [made()])
+    (tmp_path / "paper" / made().link).unlink()
+    put(tmp_path / "standin", 3, [made(source="standin")])
+    (tmp_path / "standin" / made().link).write_text("{")
+    with pytest.raises(Faults) as faults:
+        report(tmp_path, tmp_path)
+    missing, damaged = faults.value.faults
+    assert "no reports of table 3" in missing and "table 3 in" in damaged and "are damaged" in damaged
+    assert not (tmp_path / "index.html").exists()
