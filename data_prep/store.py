@@ -11,17 +11,14 @@ again and nothing else is, equal content shares a row, and a build that was stop
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import fcntl
 import functools
 import hashlib
 import json
 import os
 import re
 import shutil
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +27,7 @@ from tqdm import tqdm
 
 from data_prep import audio, manifest
 from data_prep.faults import Faults
-from data_prep.files import whole
+from data_prep.files import locked, whole
 from data_prep.manifest import Clip
 from data_prep.spectrogram import ImageSettings, image
 from data_prep.workers import workers
@@ -136,8 +133,7 @@ def build(
         if faults:
             raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
 
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with locked(folder, "is building this store"):
             _write_settings(folder, settings)
             row = {key: i for i, key in enumerate(_whole_rows(folder, 4 * settings.size**2))}
             new = [(key, clip) for key, clip in dict(zip(keys, clips, strict=True)).items() if key not in row]
@@ -214,21 +210,6 @@ def _stated(settings: ImageSettings) -> dict:
 
 
 # What is on disk.
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with open(folder / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(
-                f"{folder}: another process is building this store; waiting for it",
-                file=sys.stderr,
-                flush=True,
-            )
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _write_settings(folder: Path, settings: ImageSettings) -> None:

@@ -124,5 +124,7 @@ if ! words=$(cd "$root" && "$(cd "$venv" && pwd)/bin/python" -c "import freqcnn_
         *) fail "MXNet cannot be loaded ($words): install the system libraries libgomp1 and libquadmath0." ;;
     esac
 fi
-stamp "$set" >"$venv/.ready"
+sync  # or a power cut could keep the stamp and lose packages
+stamp "$set" >"$venv/.ready.new"
+mv "$venv/.ready.new" "$venv/.ready"
 echo "the ${set^^} environment $venv is ready$note" >&2

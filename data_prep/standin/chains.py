@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 from scipy import signal
 
 from data_prep.files import whole
 from data_prep.standin.chains_texts import FABLES, SENTENCES
 from data_prep.standin.folder import fill
-from data_prep.standin.recording import equalised, recorded
+from data_prep.standin.recording import equalised, recorded, write_wav
 from data_prep.standin.speech import ESpeak
 
 RECIPE = 1  # count up whenever other bytes come out of the same settings
@@ -94,4 +93,4 @@ def _make(out: Path, seed: int, row: dict) -> None:
     speech = equalised(speech, EQ_BANDS, [row[f"eq_{band}"] for band in EQ_BANDS], RATE)
     speech = np.pad(speech, rng.integers(RATE // 20, RATE // 4, size=2))  # nobody starts at once
     with whole(out / row["path"]) as aside:
-        soundfile.write(aside, recorded(rng, speech, RATE), RATE, "PCM_16", format="WAV")
+        write_wav(aside, recorded(rng, speech, RATE), RATE)

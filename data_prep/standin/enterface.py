@@ -6,6 +6,7 @@ alone. The files are AVI with 48 kHz stereo PCM and a small moving picture.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -146,7 +147,8 @@ def _make(out: Path, seed: int, row: dict) -> None:
 def _write_avi(path: Path, clip: np.ndarray) -> None:
     """``clip`` (n,) as stereo PCM16 beside pictures of a bar that is as high as the clip is loud."""
     sound = np.round(clip * 32767).astype(np.int16)[:, None].repeat(2, axis=1)
-    with av.open(str(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
+    avi = io.BytesIO()  # as ``recording.write_wav`` does
+    with av.open(avi, "w", format="avi", options={"fflags": "+bitexact"}) as container:
         video = container.add_stream("mpeg4", rate=PICTURES)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         video.codec_context.flags |= av.codec.context.Flags.bitexact
@@ -163,3 +165,4 @@ def _write_avi(path: Path, clip: np.ndarray) -> None:
         frame.sample_rate, frame.pts = RATE, 0
         container.mux(audio.encode(frame))
         container.mux(audio.encode())
+    path.write_bytes(avi.getvalue())

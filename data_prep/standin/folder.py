@@ -12,10 +12,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from data_prep.faults import Faults
-from data_prep.files import whole
+from data_prep.files import locked, whole
 from data_prep.standin.speech import ESpeak, each_in_fresh_process
 
-MARKER = "STAND-IN.json"
+MARKER, TABLE = "STAND-IN.json", "speakers.csv"
 
 
 def is_standin(root: Path | str) -> bool:
@@ -42,33 +42,49 @@ def fill(
     marker, which may be a real corpus, and what ``make`` raises.
     """
     (espeak,) = each_in_fresh_process(_espeak_version, [()])
-    _settle(out, held, settings | {"espeak_ng": espeak}, speakers)
-    due = [row for row in plan.to_dict("records") if not (out / row["path"]).exists()]
-    made = each_in_fresh_process(make, [(row,) for row in due], jobs or os.cpu_count())
-    for _ in tqdm(made, title, len(due), unit="clip", disable=not due):
-        pass
+    settings = settings | {"espeak_ng": espeak}
+
+    def due() -> list[dict]:
+        return [row for row in plan.to_dict("records") if not (out / row["path"]).exists()]
+
+    if _found(out, held) == settings and (out / TABLE).exists() and not due():
+        return  # it may well be in a folder that is read-only by now
+    with locked(out, "is making this stand-in"):
+        _settle(out, held, settings, speakers)
+        lacking = due()
+        made = each_in_fresh_process(make, [(row,) for row in lacking], jobs or os.cpu_count())
+        for _ in tqdm(made, title, len(lacking), unit="clip", disable=not lacking):
+            pass
 
 
 def _espeak_version() -> str:
     return ESpeak().version
 
 
-def _settle(out: Path, held: str, settings: dict, speakers: pd.DataFrame) -> None:
-    marker, table, clips = out / MARKER, out / "speakers.csv", out / held
+def _found(out: Path, held: str) -> dict | None:
+    """The settings in ``out``'s marker: {} if it is damaged, None if there is none and no clips either."""
+    marker = out / MARKER
     try:
         found = json.loads(marker.read_text()) if marker.exists() else None
     except ValueError:
-        found = {}
-    if found is None and clips.exists():
+        return {}
+    if found is None and (out / held).exists():
         raise Faults(
             f"{out}: holds {held}/ but no {MARKER}, so it may be a real corpus and is left alone; "
             "write the stand-in to another folder"
         )
-    if found != settings:
-        if clips.exists():
-            shutil.rmtree(clips)  # before the marker: if this is cut short, the old settings still differ
+    return found
+
+
+def _settle(out: Path, held: str, settings: dict, speakers: pd.DataFrame) -> None:
+    table = out / TABLE
+    if _found(out, held) != settings:
+        if (out / held).exists():
+            shutil.rmtree(
+                out / held
+            )  # before the marker: if this is cut short, the old settings still differ
         table.unlink(missing_ok=True)
-        with whole(marker) as aside:
+        with whole(out / MARKER) as aside:
             aside.write_text(json.dumps(settings, indent=2) + "\n")
     if not table.exists():
         with whole(table) as aside:

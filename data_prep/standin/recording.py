@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import soundfile
 from scipy import signal
 
 
@@ -20,6 +23,13 @@ def recorded(rng: np.random.Generator, speech: np.ndarray, rate: int) -> np.ndar
     level, snr = rng.uniform(-30, -16), rng.uniform(18, 36)  # dB below full scale, dB
     clip = 10 ** (level / 20) * (speech + 10 ** (-snr / 20) * _noise(rng, len(speech), rate))
     return clip * min(1, 0.99 / np.abs(clip).max())
+
+
+def write_wav(path: Path, clip: np.ndarray, rate: int) -> None:
+    """``clip`` (n,) at ``rate`` Hz as a mono PCM16 WAV file; OSError if it cannot be written."""
+    wav = io.BytesIO()  # libsndfile itself tells of a full disk in its own words, if at all
+    soundfile.write(wav, clip, rate, "PCM_16", format="WAV")
+    path.write_bytes(wav.getvalue())
 
 
 def _noise(rng: np.random.Generator, length: int, rate: int) -> np.ndarray:

@@ -52,8 +52,8 @@ _Callback = ctypes.CFUNCTYPE(
 def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int = 1) -> Iterator:
     """Yield ``function(*call)`` for every call, in the order they end; each in a forked process of its own.
 
-    At most ``jobs`` run at once. What a child raises as ``Faults`` is raised here; a child that dies is a
-    fault as well.
+    At most ``jobs`` run at once. ``Faults``, or what the system refuses (OSError), in a child is raised here;
+    a child that dies is a fault as well.
     """
     context = multiprocessing.get_context("fork")
     calls, running = iter(calls), {}
@@ -70,17 +70,17 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
             for here in wait(list(running)):
                 child, call = running.pop(here)
                 try:
-                    fault, result = here.recv()
+                    error, result = here.recv()
                 except EOFError:
                     child.join()
-                    fault = (
+                    error = Faults(
                         f"eSpeak NG's process died (exit code {child.exitcode}) on {str(call):.120}: "
                         "run it again"
                     )
                 child.join()
                 here.close()
-                if fault:
-                    raise Faults(fault)
+                if error:
+                    raise error
                 yield result
     finally:
         for here, (child, _) in running.items():
@@ -92,9 +92,11 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
 def _child(there, function: Callable, call: tuple) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops; what has begun is ended properly
     try:
-        there.send((None, function(*call)))
-    except Faults as faults:
-        there.send((faults.faults, None))
+        answer = None, function(*call)
+    except (Faults, OSError) as error:
+        answer = error, None
+    with contextlib.suppress(BrokenPipeError):  # the parent was killed meanwhile
+        there.send(answer)
 
 
 class ESpeak:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 from scipy import signal
 
 from data_prep.files import whole
 from data_prep.standin import accents, texts
 from data_prep.standin.folder import fill
-from data_prep.standin.recording import equalised, recorded
+from data_prep.standin.recording import equalised, recorded, write_wav
 from data_prep.standin.speech import ESpeak
 
 RECIPE = 2  # count up whenever other bytes come out of the same settings
@@ -131,7 +130,7 @@ def _make(out: Path, seconds: tuple[float, float], seed: int, row: dict) -> None
     start = rng.integers(0, RATE // 2)
     clip = recorded(rng, speech[start : start + length], RATE)
     with whole(out / row["path"]) as aside:
-        soundfile.write(aside, clip, RATE, "PCM_16", format="WAV")
+        write_wav(aside, clip, RATE)
 
 
 def _speech(rng: np.random.Generator, row: dict, seconds: float) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import audio, manifest
-from data_prep.files import whole
+from data_prep.files import locked, whole
 from data_prep.workers import workers
 
 from ..corpora import Corpus
@@ -69,7 +69,9 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
     digest = hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:8]
     folder = corpus.folder / f"{kind.name}-{digest}"
     if not (folder / "about.json").exists():
-        _compute(kind, corpus, folder, jobs)
+        with locked(folder, "is computing these features"):
+            if not (folder / "about.json").exists():  # still
+                _compute(kind, corpus, folder, jobs)
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     starts = np.array([0, *about["counts"]]).cumsum()
     shape = (int(starts[-1]), *about["shape"])
@@ -78,7 +80,6 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
     """Write values.f32, and then about.json, with which the folder is complete."""
-    folder.mkdir(parents=True, exist_ok=True)
     clips = manifest.clips(corpus.manifest, corpus.root)
     with workers(jobs) as stream, whole(folder / "values.f32") as aside:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))

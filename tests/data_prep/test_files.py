@@ -1,0 +1,122 @@
+"""Files whole or not at all, whoever dies meanwhile; folders for one at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep import files
+from data_prep.files import locked, whole
+
+PROJECT = Path(__file__).parents[2]
+WRITER = """
+import sys
+from data_prep.files import locked, whole
+with {what} as got:
+    if {writes}:
+        got.write_text("half")
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+
+
+def other(what, writes=False):
+    """Another process within ``what``."""
+    script = WRITER.format(what=what, writes=writes)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "in\n"
+    return process
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_file_and_its_folders_are_synced_in_that_order(tmp_path, monkeypatch):
+    synced, replaced = [], []
+    fsync, replace = os.fsync, os.replace
+
+    def noting(handle):
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    monkeypatch.setattr(files.os, "fsync", noting)
+    monkeypatch.setattr(
+        files.os, "replace", lambda *names: replaced.append((len(synced), *names)) or replace(*names)
+    )
+    path = tmp_path / "new" / "newer" / "file"
+    with whole(path) as aside:
+        aside.write_text("all")
+    assert path.read_text() == "all"
+    assert synced == [str(aside), *map(str, (path.parent, path.parent.parent, tmp_path))]
+    assert replaced == [(1, aside, path)]
+
+
+def test_after_an_exception_the_old_file_is_there_and_nothing_else(tmp_path):
+    (tmp_path / "file").write_text("old")
+    for error in (OSError(28, "No space left on device"), KeyboardInterrupt()):
+        with pytest.raises(type(error)), whole(tmp_path / "file") as aside:
+            aside.write_text("half")
+            raise error
+        assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "old"
+
+
+def test_what_a_killed_writer_left_is_swept_and_a_living_ones_is_not(tmp_path):
+    writers = [other(f"whole({str(tmp_path / name)!r})", True) for name in ("dead", "alive")]
+    writers[0].send_signal(signal.SIGKILL)
+    writers[0].communicate()
+    left = [f".{name}.{writer.pid}.tmp" for name, writer in zip(("dead", "alive"), writers)]
+    assert names(tmp_path) == sorted(left)
+    with whole(tmp_path / "mine") as aside:
+        aside.write_text("mine")
+    assert names(tmp_path) == sorted([left[1], "mine"])
+    writers[1].communicate()
+    assert names(tmp_path) == ["alive", "mine"] and (tmp_path / "alive").read_text() == "half"
+
+
+def test_a_writer_whose_file_is_swept_before_its_lock_makes_another(tmp_path, monkeypatch):
+    lock, swept = files._lock, []
+
+    def late(file):
+        if not swept:
+            swept.append(Path(file.name).unlink())
+        return lock(file)
+
+    monkeypatch.setattr(files, "_lock", late)
+    with whole(tmp_path / "file") as aside:
+        aside.write_text("all")
+        files._sweep(tmp_path)
+    assert swept and (tmp_path / "file").read_text() == "all"
+
+
+def test_a_locked_folder_is_waited_for_or_left(tmp_path, capfd):
+    holder = other(f"locked(__import__('pathlib').Path({str(tmp_path / 'run')!r}), '')")
+    with locked(tmp_path / "run", "has it", wait=False) as held:
+        assert not held
+    holder.send_signal(signal.SIGKILL)  # the lock ends with it
+    holder.communicate()
+    with locked(tmp_path / "run", "has it", wait=False) as held:
+        assert held
+    assert capfd.readouterr().err == ""
+
+
+def test_waiting_is_told(tmp_path, capfd):
+    holder = other(f"locked(__import__('pathlib').Path({str(tmp_path)!r}), '')")
+    os.set_blocking(holder.stdin.fileno(), True)
+    lock = files.fcntl.flock
+
+    def release(file, how):
+        if not how & files.fcntl.LOCK_NB:  # the one that waits
+            holder.communicate()
+        return lock(file, how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files.fcntl, "flock", release)
+        with locked(tmp_path, "has this run") as held:
+            assert held
+    assert f"{tmp_path}: another process has this run; waiting for it" in capfd.readouterr().err
