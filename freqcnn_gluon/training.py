@@ -16,8 +16,9 @@ from tqdm import tqdm
 from data_prep.faults import Faults
 
 from . import runtime
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, Place
 from .metrics import metrics
+from .numerics import Diverged, first_layer
 
 __all__ = ["Examples", "INITIALIZERS", "Outcome", "SCHEDULES", "Settings", "predict", "train"]
 
@@ -32,6 +33,9 @@ SCHEDULES = {
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
     "step": lambda done: 0.1 ** ((done >= 0.5) + (done >= 0.75)),
 }
+# Values times side of the input between two places within an epoch where a training can go on: one batch of
+# Table 2, half a minute on two cores. Few epochs of small spectrograms are as long as that.
+PLACE = 2**30
 BAR = "{desc}: {percentage:3.0f}%|{bar}| epoch {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
 
 
@@ -103,9 +107,10 @@ def train(
     """Train ``net`` from scratch and evaluate it on every part of ``evaluated`` after each epoch.
 
     With a ``folder``, an interrupted training goes on from its last checkpoint there and ends as it
-    would have ended without the interruption: every random draw depends on seed and epoch alone.
-    ``told`` is called with the history's entry after each epoch.
-    Raises Faults when the loss is no longer finite, naming the epoch and the batch.
+    would have ended without the interruption: every random draw depends on the seed, the epoch and the
+    place in it alone. ``told`` is called with the history's entry after each epoch. Raises Diverged when
+    the loss or an answer is no longer finite, naming the epoch, the batch, the layer where that began and
+    the checkpoint before it.
     """
     runtime.seed(settings.seed)
     net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
@@ -121,41 +126,58 @@ def train(
     for parameter in parameters.values():
         if parameter.name.endswith(("running_mean", "running_var")):
             parameter.grad_req = "null"
+    # Nor may they be the trainer's: it gives all devices the first one's when it begins, or goes on.
     trainer = gluon.Trainer(
-        parameters,
+        {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"},
         "sgd",
         {"learning_rate": settings.learning_rate, "momentum": settings.momentum, "wd": settings.weight_decay},
     )
     checkpoint = Checkpoint(folder, net, trainer, devices) if folder else None
-    history, left_over = checkpoint.load() if checkpoint else ([], np.empty(0, int))
+    place = checkpoint.load() if checkpoint else Place()
+    history = place.history
+    every = max(1, PLACE // (batch_size * training.images[0].size * training.images.shape[-1]))
     probabilities: dict[str, np.ndarray] = {}
     bar = tqdm(total=settings.epochs, initial=len(history), desc=title, bar_format=BAR, dynamic_ncols=True)
     for epoch in range(len(history), settings.epochs):
-        started = time.perf_counter()
-        runtime.seed(settings.seed * 100_003 + epoch + 1)  # dropout's draws: MXNet cannot save their state
+        started = time.perf_counter() - place.seconds
         order = np.random.default_rng([settings.seed, epoch]).permutation(len(training))
-        order = np.concatenate([left_over, order])  # a rest smaller than a batch opens the next epoch
+        # a rest smaller than a batch opens the next epoch
+        order = np.concatenate([np.array(place.left_over, int), order])
         batches = len(order) // batch_size
-        left_over = order[batches * batch_size :]
-        loss_sum, correct = 0.0, 0
-        for number in range(batches):
+        for number in range(place.batches, batches):
+            if number % every == 0:
+                if number:
+                    _settle(parameters, checkpoint, place, started)
+                runtime.seed(_seed(settings.seed, epoch, number))
             done = (epoch + number / batches) / settings.epochs
             trainer.set_learning_rate(settings.learning_rate * SCHEDULES[settings.schedule](done))
             batch = order[number * batch_size : (number + 1) * batch_size]
             if splits > 1:
                 parameters.zero_grad()
             loss, right = _gradients(net, training, [batch[share] for share in shares], devices)
-            loss_sum += loss
-            correct += right
+            if not math.isfinite(loss):
+                parts = (training.batch(batch[share])[0] for share in shares)
+                where = first_layer(net, parts, devices[0], training=True)
+                raise Diverged(
+                    f"the loss is not finite in epoch {epoch + 1}, batch {number + 1}, first in {where}; "
+                    + _kept(checkpoint)
+                )
+            place.batches, place.loss, place.correct = number + 1, place.loss + loss, place.correct + right
             trainer.step(batch_size)
-            if not math.isfinite(loss_sum):
-                raise Faults(f"{title}: the loss is not finite in epoch {epoch + 1}, batch {number + 1}")
-            bar.update(1 / batches)
-        _share_statistics(parameters)
+            bar.n = epoch + (number + 1) / batches  # a sum of parts would end beside the whole
+            bar.update(0)
+        _settle(parameters, checkpoint, place, started)
         seen = batches * batch_size
-        entry = {"epoch": epoch + 1, "loss": loss_sum / seen, "accuracy": correct / seen}
+        entry = {"epoch": epoch + 1, "loss": place.loss / seen, "accuracy": place.correct / seen}
         for part, examples in evaluated.items():
             probabilities[part] = predict(net, examples, devices, settings.micro_batch)
+            if not np.isfinite(probabilities[part]).all():
+                chunk = examples.batch(np.arange(min(settings.micro_batch, len(examples))))[0]
+                where = first_layer(net, [chunk], devices[0], training=False)
+                raise Diverged(
+                    f"the answers on '{part}' are not finite after epoch {epoch + 1}, first in {where}; "
+                    + _kept(checkpoint)
+                )
             entry[part] = metrics(examples.labels, probabilities[part].argmax(axis=1), classes)
         entry["seconds"] = time.perf_counter() - started
         history.append(entry)
@@ -163,8 +185,9 @@ def train(
         bar.set_postfix(
             {"loss": f"{entry['loss']:.3f}"} | {part: f"{entry[part]['uar']:.3f}" for part in evaluated}
         )
+        place = Place(history, left_over=order[batches * batch_size :].tolist())
         if checkpoint:
-            checkpoint.save(history, left_over, last=epoch + 1 == settings.epochs)
+            checkpoint.save(place, last=epoch + 1 == settings.epochs)
     bar.close()
     if not probabilities:  # it was interrupted between the last epoch and its report
         probabilities = {
@@ -172,6 +195,30 @@ def train(
             for part, examples in evaluated.items()
         }
     return Outcome(history, probabilities)
+
+
+def _settle(
+    parameters: gluon.ParameterDict, checkpoint: Checkpoint | None, place: Place, started: float
+) -> None:
+    """Bring the net into a state that a checkpoint can hold, and write that if it is time."""
+    _share_statistics(parameters)
+    place.seconds = time.perf_counter() - started
+    if checkpoint:
+        checkpoint.save(place)
+
+
+def _seed(seed: int, epoch: int, number: int) -> int:
+    """What to seed with at a place, for dropout's draws: MXNet cannot save the state of its own."""
+    if number == 0:
+        return seed * 100_003 + epoch + 1
+    return int(np.random.default_rng([seed, epoch, number]).integers(2**31))
+
+
+def _kept(checkpoint: Checkpoint | None) -> str:
+    """What there is to go back to."""
+    if checkpoint and checkpoint.written:
+        return f"the checkpoint before it, after {checkpoint.written}, is in {checkpoint.folder}"
+    return "no checkpoint was written before it"
 
 
 def _gradients(

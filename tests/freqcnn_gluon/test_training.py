@@ -1,4 +1,6 @@
 import json
+import math
+import resource
 
 import mxnet as mx
 import numpy as np
@@ -10,6 +12,7 @@ from data_prep.faults import Faults
 from freqcnn_gluon import checkpoint, training
 from freqcnn_gluon.architectures import architecture
 from freqcnn_gluon.network import FreqCNN
+from freqcnn_gluon.numerics import Diverged, first_layer
 from freqcnn_gluon.training import SCHEDULES, Examples, Settings, predict, train
 
 CPU = [mx.cpu()]
@@ -143,6 +146,81 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, monkeypatc
     np.testing.assert_array_equal(again.probabilities["test"], expected.probabilities["test"])
 
 
+@pytest.mark.parametrize("devices", [1, 2])
+def test_an_epoch_goes_on_where_it_was_interrupted(tmp_path, monkeypatch, devices):
+    """Stopped three times, at other places of the epoch, it loses no more than a batch each time."""
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
+    monkeypatch.setattr(training, "PLACE", 1)  # every batch
+    data, chosen = examples(44), settings(batch_size=8, schedule="cosine", epochs=4)  # 5, 6, 5, 6 batches
+    on = [mx.cpu(number) for number in range(devices)]
+    reference = with_batchnorm()
+    expected = train(reference, chosen, data, {"test": data}, 3, on)
+
+    gradients, begun = training._gradients, []
+
+    def interrupted(*arguments):
+        begun.append(1)
+        if len(begun) in (3, 4, 12):
+            raise KeyboardInterrupt
+        return gradients(*arguments)
+
+    monkeypatch.setattr(training, "_gradients", interrupted)
+    places = []
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(with_batchnorm(), chosen, data, {"test": data}, 3, on, tmp_path)
+        state = json.loads((tmp_path / "checkpoint.json").read_text())
+        places.append((len(state["history"]), state["batches"]))
+    assert places == [(0, 2), (0, 2), (1, 4)]
+    net = with_batchnorm()
+    outcome = train(net, chosen, data, {"test": data}, 3, on, tmp_path)
+    assert len(begun) == 22 + 3
+    for ours, wanted in zip(weights(net), weights(reference), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
+    np.testing.assert_array_equal(outcome.probabilities["test"], expected.probabilities["test"])
+    for entry, wanted in zip(outcome.history, expected.history, strict=True):
+        assert {**entry, "seconds": 0} == {**wanted, "seconds": 0}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.params"]
+
+
+def test_places_within_an_epoch_have_draws_of_their_own():
+    seeds = {
+        training._seed(seed, epoch, number) for seed in (0, 1) for epoch in (0, 1) for number in range(9)
+    }
+    assert len(seeds) == 36
+    assert training._seed(3, 4, 0) == 300_014  # results/reference was trained with these
+
+
+@pytest.mark.parametrize("damage", ["{", '{"weights": "model.params", "momentum": null, "more": 1}', None])
+def test_a_damaged_checkpoint_is_told(tmp_path, damage):
+    train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
+    if damage:
+        (tmp_path / "checkpoint.json").write_text(damage)
+    else:
+        content = (tmp_path / "model.params").read_bytes()
+        (tmp_path / "model.params").write_bytes(content[:-100])
+    with pytest.raises(Faults, match="checkpoint.json: the checkpoint is damaged .* delete"):
+        train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
+
+
+@pytest.mark.parametrize("missing", [10, 5000])
+def test_a_disk_that_is_full_before_a_models_end_is_noticed(tmp_path, missing):
+    """MXNet itself leaves a file that lacks its last bytes, and says nothing."""
+    net = nn.Dense(300, in_units=1024)
+    net.initialize()
+    checkpoint.save_parameters(net, tmp_path / "net.params")
+    content = (tmp_path / "net.params").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) - missing, hard))
+    try:
+        with pytest.raises(OSError, match="net.params"):
+            checkpoint.save_parameters(net, tmp_path / "net.params")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["net.params"]
+    assert (tmp_path / "net.params").read_bytes() == content
+
+
 def test_every_sample_is_used_equally_often_in_batches_of_one_size(monkeypatch):
     used = []
     original = Examples.batch
@@ -174,8 +252,59 @@ def test_predict_whatever_the_micro_batch():
 def test_a_loss_that_is_not_finite_stops_the_run():
     data = examples()
     data.images[3, 0, 0] = np.nan
-    with pytest.raises(Faults, match="loss is not finite in epoch 1, batch 1"):
+    with pytest.raises(
+        Diverged, match="in epoch 1, batch 1, first in the spectrograms themselves; no checkpoint"
+    ):
         train(linear(), settings(), data, {}, 3, CPU)
+
+
+def test_a_training_that_diverges_says_where_and_what_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
+    steps, step = [], mx.gluon.Trainer.step
+    monkeypatch.setattr(mx.gluon.Trainer, "step", lambda *given: steps.append(1) or step(*given))
+    net = FreqCNN(architecture("table7"), classes=3, size=32)
+    with pytest.raises(Diverged, match="the loss is not finite in epoch") as caught:
+        train(net, settings(learning_rate=1e6, batch_size=8), examples(24, size=32), {}, 3, CPU, tmp_path)
+    epoch, batch = divmod(len(steps), 3)  # the batch is refused before its step
+    assert f"in epoch {epoch + 1}, batch {batch + 1}, first in the layer " in str(caught.value)
+    assert f"the checkpoint before it, after epoch {epoch}, is in {tmp_path}" in str(caught.value)
+
+
+def test_answers_that_are_not_finite_stop_the_run_too():
+    """The last step's weights are used for answers alone: no loss would show them."""
+    data = examples(16)
+    far = Examples(data.images * np.float32(1.5e38), data.rows, data.labels)
+    with pytest.raises(Diverged, match="the answers on 'test' are not finite after epoch 1"):
+        train(linear(), settings(), data, {"test": far}, 3, CPU)
+
+
+class Reciprocal(nn.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.HybridSequential()
+        self.inner.add(nn.Activation("relu"))
+
+    def hybrid_forward(self, F, x):
+        return 1 / self.inner(x)
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_the_first_layer_is_the_innermost_that_computed_it(hybrid):
+    net = nn.HybridSequential()
+    net.add(nn.Dense(4, in_units=4), nn.HybridSequential(), nn.Dense(2, in_units=4))
+    net[1].add(Reciprocal(), nn.Dense(4, in_units=4))
+    net.initialize()
+    net[0].weight.set_data(-mx.nd.ones((4, 4)))
+    if hybrid:
+        net.hybridize(static_alloc=True, static_shape=True)
+        net(mx.nd.ones((2, 4))).wait_to_read()
+    image = np.ones((2, 4), np.float32)
+    assert first_layer(net, [-image, image], CPU[0], True) == "the layer 1.0 (Reciprocal)"
+    net[0].bias.set_data(mx.nd.array([0, math.nan, 0, 0]))
+    said = "the layer 0 (Dense); its bias is no longer finite"
+    assert first_layer(net, [image], CPU[0], False) == said
+    net[0].bias.set_data(mx.nd.zeros(4))
+    assert first_layer(net, [-image], CPU[0], False) == "the loss"  # all is well up to there
 
 
 @pytest.mark.parametrize("name", ["table2", "table7"])
