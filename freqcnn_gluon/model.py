@@ -20,6 +20,7 @@ from data_prep.files import whole
 from . import runtime
 from .about import About
 from .architectures import architecture
+from .checkpoint import save_parameters
 from .network import FreqCNN
 from .training import Examples, predict
 
@@ -65,8 +66,7 @@ class Model:
 
     def save(self, folder: Path | str) -> None:
         """Write model.params and then model.json, with which the folder can be loaded."""
-        with whole(Path(folder) / WEIGHTS) as path:
-            self.net.save_parameters(str(path))
+        save_parameters(self.net, Path(folder) / WEIGHTS)
         with whole(Path(folder) / ABOUT) as path:
             path.write_text(json.dumps(self.about.stated(), indent=1, ensure_ascii=False), encoding="utf-8")
 

@@ -27,10 +27,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Report:
-    """A report.json: its ``content``, and its path below the source's folder of results."""
+    """A report.json, or the failed.json of a run that diverged: its ``content``, and its path below the
+    source's folder of results.
+    """
 
     link: str
     content: dict
+
+    @property
+    def fault(self) -> str:
+        """Why the run failed; empty if it did not."""
+        return self.content.get("fault", "")
 
 
 def reports_of(system: System, reports: Sequence[Report]) -> list[Report]:
@@ -46,7 +53,8 @@ def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
     verdict. Percentages, or counts where ``predicted`` is given.
 
     The verdict is 'within' or 'outside' (see ``verdict``) on the paper's corpus, 'not run' where there is
-    no report, 'unknown' where the paper's number is, and empty on any other corpus.
+    no report, 'failed' where one of the runs that the cell needs is, 'unknown' where the paper's number is,
+    and empty on any other corpus.
     """
     lines = []
     for cell in table.cells:
@@ -60,7 +68,10 @@ def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
             "paper": cell.paper,
             "verdict": "not run",
         }
-        if found := reports_of(cell.system, reports):
+        found = reports_of(cell.system, reports)
+        if any(each.fault and cell.fold in (ALL, AVERAGE, each.content["run"]["fold"]) for each in found):
+            line["verdict"] = "failed"
+        elif found := [each for each in found if not each.fault]:
             ours, sd, low, high = measured(cell, table.folds, [report.content for report in found])
             line |= {"ours": ours, "sd": sd, "low": low, "high": high}
             line["seeds"] = len({report.content["run"]["seed"] for report in found})
@@ -193,6 +204,8 @@ def _right(found: Sequence[Report]) -> dict[int, pd.Series]:
     """Seed -> whether each clip was recognised, over all folds."""
     right: dict[int, dict[str, bool]] = {}
     for report in found:
+        if report.fault:
+            continue
         told = right.setdefault(report.content["run"]["seed"], {})
         for clip, each in report.content["predictions"].items():
             told[clip] = each["true"] == each["predicted"]

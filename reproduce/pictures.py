@@ -48,7 +48,7 @@ def pictures(table: Table, reports: Sequence[Report], folder: Path, data: Path) 
     The clips are the first test clip of each class, whatever the network makes of it. Nothing is shown
     of other clips than those that the run was tested on: the store's fingerprint must be the report's.
     """
-    found = reports_of(table.claim, reports)
+    found = [each for each in reports_of(table.claim, reports) if not each.fault]
     if not found or table.claim.home != table.number:
         return Pictures()
     content = found[0].content

@@ -75,7 +75,10 @@ def _results(table: Table, options: Options) -> str:
 
 
 def run_all(table: Table, systems: Sequence[System], options: Options) -> list[Report]:
-    """The reports of ``systems``, in their order, then by fold and seed."""
+    """The reports of ``systems``, in their order, then by fold and seed.
+
+    A run that another process has is left for the end, and waited for then.
+    """
     chosen = choices(table.number, options.assume)
     # Neither of these imports MXNet, which a table that is done need not wait for.
     from freqcnn_gluon.architectures import architecture
@@ -115,15 +118,22 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
         for fold in table.folds
         for seed in range(options.seeds)
     ]
-    return [_report(run, number, len(runs), corpus, options) for number, run in enumerate(runs, 1)]
+    found: dict[int, Report | None] = {}
+    for wait in (False, True):
+        for number, run in enumerate(runs, 1):
+            if not found.get(number):
+                found[number] = _report(run, f"[{number}/{len(runs)}]", corpus, options, wait)
+    return [found[number] for number in range(1, len(runs) + 1)]
 
 
-def _report(run: Run, number: int, of: int, corpus: Corpus, options: Options) -> Report:
-    title = f"[{number}/{of}] {run.row}" + (f" fold {run.fold}" if run.fold != "test" else "")
+def _report(run: Run, place: str, corpus: Corpus, options: Options, wait: bool) -> Report | None:
+    title = f"{place} {run.row}" + (f" fold {run.fold}" if run.fold != "test" else "")
     title += f" seed {run.seed}" if options.seeds > 1 else ""
-    content = execute(run, corpus, options.results, options.device, title, options.jobs)
+    content = execute(run, corpus, options.results, options.device, title, options.jobs, wait)
+    if content is None:
+        return None
     folder = run.folder(options.results).relative_to(options.results / corpus.source)
-    return Report(f"{folder.as_posix()}/report.json", content)
+    return Report(f"{folder.as_posix()}/{'failed' if 'fault' in content else 'report'}.json", content)
 
 
 def _settings(

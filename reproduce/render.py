@@ -77,6 +77,10 @@ def to_be_known(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) ->
         counts = frame["verdict"].value_counts()
         within, outside = counts.get("within", 0), counts.get("outside", 0)
         lines.append(f"{within} of the paper's numbers are within it, {outside} outside.")
+    for each in reports:
+        if each.fault:
+            run = each.content["run"]
+            lines.append(f"Failed: {run['row']}, fold {run['fold']}, seed {run['seed']}: {each.fault}.")
     if left_out := [each.name for each in table.systems() if not reports_of(each, reports)]:
         lines.append(
             f"Not run yet: {', '.join(left_out)}; the paper's figures are shown. `make table{table.number}` "
@@ -153,7 +157,7 @@ def source_of(reports: Sequence[Report]) -> str:
 
 def _ours(line: pd.Series) -> str:
     if pd.isna(line["ours"]):
-        return "not run" if line["verdict"] == "not run" else "–"
+        return line["verdict"] if line["verdict"] in ("not run", "failed") else "–"
     if line["predicted"]:
         return f"{line['ours']:.1f} ± {line['sd']:.1f}" if line["seeds"] > 1 else f"{line['ours']:.0f}"
     return f"{line['ours']:.2f}" + (f" ± {line['sd']:.2f}" if line["seeds"] > 1 else "")
@@ -197,11 +201,14 @@ def runs_table(reports: Sequence[Report]) -> tuple[list[str], list[list[str]]]:
     body = []
     for report in reports:
         content = report.content
+        head = [content["run"]["row"], *([content["run"]["fold"]] if several else [])]
+        head.append(str(content["run"]["seed"]))
+        if report.fault:
+            body.append([*head, "failed", *[""] * 7])
+            continue
         body.append(
             [
-                content["run"]["row"],
-                *([content["run"]["fold"]] if several else []),
-                str(content["run"]["seed"]),
+                *head,
                 *(_learnt(content) if content["history"] else ["–"] * 4),
                 f"{100 * content['metrics']['accuracy']:.2f}",
                 f"{100 * content['metrics']['uar']:.2f}",
@@ -231,8 +238,9 @@ def _best(content: Mapping) -> str:
 
 def how_made(table: Table, reports: Sequence[Report]) -> list[str]:
     """How the networks were trained and of what the other systems consisted; an item begins with '- '."""
-    trained = [report.content for report in reports if report.content["history"]]
-    return [*(_trained(table, trained) if trained else []), *_peers(reports)]
+    done = [report for report in reports if not report.fault]
+    trained = [report.content for report in done if report.content["history"]]
+    return [*(_trained(table, trained) if trained else []), *_peers(done)]
 
 
 def _peers(reports: Sequence[Report]) -> list[str]:

@@ -44,7 +44,13 @@ __all__ = ["page", "report"]
 
 FOLDER = Path(__file__).with_name("page")
 TITLES = {PAPER: "The paper's corpora", STANDIN: "Synthesised speech", NETWORK: "The networks"}
-SHAPES = {"within": "●", "outside": "△", "not run": "–", "unknown": "?"}  # for who sees no colours
+SHAPES = {
+    "within": "●",
+    "outside": "△",
+    "not run": "–",
+    "failed": "✕",
+    "unknown": "?",
+}  # for who sees no colours
 
 
 @dataclass(frozen=True)
@@ -235,7 +241,8 @@ def _results(
     frame = cells(table, reports)
     numbers = _numbers_of(table, frame, reports, folder)
     columns, compared = columns_of(frame), comparisons(table, reports)
-    ran = [(system, found) for system in table.systems() if (found := reports_of(system, reports))]
+    ran = [(system, reports_of(system, reports)) for system in table.systems()]
+    ran = [(system, found) for system, found in ran if found and not any(each.fault for each in found)]
     looks = [look(id, table, system, found) for system, found in ran]
     looks.sort(key=lambda each: each.system != table.claim.name)  # the one that the table is about is first
     return Results(
@@ -254,7 +261,7 @@ def _results(
         [line.removeprefix("- ") for line in how_made(table, reports)],
         left_open(table, reports),
         frame["verdict"].value_counts().to_dict(),
-        sum(each.content["training_seconds"] for each in reports) / 60,
+        sum(each.content["training_seconds"] for each in reports if not each.fault) / 60,
     )
 
 

@@ -1,4 +1,8 @@
-"""One run: a configuration in, ``results/<source>/tableNN/<row>/<fold>-s<seed>-<hash>/report.json`` out."""
+"""One run: a configuration in, ``results/<source>/tableNN/<row>/<fold>-s<seed>-<hash>/report.json`` out.
+
+A run that diverges leaves failed.json instead: the ``run``, the ``fault`` in a sentence, and the ``versions``
+and ``device`` under which it is not tried again.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import hashlib
 import json
 import re
 import subprocess
+import sys
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -13,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.files import whole
+from data_prep.files import locked, whole
 
 from .corpora import Corpus
 from .peers import PEERS, Task, peer, softmax
@@ -64,17 +69,49 @@ def execute(
     device: str = "auto",
     title: str = "",
     jobs: int | None = None,
-) -> dict:
-    """The run's report: read if it is done, otherwise trained, evaluated and written."""
+    wait: bool = True,
+) -> dict | None:
+    """The run's report: read if it is done, otherwise trained, evaluated and written.
+
+    The content of failed.json if the run diverges, or did under the same versions and on the same device.
+    While another process has the run, it is waited for or, without ``wait``, None is returned.
+    """
+    folder = run.folder(results)
     if report := done(run, results):
         return report
-    started, code = time.time(), commit()
-    folder = run.folder(results)
-    way = _recognised if run.system in PEERS else _trained
-    found, scores = way(run, corpus, folder, device, title or run.row, jobs)
-    # MXNet takes seconds to import, which a table that is done need not wait for.
-    from freqcnn_gluon import runtime
+    with locked(folder, "has this run", wait) as held:
+        if not held:
+            return None
+        if report := done(run, results):  # meanwhile
+            return report
+        return _executed(run, corpus, folder, device, title or run.row, jobs)
 
+
+def _executed(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None) -> dict:
+    # Neither of these imports MXNet.
+    from freqcnn_gluon import runtime
+    from freqcnn_gluon.numerics import Diverged
+
+    kind, numbers = runtime.choose(device)
+    made_by = {"versions": runtime.versions(), "device": [f"{kind}({number})" for number in numbers]}
+    failed = folder / "failed.json"
+    if failed.exists():
+        told = json.loads(failed.read_text(encoding="utf-8"))
+        if all(told[name] == value for name, value in made_by.items()):
+            print(f"{title}: failed before and is not tried again, see {failed}", file=sys.stderr)
+            return told
+    started, code = time.time(), commit()
+    way = _recognised if run.system in PEERS else _trained
+    try:
+        found, scores = way(run, corpus, folder, device, title, jobs)
+        if not np.isfinite(scores).all():
+            raise Diverged("its scores are not finite")
+    except Diverged as fault:
+        print(f"{title}: failed: {fault}", file=sys.stderr)
+        told = {"run": asdict(run), "labels": list(corpus.labels), "fault": str(fault), **made_by}
+        with whole(failed) as path:
+            path.write_text(_json(told | {"finished": _now()}), encoding="utf-8")
+        return told
     report = {
         "run": asdict(run),
         "labels": list(corpus.labels),
@@ -82,13 +119,18 @@ def execute(
         "predictions": _predictions(corpus, run.fold, scores),
         "remarks": corpus.remarks(),
         "commit": code,
-        "versions": runtime.versions(),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": made_by["versions"],
+        "finished": _now(),
         "seconds": round(time.time() - started, 1),
     }
     with whole(folder / "report.json") as path:
         path.write_text(_json(report), encoding="utf-8")
+    failed.unlink(missing_ok=True)
     return report
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def commit(root: Path = ROOT) -> str | None:

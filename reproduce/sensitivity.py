@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from data_prep.faults import Faults
 from data_prep.files import whole
 
 from . import text
@@ -27,6 +28,8 @@ def sensitivity(table: Table, options: Options) -> str:
     choices, tested on the same clips. Written too, as ``results``/<source>/sensitivityNN.md and .csv.
     """
     base = run_all(table, [table.claim], options)
+    if faults := [report.fault for report in base if report.fault]:
+        raise Faults(f"the choices as listed, which all else is compared with, failed: {faults[0]}")
     lines, given = (
         [_line("choices as listed", "", table, base, base)],
         {each.partition("=")[0] for each in options.assume},
@@ -73,12 +76,15 @@ def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Se
             Cell((), "", table.claim, ALL, measure, None), table.folds, [each.content for each in found]
         )
 
+    if any(report.fault for report in reports):
+        return {"assumption": id, "alternative": value, "failed": True}
     uar, sd, low, high = of("UAR", reports)
     trained = [report.content["history"][-1]["accuracy"] for report in reports]
     test = paired(base, reports)
     return {
         "assumption": id,
         "alternative": value,
+        "failed": False,
         "uar": uar,
         "sd": sd,
         "low": low,
@@ -92,7 +98,9 @@ def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Se
 
 def _grid(frame: pd.DataFrame) -> list[str]:
     body = [
-        [
+        [each.assumption, each.alternative, "failed", *[""] * 5]
+        if each.failed
+        else [
             each.assumption,
             each.alternative,
             f"{each.uar:.2f}",

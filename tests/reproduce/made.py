@@ -15,8 +15,9 @@ def report(
     home=3,
     fold="test",
     network=None,
+    fault=None,
 ) -> Report:
-    """A report as runs.execute writes it; classes in the order of LABELS."""
+    """A report as runs.execute writes it, or a failed.json with ``fault``; classes in the order of LABELS."""
     order = np.array(confusion)
     labels = LABELS[home if home in LABELS else 12 if len(order) == 6 else 3]
     entry = {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0, "test": {"uar": 0.7}}
@@ -67,5 +68,8 @@ def report(
         "finished": "2020-01-01T00:00:00+00:00",
         "training_seconds": 60,
     }
+    if fault:
+        kept = ("run", "labels", "device", "finished")
+        content = {"fault": fault, **{name: content[name] for name in kept}}
     slug = name.lower().replace(" ", "-")
     return Report(f"table{home:02}/{slug}/{fold}-s{seed}/report.json", content)

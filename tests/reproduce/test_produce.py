@@ -1,6 +1,9 @@
 """Table 3 from a corpus folder to its Markdown, on a corpus so small that all six systems run."""
 
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +12,14 @@ import soundfile
 from films import write_avi
 from test_chains import write as write_chains
 
+from data_prep import files
+from freqcnn_gluon import runtime, training
 from reproduce import produce as produced
+from reproduce import runs
 from reproduce.__main__ import main
 from reproduce.corpora import prepare
 from reproduce.runs import commit
+from reproduce.tables import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +179,78 @@ def test_folds_and_shared_runs_of_the_other_corpora(tmp_path, monkeypatch):
     pair = next(run for run in asked if run.row == "relu tanh")
     assert pair.choices["network"]["global_activation"] == "relu"
     assert pair.choices["network"]["local_activation"] == "tanh"
+
+
+def fnn_only(words, out, monkeypatch):
+    """The command with FNN alone, for five epochs, and other results; and where its run belongs."""
+    table = TABLES[3]
+    cells = tuple(cell for cell in table.cells if cell.system.name == "FNN")
+    monkeypatch.setitem(TABLES, 3, replace(table, cells=cells))
+    words = [*words, "--results", str(out), "--assume", "epochs=5"]
+    return words, lambda: list((out / "Tones" / "table03" / "fnn").glob("*/*.json"))
+
+
+def test_a_run_that_diverges_is_shown_as_failed(finished, command, tmp_path, monkeypatch, capsys):
+    """... and not tried again, but under other versions."""
+    words, found = fnn_only(command[0], tmp_path, monkeypatch)
+    asked = []
+
+    def wild(net, settings, *rest):
+        asked.append(1)
+        return trained(net, replace(settings, learning_rate=1e6), *rest)
+
+    trained = training.train
+    monkeypatch.setattr(training, "train", wild)
+    for again in range(2):
+        assert main(words) == 0
+        said = capsys.readouterr()
+        (path,) = found()
+        told = json.loads(path.read_text())
+        assert path.name == "failed.json" and "not finite" in told["fault"] and told["versions"]["mxnet"]
+        assert "| ours" not in said.out and f"fold test, seed 0: {told['fault']}." in said.out
+        assert said.out.count("failed ") >= 4 + 1 and f"{path.parent.name}/failed.json" in said.out
+        assert len(asked) == 1 and ("not tried again" in said.err) == again
+    monkeypatch.setattr(runtime, "versions", lambda: told["versions"] | {"mxnet": "2"})
+    monkeypatch.setattr(training, "train", trained)
+    assert main(words) == 0
+    assert path.with_name("report.json").exists() and not path.exists()
+
+
+def test_scores_that_are_no_numbers_fail_a_peer_too(finished, command, tmp_path, monkeypatch, capsys):
+    words, found = fnn_only(command[0], tmp_path, monkeypatch)
+    _trained = runs._trained
+    monkeypatch.setattr(runs, "_trained", lambda *given: (_trained(*given)[0], np.full((18, 3), np.nan)))
+    assert main(words) == 0
+    assert "scores are not finite" in capsys.readouterr().out
+    assert {path.name for path in found()} == {"failed.json", "checkpoint.json"}
+
+
+def test_a_run_that_another_process_has_is_left_for_the_end(finished, command, tmp_path, monkeypatch):
+    """Nobody trains it twice: its report is there when its turn comes."""
+    words, _ = command
+    out, order = tmp_path / "results", []
+    shutil.copytree(finished / "results", out)
+    (report,) = out.glob("Tones/table03/fnn/*/report.json")
+    aside = report.rename(tmp_path / "report.json")
+    execute, lock = produced.execute, files._lock
+    monkeypatch.setattr(
+        produced,
+        "execute",
+        lambda run, *rest: order.append((run.row, rest[-1])) or execute(run, *rest),
+    )
+
+    def held(file):  # by a process that ends when it is waited for
+        return lock(file) and Path(file.name).parent != report.parent
+
+    def flock(file, how):
+        if how == files.fcntl.LOCK_EX:
+            aside.rename(report)
+
+    monkeypatch.setattr(files, "_lock", held)
+    monkeypatch.setattr(files.fcntl, "flock", flock)
+    monkeypatch.setattr("freqcnn_gluon.training.train", None)
+    assert main([*words, "--results", str(out)]) == 0
+    assert len(order) == 8 and order[-1] == ("FNN", True) and ("FNN", False) in order[:7]
 
 
 def test_tables_that_count_and_describe(corpus, tmp_path, capsys):

@@ -104,3 +104,40 @@ def test_fewer_segments_than_the_papers_are_told():
     segments = {"segments": [8, 8, 8, 4, 2]}
     text = markdown(TABLES[4], [report("Global and local frequency 8", home=4, network=segments)])
     assert "Global and local frequency 8: 8, 8, 8, 4, 2 segments in blocks 1 to 5" in text
+
+
+def test_a_failed_run_is_never_a_number():
+    failed = report("FNN", seed=1, fault="the loss is not finite in epoch 2, batch 3")
+    reports = [report(), report("FNN"), failed]
+    frame = cells(TABLES[3], reports)
+    fnn = frame[frame["system"] == "FNN"]
+    assert (fnn["verdict"] == "failed").all() and fnn[["ours", "sd", "low", "high", "seeds"]].isna().all(None)
+    assert row(frame, "FreqCNN", "UK")["verdict"] == "within"  # the others are shown all the same
+    text = markdown(TABLES[3], reports)
+    assert lines_of(text)[3][1:5] == ["ours", "not run", "81.33", "failed"]
+    assert "Failed: FNN, fold test, seed 1: the loss is not finite in epoch 2, batch 3." in text
+    assert "2 of the paper's numbers are within it, 2 outside." in text
+    runs = [line for line in lines_of(text) if "table03/fnn" in line[0]]
+    assert [line[1:3] for line in runs] == [["0", "12,345"], ["1", "failed"]]
+    assert len({len(line) for line in runs}) == 1
+
+
+def test_a_failed_fold_takes_its_cells_and_the_averages():
+    folds = ["1", "2", "3"]
+    reports = [report(home=8, fold=fold) for fold in folds]
+    reports[1] = report(home=8, fold="2", fault="the loss is not finite")
+    frame = cells(TABLES[8], reports)
+    ours = frame[frame["system"] == "FreqCNN"]
+    failed = ours["verdict"] == "failed"
+    assert failed.tolist() == [fold in ("2", "average") for fold in ours["fold"]]
+    assert ours["ours"].isna().tolist() == failed.tolist()
+    markdown(TABLES[8], [report(home=8, fold=fold, fault="all") for fold in folds])
+
+
+def test_a_figure_shows_no_number_of_a_failed_run(tmp_path):
+    folds = [str(fold) for fold in range(1, 11)]
+    reports = [report(home=11, fold=fold, fault="the loss is not finite") for fold in folds]
+    said = write(TABLES[12], reports, tmp_path / "table12")
+    ours = [line[2:] for line in lines_of(said) if line[1:2] == ["ours"]]
+    assert len(ours) == 6 and {cell for line in ours for cell in line} == {"failed"}
+    assert (tmp_path / "table12.png").stat().st_size

@@ -305,6 +305,16 @@ def test_the_command_writes_it_and_says_where(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["index.html"]
 
 
+def test_a_run_that_failed_is_said_to_have_and_has_no_number(tmp_path):
+    other = made("ResNet-18", fault="the loss is not finite in epoch 2, batch 3, first in fc")
+    put(tmp_path / "paper", 3, [made(), other])
+    tree = read(page(tmp_path, tmp_path / "data"))
+    section = by_id(tree, "s0-table3")
+    assert "Failed: ResNet-18, fold test, seed 0: the loss is not finite in epoch 2" in section.text
+    assert "✕ failed" in section.text
+    assert {link["href"] for link in section.all("a") if "resnet" in link["href"]} == {f"paper/{other.link}"}
+
+
 def test_no_results_is_one_sentence(tmp_path, capsys):
     assert main(["report", "--results", str(tmp_path / "none")]) == 1
     assert "there are no results yet; `make table3` makes the first" in capsys.readouterr().err

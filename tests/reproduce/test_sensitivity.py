@@ -1,9 +1,12 @@
 """Which alternatives are run, and what is said of them."""
 
+import re
+
 import pandas as pd
 import pytest
 from made import report
 
+from data_prep.faults import Faults
 from reproduce import sensitivity as module
 from reproduce.assumptions import choices
 from reproduce.produce import Options
@@ -22,6 +25,8 @@ def ran(monkeypatch):
         assert list(systems) == [table.claim]
         choices(table.number, options.assume)  # raises what cannot be chosen
         better = "conv_pool_activation=relu" in options.assume
+        if options.assume == ["gamma=1.0"]:
+            return [report(source="standin", fault="the loss is not finite")]
         return [report(source="standin", **({"confusion": BETTER} if better else {}))]
 
     monkeypatch.setattr(module, "run_all", run_all)
@@ -58,3 +63,12 @@ def test_what_is_chosen_already_is_not_varied(ran, tmp_path):
     module.sensitivity(TABLES[3], Options({}, assume=["schedule=step"], results=tmp_path))
     assert all(assume[0] == "schedule=step" for assume in ran)
     assert not any(each.startswith("schedule=") for assume in ran for each in assume[1:])
+
+
+def test_what_failed_is_said_to_have(ran, tmp_path):
+    said = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
+    assert re.search(r"\| gamma +\| 1.0 +\| failed +\| +\|", said)
+    frame = pd.read_csv(tmp_path / "standin" / "sensitivity03.csv").set_index(["assumption", "alternative"])
+    assert frame["failed"].sum() == 1 and frame.loc[("gamma", "1.0"), ["uar", "difference"]].isna().all()
+    with pytest.raises(Faults, match="failed: the loss is not finite"):
+        module.sensitivity(TABLES[3], Options({}, assume=["gamma=1.0"], results=tmp_path))
