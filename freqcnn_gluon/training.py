@@ -201,6 +201,8 @@ def _settle(
     parameters: gluon.ParameterDict, checkpoint: Checkpoint | None, place: Place, started: float
 ) -> None:
     """Bring the net into a state that a checkpoint can hold, and write that if it is time."""
+    # BatchNorm's statistics are written by the backward pass, which MXNet does not wait for to read them.
+    mx.nd.waitall()
     _share_statistics(parameters)
     place.seconds = time.perf_counter() - started
     if checkpoint:

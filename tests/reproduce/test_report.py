@@ -312,7 +312,9 @@ def test_a_run_that_failed_is_said_to_have_and_has_no_number(tmp_path):
     section = by_id(tree, "s0-table3")
     assert "Failed: ResNet-18, fold test, seed 0: the loss is not finite in epoch 2" in section.text
     assert "✕ failed" in section.text
-    assert {link["href"] for link in section.all("a") if "resnet" in link["href"]} == {f"paper/{other.link}"}
+    assert {href for link in section.all("a") if "resnet" in (href := link.attributes["href"])} == {
+        f"paper/{other.link}"
+    }
 
 
 def test_no_results_is_one_sentence(tmp_path, capsys):
