@@ -16,7 +16,7 @@ from PIL import Image
 
 from .corpora import STANDIN
 
-__all__ = ["as_webp", "draw_confusion", "shades", "training_curves"]
+__all__ = ["as_webp", "draw_confusion", "draw_systems", "shades", "training_curves"]
 
 INK, RULE = "#010203", "#040506"  # stand for the page's own colours, which differ in the dark
 STYLE = {
@@ -33,10 +33,9 @@ def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
     ``frame``: of ``measure.cells``, all its cells with a true class (``measure``) and a ``predicted`` one.
     Each field has its count and is the darker the larger its share of the true class.
     """
-    here = "here: STAND-IN, synthesised speech" if source == STANDIN else f"here: {source}"
     labels = list(dict.fromkeys(frame["predicted"]))
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    for axes, column, title in zip(figure.subplots(1, 2), ("paper", "ours"), ("paper", here)):
+    for axes, column, title in zip(figure.subplots(1, 2), ("paper", "ours"), ("paper", _here(source))):
         counts = (
             frame.pivot(index="measure", columns="predicted", values=column)
             .loc[labels, labels]
@@ -52,6 +51,49 @@ def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
         axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
         axes.set_yticks(range(len(labels)), labels)
     figure.savefig(path, format="png", dpi=120)
+
+
+def draw_systems(frame: pd.DataFrame, source: str, path: Path) -> None:
+    """The paper's numbers and ours in two pictures of one scale, as PNG: a group of bars for each row of the
+    table, in it a bar for each of its systems; ours with its 95 % interval.
+
+    ``frame``: of ``measure.cells``, percentages.
+    """
+    rows, systems = (list(dict.fromkeys(frame[name])) for name in ("row", "column"))
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    width, places = 0.86 / len(systems), np.arange(len(rows))
+    looks = [{"facecolor": str(shade), "hatch": hatch} for shade, hatch in zip(*_shades(len(systems)))]
+    for axes, column, title in zip(
+        figure.subplots(2, 1, sharex=True), ("paper", "ours"), ("paper", _here(source))
+    ):
+        for number, (system, look) in enumerate(zip(systems, looks)):
+            of = frame[frame["column"] == system].set_index("row").loc[rows]
+            at = places + (number - (len(systems) - 1) / 2) * width
+            axes.bar(at, of[column], width, label=system, edgecolor="0.2", linewidth=0.5, **look)
+            if column == "ours":
+                error = np.clip([of["ours"] - of["low"], of["high"] - of["ours"]], 0, None)
+                axes.errorbar(at, of["ours"], error, fmt="none", ecolor="0.1", elinewidth=0.9, capsize=1.8)
+        axes.set(title=title, ylabel="%", ylim=(0, 104))
+        axes.set_xticks(places, rows)
+        axes.grid(axis="y", linewidth=0.4)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(systems), frameon=False
+    )
+    figure.savefig(path, format="png", dpi=120)
+
+
+def _shades(count: int) -> tuple[np.ndarray, list[str]]:
+    """Greys and hatches that tell ``count`` bars apart without colour."""
+    hatches = ["", "//", "..", "xx"]
+    return np.linspace(0.98, 0.35, count).round(2), [
+        hatches[number % len(hatches)] for number in range(count)
+    ]
+
+
+def _here(source: str) -> str:
+    return "here: STAND-IN, synthesised speech" if source == STANDIN else f"here: {source}"
 
 
 def training_curves(histories: Sequence[Sequence[Mapping]], name: str) -> str:

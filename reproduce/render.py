@@ -1,4 +1,4 @@
-"""Reports -> the table, as tidy CSV, as Markdown in the paper's own layout and, for a confusion, a figure."""
+"""Reports -> the table, as tidy CSV, as Markdown in the paper's own layout and, of some tables, a figure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data_prep.files import whole
 from . import text
 from .assumptions import Assumption, assumptions
 from .corpora import PAPER, STANDIN
-from .figures import draw_confusion
+from .figures import draw_confusion, draw_systems
 from .measure import Report, cells, comparisons, reports_of
 from .tables import Table
 
@@ -33,6 +33,7 @@ __all__ = [
     "write",
 ]
 
+PICTURES = {3: draw_systems, 12: draw_confusion}
 STANDIN_WARNING = (
     "STAND-IN",
     "these are results on synthesised speech, not on the paper's corpus. They show that everything runs and "
@@ -298,13 +299,13 @@ def _chosen(assumption, reports: Sequence[Report]) -> str:
 
 
 def write(table: Table, reports: Sequence[Report], stem: Path) -> str:
-    """Write ``stem``.csv, ``stem``.md and, for a confusion matrix, ``stem``.png; return the Markdown."""
+    """Write ``stem``.csv, ``stem``.md and, of the tables in PICTURES, ``stem``.png; return the Markdown."""
     said, frame = markdown(table, reports), cells(table, reports)
     with whole(stem.with_suffix(".csv")) as path:
         frame.to_csv(path, index=False, float_format="%.4f")
     with whole(stem.with_suffix(".md")) as path:
         path.write_text(said, encoding="utf-8")
-    if frame["predicted"].any():
+    if draw := PICTURES.get(table.number):
         with whole(stem.with_suffix(".png")) as path:
-            draw_confusion(frame, source_of(reports), path)
+            draw(frame, source_of(reports), path)
     return said

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from made import report
 
+from reproduce.figures import draw_systems
 from reproduce.measure import cells
 from reproduce.render import markdown, write
 from reproduce.tables import TABLES
@@ -85,6 +86,23 @@ def test_folds_have_columns_of_their_own():
     threshold = next(line for line in lines if line[0] == "i-Vector, threshold")
     assert threshold[1:8] == ["paper", "-2.46", "", "-3.04", "", "30.23", ""]  # the paper has no UAR of it
     assert [line[1] for line in lines if line[0].startswith("[FreqCNN]")] == ["1", "2", "3"]
+
+
+def test_table_3_has_a_picture_of_its_numbers(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **how: drawn.append(figure))
+    draw_systems(cells(TABLES[3], [report(), report("FNN", fault="diverged")]), "standin", tmp_path / "a.png")
+    (figure,) = drawn
+    upper, lower = figure.axes
+    assert upper.get_title() == "paper" and "STAND-IN" in lower.get_title()
+    systems = ["i-Vector", "FreqCNN", "FNN", "CNN", "AlexNet", "VGG-11", "ResNet-18"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == systems
+    heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in upper.containers}
+    assert heights["FreqCNN"] == [88.55, 71.91, 77.50, 79.32]  # AU, UK, US, UAR as printed
+    ours = {bars.get_label(): [bar.get_height() for bar in bars] for bars in lower.containers[::2]}
+    expected = [100 * 270 / 332, 100 * 60 / 89, 100 * 180 / 240]
+    assert ours["FreqCNN"][:3] == pytest.approx(expected)
+    assert np.isnan(ours["FNN"]).all() and np.isnan(ours["CNN"]).all()
 
 
 def test_confusion_as_table_and_figure(tmp_path):
