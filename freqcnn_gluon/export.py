@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import mxnet as mx
@@ -44,7 +43,11 @@ def to_onnx(model: Model, path: Path) -> float:
     )
     given = {weight.name for weight in graph.initializer}
     used = {name for node in graph.node for name in node.input}  # MXNet leaves some that no node reads
+    told = onnx.helper.make_tensor_value_info(
+        graph.output[0].name, onnx.TensorProto.FLOAT, ["batch", len(model.about.labels)]
+    )
     for listed, kept in (
+        (graph.output, [told]),  # MXNet leaves its shape open
         (graph.input, [value for value in graph.input if value.name not in given]),  # weights are no inputs
         (graph.initializer, [weight for weight in graph.initializer if weight.name in used]),
     ):
@@ -52,7 +55,7 @@ def to_onnx(model: Model, path: Path) -> float:
         listed.extend(kept)
     made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)])
     made.ir_version = IR_VERSION
-    onnx.helper.set_model_props(made, {"freqcnn": json.dumps(model.about.stated())})
+    onnx.helper.set_model_props(made, {"freqcnn": model.about.text()})
     onnx.checker.check_model(made)
     with whole(path) as aside:
         onnx.save(made, str(aside))

@@ -1,18 +1,21 @@
 """A trained network with all that using it takes: in memory, and as a folder that is complete in itself.
 
 model.json     what it is: architecture, labels, feature settings, versions
-model.params   its weights
+model.safetensors   its weights
 report.json    how it was trained and what it was measured to be worth
 clips.csv      what it was trained and tested on
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
+from safetensors import SafetensorError, numpy
 
 from data_prep.faults import Faults
 from data_prep.files import whole
@@ -20,14 +23,14 @@ from data_prep.files import whole
 from . import runtime
 from .about import About
 from .architectures import architecture
-from .checkpoint import save_parameters
 from .network import FreqCNN
 from .training import Examples, predict
 
 __all__ = ["Model"]
 
 CHUNK = 16  # images that go through the network at a time
-ABOUT, WEIGHTS, REPORT, CLIPS = "model.json", "model.params", "report.json", "clips.csv"
+ABOUT, WEIGHTS, REPORT, CLIPS = "model.json", "model.safetensors", "report.json", "clips.csv"
+HEADER = 2**20  # bytes that the names of weights, or a description, may take
 
 
 class Model:
@@ -44,7 +47,9 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "auto") -> Model:
-        """The model that was saved in ``folder``. Raises Faults if it is missing or damaged."""
+        """The model that was saved in ``folder``, which may come from anybody: no code of it is run, and its
+        sizes and checksums are looked at before memory is taken. Raises Faults if it is missing or damaged.
+        """
         folder = Path(folder)
         if not (folder / ABOUT).is_file():
             state = (
@@ -54,24 +59,58 @@ class Model:
             )
             raise Faults(f"{folder}: {state}")
         try:
-            about = About.read(json.loads((folder / ABOUT).read_text(encoding="utf-8")))
+            about = About.read(_small(folder / ABOUT))
             model = cls.blank(about, runtime.contexts(device))
-            model.net.load_parameters(str(folder / WEIGHTS), ctx=model.devices)
-        except (OSError, ValueError, KeyError, TypeError, AssertionError, mx.MXNetError) as error:
-            raise Faults(
-                f"{folder}: the model is damaged ({str(error).splitlines()[0]}); copy it again"
-            ) from None
+        except (OSError, ValueError, TypeError) as error:
+            raise Faults(f"{folder / ABOUT}: the model is damaged ({error}); copy it again") from None
+        try:
+            model._take(folder / WEIGHTS)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise Faults(f"{folder / WEIGHTS}: the model is damaged ({error}); copy it again") from None
         model.net.hybridize(static_alloc=True, static_shape=True)
         return model
 
     def save(self, folder: Path | str) -> None:
-        """Write model.params and then model.json, with which the folder can be loaded."""
-        save_parameters(self.net, Path(folder) / WEIGHTS)
+        """Write the weights and then model.json, with which the folder can be loaded."""
+        weights = numpy.save(
+            {name: each.data(self.devices[0]).asnumpy() for name, each in self._parameters()}
+        )
+        with whole(Path(folder) / WEIGHTS) as path:
+            path.write_bytes(weights)
+        about = replace(self.about, weights=hashlib.sha256(weights).hexdigest())
         with whole(Path(folder) / ABOUT) as path:
-            path.write_text(json.dumps(self.about.stated(), indent=1, ensure_ascii=False), encoding="utf-8")
+            path.write_text(about.text(), encoding="utf-8")
+
+    def _parameters(self) -> list[tuple[str, mx.gluon.Parameter]]:
+        return sorted(self.net._collect_params_with_prefix().items())
+
+    def _take(self, path: Path) -> None:
+        """Read the weights. Raises ValueError for a file that is not this network's."""
+        shapes = {name: tuple(parameter.shape) for name, parameter in self._parameters()}
+        expected = 4 * sum(math.prod(shape) for shape in shapes.values())
+        if not 0 <= path.stat().st_size - expected <= HEADER:
+            raise ValueError(f"it has {path.stat().st_size} bytes, and these weights are {expected}")
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.about.weights:
+            raise ValueError("it is another file than model.json speaks of, or was changed")
+        found = numpy.load(content)
+        if {name: (value.shape, value.dtype) for name, value in found.items()} != {
+            name: (shape, np.float32) for name, shape in shapes.items()
+        }:
+            raise ValueError("its weights are of another network")
+        self.net.initialize(mx.init.Zero(), ctx=self.devices)
+        for name, parameter in self._parameters():
+            parameter.set_data(mx.nd.array(found[name]))
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(n, classes) of ``images`` (n, size, size)."""
         count = len(images)
         examples = Examples(images, np.arange(count), np.zeros(count))
         return predict(self.net, examples, self.devices, CHUNK)
+
+
+def _small(path: Path) -> str:
+    """The text of a file that is never long."""
+    if path.stat().st_size > HEADER:
+        raise ValueError(f"it has {path.stat().st_size} bytes, more than any such file")
+    return path.read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +20,24 @@ class OnnxModel:
         """Raises Faults for a file that is missing or was not written by ``export``."""
         import onnxruntime
 
-        if not Path(path).is_file():
+        path = Path(path)
+        if not path.is_file():
             raise Faults(f"{path}: is missing; `export MODEL --onnx FILE` writes it")
         try:
-            self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            self.about = About.read(json.loads(self.session.get_modelmeta().custom_metadata_map["freqcnn"]))
+            # As bytes, since by its path a file could have onnxruntime read any other file of the machine.
+            self.session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+            self.about = About.read(self.session.get_modelmeta().custom_metadata_map["freqcnn"])
         except Exception as error:  # onnxruntime's own errors have no common class
+            reason = str(error).splitlines()[0] if str(error) else ""
             raise Faults(
-                f"{path}: is no ONNX file that `export` wrote ({type(error).__name__}: {error})"
+                f"{path}: is no ONNX file that `export` wrote ({type(error).__name__}: {reason})"
             ) from None
+        size, classes = self.about.images.size, len(self.about.labels)
+        (given, *others), (told, *_) = self.session.get_inputs(), self.session.get_outputs()
+        if others or given.shape[1:] != [1, size, size] or told.shape[1:] != [classes]:
+            raise Faults(
+                f"{path}: its network is not the one that its description speaks of; export it again"
+            )
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(n, classes) of ``images`` (n, size, size)."""

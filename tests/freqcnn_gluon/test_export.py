@@ -82,11 +82,3 @@ def test_the_symbol_is_loaded_without_this_package(tmp_path):
     block = mx.gluon.SymbolBlock.imports(str(graph), ["image"], str(weights))
     found = block(mx.nd.array(IMAGES[:, None])).asnumpy()
     np.testing.assert_allclose(found, made.probabilities(IMAGES), atol=1e-6)
-
-
-def test_a_saved_model_is_the_same_model(tmp_path):
-    made = model("table2", attention="spatial")
-    made.save(tmp_path / "model")
-    again = Model.load(tmp_path / "model", "cpu")
-    assert again.about == made.about
-    np.testing.assert_array_equal(again.probabilities(IMAGES), made.probabilities(IMAGES))

