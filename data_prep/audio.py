@@ -26,7 +26,7 @@ SAMPLES = {
     "dbl": "DOUBLE",
 }  # as PyAV names them
 SLACK = 0.1  # s by which an AVI's sound may fall short of its header: writers count pictures, codecs delay
-BLOCK = 2**20  # frames decoded at a time, so that channels are never all in memory
+BLOCK = 2**20  # numbers decoded at a time, so that channels are never all in memory
 
 
 class Silence(Faults):
@@ -91,9 +91,14 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
             "correct the stop or replace the file"
         )
     samples, decoded = np.empty(last - first), 0
+    block_size = max(1, BLOCK // file.channels)
     try:
-        file.seek(first)
-        for block in file.blocks(BLOCK, frames=last - first, dtype="float64", always_2d=True):
+        if file.seekable():
+            file.seek(first)
+        else:  # GSM, for one
+            for _ in file.blocks(block_size, frames=first):
+                pass
+        for block in file.blocks(block_size, frames=last - first, dtype="float64", always_2d=True):
             samples[decoded : decoded + len(block)] = block.mean(axis=1)
             decoded += len(block)
     except soundfile.LibsndfileError as error:
