@@ -95,13 +95,7 @@ def validate(
 
     ``lines``: the line that each row stands on, if not one after the other.
     """
-    header = [
-        f"{source}, line 1: has the column {name!r} more than once; keep one"
-        for name in frame.columns[frame.columns.duplicated()].unique()
-    ]
-    if missing := [name for name in COLUMNS if name not in frame.columns]:
-        found = ", ".join(map(str, frame.columns)) or "none"
-        header.append(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {found}")
+    header = header_faults(frame, source, COLUMNS)
     if header or frame.empty:
         raise Faults(header or f"{source}: has no clips below its header")
 
@@ -148,6 +142,18 @@ def validate(
         report(~text["copies"].str.fullmatch(r"\d+"), "copies {copies!r} is no whole number from 0 up")
     if found:
         raise Faults(f"{source}, line {line}: {fault}" for line, fault in sorted(found))
+
+
+def header_faults(frame: pd.DataFrame, source: Path | str, needed: Sequence[str]) -> list[str]:
+    """Columns that ``frame`` has more than once, and those ``needed`` that it lacks."""
+    faults = [
+        f"{source}, line 1: has the column {name!r} more than once; keep one"
+        for name in frame.columns[frame.columns.duplicated()].unique()
+    ]
+    if missing := [name for name in needed if name not in frame.columns]:
+        found = ", ".join(map(str, frame.columns)) or "none"
+        faults.append(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {found}")
+    return faults
 
 
 def _leaves(path: str) -> bool:

@@ -58,9 +58,8 @@ def _of_folder(root: Path) -> Scan:
 
 def _of_table(source: Path) -> Scan:
     frame, lines = manifest.records(source)
-    if missing := [name for name in ("path", "label") if name not in frame.columns]:
-        found = ", ".join(frame.columns)
-        raise Faults(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {found}")
+    if faults := manifest.header_faults(frame, source, ("path", "label")):
+        raise Faults(faults)
     paths = [os.path.normpath(source.parent.absolute() / path) for path in frame["path"]]
     root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
     below = [os.path.relpath(path, root) for path in paths]
