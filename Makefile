@@ -36,7 +36,7 @@ table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --resul
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
-.PHONY: help setup $(numbered) tables report audit assumptions sensitivity reference test check-gpu-setup clean
+.PHONY: help setup $(numbered) tables report audit assumptions sensitivity reference test doctor check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -88,6 +88,9 @@ reference: setup  ## render results/reference and README.md again from the commi
 # shares its fixtures.
 test: setup  ## run the tests
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+doctor:  ## say what is wrong with this machine, in plain words
+	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)"
 
 check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and prove that MXNet loads from it
 	@tools/setup.sh .venv-gpu gpu
