@@ -36,7 +36,7 @@ table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --resul
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
-.PHONY: help setup $(numbered) tables report audit assumptions sensitivity reference test doctor check-gpu-setup clean
+.PHONY: help setup $(numbered) tables report notebooks audit assumptions sensitivity reference test doctor check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -71,6 +71,12 @@ tables: setup  ## all twelve
 
 report: setup  ## all results on one page, RESULTS/index.html, for a browser or a phone
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"
+
+notebooks: setup  ## run the notebooks, with their pictures, into RESULTS/notebooks
+	@mkdir -p "$(RESULTS)/notebooks"
+	@DATA="$(abspath $(DATA))" UT_PODCAST="$(UT_PODCAST)" ENTERFACE="$(ENTERFACE)" \
+	    MODEL="$(abspath $(RESULTS))/notebooks/model" "$(PYTHON)" -c "from nbclient.cli import main; main()" \
+	    --output "$(abspath $(RESULTS))/notebooks/{notebook_name}.ipynb" notebooks/*.ipynb
 
 audit: setup  ## check the paper's own numbers against each other
 	@"$(PYTHON)" -m reproduce audit --results "$(RESULTS)"

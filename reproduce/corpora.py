@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from data_prep.standin import enterface as standin_enterface
 from data_prep.standin import ut_podcast as standin_ut_podcast
 from data_prep.standin.folder import is_standin
 
-__all__ = ["CORPORA", "PAPER", "STANDIN", "Corpus", "counted", "prepare"]
+__all__ = ["CORPORA", "PAPER", "STANDIN", "Corpus", "counted", "prepare", "scanned"]
 
 PAPER, STANDIN = "paper", "standin"
 
@@ -108,6 +108,23 @@ def _find(
     return kind.module.scan(root, **choices)
 
 
+def scanned(
+    name: str,
+    root: Path | None,
+    data: Path,
+    choices: Mapping[str, object] = MappingProxyType({}),
+    jobs: int | None = None,
+) -> Scan:
+    """The clips of a corpus, or of its stand-in, which is made where it is not there yet.
+
+    Raises Faults for a wrong layout.
+    """
+    found = _find(name, root, data, _taken(CORPORA[name].module.scan, choices), jobs)
+    if found.faults:
+        raise Faults(found.faults)
+    return found
+
+
 def prepare(
     name: str,
     root: Path | None,
@@ -156,9 +173,7 @@ def counted(
     Raises Faults for a wrong layout.
     """
     kind = CORPORA[name]
-    found = _find(name, root, data, _taken(kind.module.scan, choices), jobs)
-    if found.faults:
-        raise Faults(found.faults)
+    found = scanned(name, root, data, choices, jobs)
     source, _ = _source_of(kind, found, check_counts)
     return kind.module.protocol(found.manifest, **_taken(kind.module.protocol, choices)), source
 

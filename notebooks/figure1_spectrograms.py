@@ -1,0 +1,36 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 1: spectrograms of three emotions
+# Frequencies rise upwards, time runs to the right, dark is loud. With eNTERFACE'05 at hand, give its folder
+# as `ENTERFACE`; without it the embedded stand-in is shown, and says so.
+
+# %%
+# %matplotlib inline
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path.cwd() if Path("reproduce").is_dir() else Path.cwd().parent
+sys.path.insert(0, str(ROOT))
+DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are, or are made
+ENTERFACE = os.environ.get("ENTERFACE") or None  # None: the stand-in
+
+# %%
+from reproduce.corpora import scanned
+from reproduce.views import figure1
+
+figure1(scanned("enterface", ENTERFACE and Path(ENTERFACE), DATA))

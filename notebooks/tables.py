@@ -1,0 +1,43 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The tables, beside the paper's
+# Read from the reports in `RESULTS`, with the banner that belongs to them; `make report` shows more.
+
+# %%
+# %matplotlib inline
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path.cwd() if Path("reproduce").is_dir() else Path.cwd().parent
+sys.path.insert(0, str(ROOT))
+RESULTS = Path(os.environ.get("RESULTS", ROOT / "results" / "reference" / "standin"))
+
+# %%
+from IPython.display import Markdown, display
+
+from reproduce.readme import reports_in
+from reproduce.render import summary
+from reproduce.tables import TABLES
+
+for listed in sorted(RESULTS.glob("table??.json")):
+    table = TABLES[int(listed.stem[-2:])]
+    display(
+        Markdown(
+            f"## Table {table.number}: {table.title}\n\n" + summary(table, reports_in(RESULTS, table.number))
+        )
+    )
