@@ -4,6 +4,8 @@
 VENV ?= .venv
 ## auto, cpu, gpu, or numbers as in cpu:0,1 or gpu:0; auto takes a GPU where MXNet can use one
 DEVICE ?= auto
+## machines that train together, as in HOSTS=localhost,gpu2; this one alone where it is empty
+HOSTS ?=
 ## UT-Podcast's folder (Tables 1, 3, 4, 5); its embedded stand-in is used where it is empty
 UT_PODCAST ?=
 ## CHAINS's folder (Tables 6, 8, 9); the same
@@ -33,6 +35,8 @@ table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --resul
 	$(if $(ENTERFACE),--enterface "$(ENTERFACE)") $(if $(PROFILE),--profile "$(PROFILE)") \
 	$(if $(JOBS),--jobs "$(JOBS)") $(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
+
+launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" --)
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
@@ -64,10 +68,10 @@ table10:  ## FreqCNN for emotions, layer for layer beside the paper's
 table11:  ## emotions: FreqCNN on ten folds of speakers
 table12:  ## emotions: its confusion matrix, as table and figure
 $(numbered): table%: setup
-	@"$(PYTHON)" -m reproduce table $* $(table_options)
+	@$(launched) "$(PYTHON)" -m reproduce table $* $(table_options)
 
 tables: setup  ## all twelve
-	@"$(PYTHON)" -m reproduce table $(table_options)
+	@$(launched) "$(PYTHON)" -m reproduce table $(table_options)
 
 report: setup  ## all results on one page, RESULTS/index.html, for a browser or a phone
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"
@@ -85,7 +89,7 @@ assumptions: setup  ## print what the paper leaves open, what was chosen and wha
 	@"$(PYTHON)" -m reproduce assumptions
 
 sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time: what each is worth
-	@"$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options)
+	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options)
 
 reference: setup  ## render results/reference and README.md again from the committed reports
 	@"$(PYTHON)" -m reproduce reference

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from data_prep.faults import Faults, positive, told_plainly
 
+from .cluster import NEEDED
+
 FEW = 100  # steps of training after which BatchNorm's running statistics are those of the trained network
 
 
@@ -34,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     _add_explain(commands)
     _add_export(commands)
     _add_describe(commands)
+    _add_launch(commands)
     options = parser.parse_args(arguments)
     return options.run(options)
 
@@ -373,6 +376,36 @@ def _describe(options: argparse.Namespace) -> None:
     print(f"FreqCNN for {chosen.title}; input 1 × {net.size} × {net.size} (channels × frequency × time)\n")
     print(table(rows))
     print(f"\n{parameter_count(net):,} parameters")
+
+
+def _add_launch(commands) -> None:
+    command = _command(
+        commands,
+        "launch",
+        _launch,
+        "train the paper's tables on several machines",
+        "Starts COMMAND as a worker on\nevery host, and the scheduler and the server that join them on the "
+        "first. Each worker takes its\nshare of every batch. 'localhost' is a process on this machine; any "
+        "other host is reached by ssh\nwithout a password and has this folder, environment, data and results "
+        "at the same place, on\nstorage that all share. When a process fails all are ended, and the same "
+        "command goes on from\nthe last checkpoint. A cluster's own manager may start the roles instead: it "
+        "sets DMLC_ROLE,\n" + ", ".join(NEEDED) + "; scheduler\nand server run "
+        "`python -c 'import freqcnn_gluon, mxnet'`.",
+        "--hosts localhost,gpu2 -- .venv/bin/python -m reproduce table 3 --device gpu",
+    )
+    command.add_argument(
+        "--hosts", required=True, help="where the workers run, with commas between; a host may recur"
+    )
+    command.add_argument("--port", type=positive, help="the scheduler's port (default: a free one)")
+    command.add_argument(
+        "command", nargs="+", metavar="COMMAND", help="`… -m reproduce table` or `sensitivity`, after --"
+    )
+
+
+def _launch(options: argparse.Namespace) -> None:
+    from .launch import launch
+
+    launch([host.strip() for host in options.hosts.split(",") if host.strip()], options.command, options.port)
 
 
 if __name__ == "__main__":

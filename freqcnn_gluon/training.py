@@ -17,6 +17,7 @@ from data_prep.faults import Faults
 
 from . import runtime
 from .checkpoint import Checkpoint, Place
+from .cluster import Workers
 from .metrics import metrics
 from .numerics import Diverged, first_layer
 
@@ -103,22 +104,31 @@ def train(
     folder: Path | None = None,
     title: str = "training",
     told: Callable[[dict], None] = lambda entry: None,
+    workers: Workers = Workers(),
 ) -> Outcome:
     """Train ``net`` from scratch and evaluate it on every part of ``evaluated`` after each epoch.
 
     With a ``folder``, an interrupted training goes on from its last checkpoint there and ends as it
     would have ended without the interruption: every random draw depends on the seed, the epoch and the
-    place in it alone. ``told`` is called with the history's entry after each epoch. Raises Diverged when
-    the loss or an answer is no longer finite, naming the epoch, the batch, the layer where that began and
-    the checkpoint before it.
+    place in it alone. ``told`` is called with the history's entry after each epoch. Each of several
+    ``workers`` takes its share of every batch and calls this with the same arguments; the first writes the
+    checkpoints, which all of them read. Raises Diverged, on all of them, when the loss or an answer is no
+    longer finite, naming the epoch, the batch, the layer where that began and the checkpoint before it;
+    Faults for a batch that is too small to be shared out.
     """
     runtime.seed(settings.seed)
     net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)
     batch_size = min(settings.batch_size, len(training))
-    per_device = -(-batch_size // len(devices))
+    if batch_size < workers.count * len(devices):
+        raise Faults(
+            f"{title}: a batch of {batch_size} is too small for {workers.count} workers with {len(devices)} "
+            "devices each: take fewer"
+        )
+    own = np.array_split(np.arange(batch_size), workers.count)
+    per_device = -(-len(own[0]) // len(devices))
     splits = -(-per_device // settings.micro_batch)
-    shares = np.array_split(np.arange(batch_size), splits * len(devices))
+    shares = np.array_split(own[workers.rank], splits * len(devices))
     parameters = net.collect_params()
     if splits > 1:
         parameters.setattr("grad_req", "add")
@@ -131,13 +141,24 @@ def train(
         {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"},
         "sgd",
         {"learning_rate": settings.learning_rate, "momentum": settings.momentum, "wd": settings.weight_decay},
+        update_on_kvstore=False,
     )
     checkpoint = Checkpoint(folder, net, trainer, devices) if folder else None
     place = checkpoint.load() if checkpoint else Place()
     history = place.history
+    if workers.count > 1:
+        workers.same(f"{net} {settings} {len(training)} {len(devices)} {place} {place.left_over}")
+        _settle_shapes(net, training, settings.seed, devices)
     every = max(1, PLACE // (batch_size * training.images[0].size * training.images.shape[-1]))
     probabilities: dict[str, np.ndarray] = {}
-    bar = tqdm(total=settings.epochs, initial=len(history), desc=title, bar_format=BAR, dynamic_ncols=True)
+    bar = tqdm(
+        total=settings.epochs,
+        initial=len(history),
+        desc=title,
+        bar_format=BAR,
+        dynamic_ncols=True,
+        disable=workers.rank > 0,
+    )
     for epoch in range(len(history), settings.epochs):
         started = time.perf_counter() - place.seconds
         order = np.random.default_rng([settings.seed, epoch]).permutation(len(training))
@@ -147,14 +168,16 @@ def train(
         for number in range(place.batches, batches):
             if number % every == 0:
                 if number:
-                    _settle(parameters, checkpoint, place, started)
-                runtime.seed(_seed(settings.seed, epoch, number))
+                    _settle(parameters, workers, checkpoint, place, started)
+                runtime.seed(_seed(settings.seed, epoch, number, workers.rank))
             done = (epoch + number / batches) / settings.epochs
             trainer.set_learning_rate(settings.learning_rate * SCHEDULES[settings.schedule](done))
             batch = order[number * batch_size : (number + 1) * batch_size]
             if splits > 1:
                 parameters.zero_grad()
             loss, right = _gradients(net, training, [batch[share] for share in shares], devices)
+            trainer.allreduce_grads()  # over the devices
+            loss, right = workers.add_gradients(parameters, loss, right)
             if not math.isfinite(loss):
                 parts = (training.batch(batch[share])[0] for share in shares)
                 where = first_layer(net, parts, devices[0], training=True)
@@ -163,15 +186,15 @@ def train(
                     + _kept(checkpoint)
                 )
             place.batches, place.loss, place.correct = number + 1, place.loss + loss, place.correct + right
-            trainer.step(batch_size)
+            trainer.update(batch_size)
             bar.n = epoch + (number + 1) / batches  # a sum of parts would end beside the whole
             bar.update(0)
-        _settle(parameters, checkpoint, place, started)
+        _settle(parameters, workers, checkpoint, place, started)
         seen = batches * batch_size
         entry = {"epoch": epoch + 1, "loss": place.loss / seen, "accuracy": place.correct / seen}
         for part, examples in evaluated.items():
             probabilities[part] = predict(net, examples, devices, settings.micro_batch)
-            if not np.isfinite(probabilities[part]).all():
+            if workers.told(not np.isfinite(probabilities[part]).all()):
                 chunk = examples.batch(np.arange(min(settings.micro_batch, len(examples))))[0]
                 where = first_layer(net, [chunk], devices[0], training=False)
                 raise Diverged(
@@ -186,7 +209,7 @@ def train(
             {"loss": f"{entry['loss']:.3f}"} | {part: f"{entry[part]['uar']:.3f}" for part in evaluated}
         )
         place = Place(history, left_over=order[batches * batch_size :].tolist())
-        if checkpoint:
+        if checkpoint and not workers.rank:
             checkpoint.save(place, last=epoch + 1 == settings.epochs)
     bar.close()
     if not probabilities:  # it was interrupted between the last epoch and its report
@@ -198,22 +221,29 @@ def train(
 
 
 def _settle(
-    parameters: gluon.ParameterDict, checkpoint: Checkpoint | None, place: Place, started: float
+    parameters: gluon.ParameterDict,
+    workers: Workers,
+    checkpoint: Checkpoint | None,
+    place: Place,
+    started: float,
 ) -> None:
     """Bring the net into a state that a checkpoint can hold, and write that if it is time."""
     # BatchNorm's statistics are written by the backward pass, which MXNet does not wait for to read them.
     mx.nd.waitall()
-    _share_statistics(parameters)
+    _share_statistics(parameters, workers)
     place.seconds = time.perf_counter() - started
-    if checkpoint:
+    if checkpoint and not workers.rank:
         checkpoint.save(place)
 
 
-def _seed(seed: int, epoch: int, number: int) -> int:
-    """What to seed with at a place, for dropout's draws: MXNet cannot save the state of its own."""
-    if number == 0:
+def _seed(seed: int, epoch: int, number: int, rank: int = 0) -> int:
+    """What to seed with at a place, for dropout's draws: MXNet cannot save the state of its own.
+
+    Each worker drops others.
+    """
+    if number == rank == 0:
         return seed * 100_003 + epoch + 1
-    return int(np.random.default_rng([seed, epoch, number]).integers(2**31))
+    return int(np.random.default_rng([seed, epoch, number, rank]).integers(2**31))
 
 
 def _kept(checkpoint: Checkpoint | None) -> str:
@@ -246,12 +276,21 @@ def _gradients(
     return loss_sum, correct
 
 
-def _share_statistics(parameters: gluon.ParameterDict) -> None:
-    """Give every device the mean of their BatchNorm statistics, which is what a saved model has."""
-    for parameter in parameters.values():
-        copies = parameter.list_data()
-        if parameter.grad_req == "null" and len(copies) > 1:
-            parameter.set_data(sum(copy.as_in_context(mx.cpu()) for copy in copies) / len(copies))
+def _settle_shapes(net: gluon.HybridBlock, training: Examples, seed: int, devices: list[mx.Context]) -> None:
+    """Draw the weights that wait for a first batch to have shapes, as one process would, before dropout."""
+    runtime.seed(_seed(seed, 0, 0))
+    for device in devices:
+        net(mx.nd.array(training.batch(np.arange(1))[0], ctx=device)).wait_to_read()
+
+
+def _share_statistics(parameters: gluon.ParameterDict, workers: Workers) -> None:
+    """Give every device of every worker the mean of their BatchNorm statistics: a saved model has one."""
+    statistics = [parameter for parameter in parameters.values() if parameter.grad_req == "null"]
+    devices = len(statistics[0].list_ctx()) if statistics else 0
+    if devices * workers.count > 1:
+        sums = [sum(copy.as_in_context(mx.cpu()) for copy in each.list_data()) for each in statistics]
+        for each, total in zip(statistics, workers.total(sums)):
+            each.set_data(total / (devices * workers.count))
 
 
 def predict(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from data_prep.files import whole
 from data_prep.spectrogram import ImageSettings
+from freqcnn_gluon import cluster
 
 from .assumptions import choices
 from .corpora import Corpus, counted, prepare
@@ -17,7 +18,7 @@ from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
 from .peers import PEERS
 from .render import write
-from .runs import Run, execute
+from .runs import Run, execute_together
 from .tables import TABLES, Profile, System, Table
 
 __all__ = ["PROFILES", "Options", "produce", "run_all"]
@@ -45,14 +46,18 @@ class Options:
 COUNTED = {1: "ut_podcast", 6: "chains"}  # tables that count a corpus
 
 
+@cluster.leaves_at_once
 def produce(number: int, options: Options) -> str:
     """Table ``number`` of the paper as Markdown, written too as ``results``/<source>/tableNN.md and .csv.
 
     Tables 1 and 6 count the corpus, 2, 7 and 10 are read off the network, the others are trained for.
+    Among several workers (see ``freqcnn_gluon.cluster``) the first writes it; of the others it is empty.
     Raises Faults for bad input.
     """
     if number in TABLES:
         return _results(TABLES[number], options)
+    if cluster.join().rank:
+        return ""
     if number in COUNTED:
         name, chosen = COUNTED[number], choices(number, options.assume)["data"]
         frame, source = counted(
@@ -67,6 +72,8 @@ def produce(number: int, options: Options) -> str:
 def _results(table: Table, options: Options) -> str:
     """Run every system on every fold with each seed; tableNN.json names the reports."""
     reports = run_all(table, table.systems(), options)
+    if cluster.join().rank:
+        return ""
     folder = options.results / reports[0].content["run"]["source"]
     stem = folder / f"table{table.number:02}"
     with whole(stem.with_suffix(".json")) as path:
@@ -77,7 +84,8 @@ def _results(table: Table, options: Options) -> str:
 def run_all(table: Table, systems: Sequence[System], options: Options) -> list[Report]:
     """The reports of ``systems``, in their order, then by fold and seed.
 
-    A run that another process has is left for the end, and waited for then.
+    A run that another process has is left for the end, and waited for then. Among several workers the first
+    has the reports' content.
     """
     chosen = choices(table.number, options.assume)
     # Neither of these imports MXNet, which a table that is done need not wait for.
@@ -89,15 +97,16 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
     profile = options.profile or ("paper" if root else "quick")
     sizes = table.quick if profile == "quick" else Profile()
     size = sizes.size or paper.size
-    corpus = prepare(
-        table.corpus,
-        root,
-        options.data,
-        ImageSettings(size=size, **chosen["image"]),
-        chosen["data"],
-        options.check_counts,
-        options.jobs,
-    )
+    with cluster.join().in_turn():
+        corpus = prepare(
+            table.corpus,
+            root,
+            options.data,
+            ImageSettings(size=size, **chosen["image"]),
+            chosen["data"],
+            options.check_counts,
+            options.jobs,
+        )
     if sizes.epochs and not any(each.startswith("epochs=") for each in options.assume):
         chosen["training"]["epochs"] = sizes.epochs
     fingerprint = corpus.store.fingerprint(corpus.manifest)
@@ -129,7 +138,7 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
 def _report(run: Run, place: str, corpus: Corpus, options: Options, wait: bool) -> Report | None:
     title = f"{place} {run.row}" + (f" fold {run.fold}" if run.fold != "test" else "")
     title += f" seed {run.seed}" if options.seeds > 1 else ""
-    content = execute(run, corpus, options.results, options.device, title, options.jobs, wait)
+    content = execute_together(run, corpus, options.results, options.device, title, options.jobs, wait)
     if content is None:
         return None
     folder = run.folder(options.results).relative_to(options.results / corpus.source)

@@ -6,6 +6,7 @@ and ``device`` under which it is not tried again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -19,14 +20,16 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.files import locked, whole
+from freqcnn_gluon import cluster
 
 from .corpora import Corpus
 from .peers import PEERS, Task, peer, softmax
 from .peers.features import extract
 
-__all__ = ["Run", "commit", "done", "execute"]
+__all__ = ["Run", "commit", "done", "execute", "execute_together"]
 
 ROOT = Path(__file__).resolve().parents[1]
+LEFT, DONE, TRAINING = range(3)  # what the first of several workers tells the others of a run
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,33 @@ def execute(
         return _executed(run, corpus, folder, device, title or run.row, jobs)
 
 
+def execute_together(
+    run: Run,
+    corpus: Corpus,
+    results: Path,
+    device: str = "auto",
+    title: str = "",
+    jobs: int | None = None,
+    wait: bool = True,
+) -> dict | None:
+    """``execute`` among all workers (see ``freqcnn_gluon.cluster``), or by this process if it is alone.
+
+    The first worker does it all and returns what ``execute`` does; the others help to train the network, if
+    one is to be trained, and return None where the first does, else nothing of a report.
+    """
+    from freqcnn_gluon.numerics import Diverged
+
+    workers = cluster.join()
+    if not workers.rank:
+        found = execute(run, corpus, results, device, title, jobs, wait)
+        workers.told(LEFT if found is None else DONE)
+        return found
+    while (told := workers.told(0)) == TRAINING:
+        with contextlib.suppress(Diverged):  # the first worker writes it down
+            _trained(run, corpus, run.folder(results), device, title, jobs)
+    return None if told == LEFT else {}
+
+
 def _executed(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None) -> dict:
     # Neither of these imports MXNet.
     from freqcnn_gluon import runtime
@@ -103,6 +133,8 @@ def _executed(run: Run, corpus: Corpus, folder: Path, device: str, title: str, j
     started, code = time.time(), commit()
     way = _recognised if run.system in PEERS else _trained
     try:
+        if way is _trained:
+            cluster.join().told(TRAINING)
         found, scores = way(run, corpus, folder, device, title, jobs)
         if not np.isfinite(scores).all():
             raise Diverged("its scores are not finite")
@@ -162,15 +194,23 @@ def _trained(
     from freqcnn_gluon.systems import build, micro_batch
     from freqcnn_gluon.training import Examples, Settings, train
 
-    devices = runtime.contexts(device)
+    devices, workers = runtime.contexts(device), cluster.join()
     net = build(run.system, len(corpus.labels), run.size, **run.choices["network"])
-    share = micro_batch(net, run.size, -(-run.batch_size // len(devices)))
+    share = micro_batch(net, run.size, -(-run.batch_size // (len(devices) * workers.count)))
     settings = Settings(
         batch_size=run.batch_size, micro_batch=share, seed=run.seed, **run.choices["training"]
     )
     parts = {name: Examples(corpus.store.images, *corpus.part(run.fold, name)) for name in ("train", "test")}
     outcome = train(
-        net, settings, parts["train"], {"test": parts["test"]}, len(corpus.labels), devices, folder, title
+        net,
+        settings,
+        parts["train"],
+        {"test": parts["test"]},
+        len(corpus.labels),
+        devices,
+        folder,
+        title,
+        workers=workers,
     )
     return {
         "metrics": outcome.history[-1]["test"],
@@ -180,6 +220,7 @@ def _trained(
         "parameters": parameter_count(net),
         "clips": {name: len(examples) for name, examples in parts.items()},
         "device": [str(device) for device in devices],
+        "workers": workers.count,
         "training_seconds": round(sum(entry["seconds"] for entry in outcome.history), 1),
     }, outcome.probabilities["test"]
 

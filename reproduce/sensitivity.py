@@ -9,6 +9,7 @@ import pandas as pd
 
 from data_prep.faults import Faults
 from data_prep.files import whole
+from freqcnn_gluon import cluster
 
 from . import text
 from .assumptions import assumptions
@@ -21,20 +22,19 @@ from .tables import ALL, Cell, Table
 __all__ = ["sensitivity"]
 
 
+@cluster.leaves_at_once
 def sensitivity(table: Table, options: Options) -> str:
     """Run the table's claimed system with every alternative of every assumption that touches the table.
 
     Returns Markdown: UAR and accuracy over all folds, and what each alternative adds to the UAR of the
-    choices, tested on the same clips. Written too, as ``results``/<source>/sensitivityNN.md and .csv.
+    choices, tested on the same clips. Written too, as ``results``/<source>/sensitivityNN.md and .csv. Among
+    several workers the first writes it; of the others it is empty.
     """
     base = run_all(table, [table.claim], options)
     if faults := [report.fault for report in base if report.fault]:
         raise Faults(f"the choices as listed, which all else is compared with, failed: {faults[0]}")
-    lines, given = (
-        [_line("choices as listed", "", table, base, base)],
-        {each.partition("=")[0] for each in options.assume},
-    )
-    left_out = []
+    given = {each.partition("=")[0] for each in options.assume}
+    found, left_out = [("choices as listed", "", base)], []
     for assumption in assumptions().values():
         fixed = assumption.where == "fixed" or assumption.where in PEERS  # not the claimed system's
         if table.number not in assumption.tables or assumption.id in given or fixed:
@@ -44,8 +44,10 @@ def sensitivity(table: Table, options: Options) -> str:
         for value in assumption.others():
             assume = [*options.assume, f"{assumption.id}={value}"]
             reports = run_all(table, [table.claim], replace(options, assume=assume))
-            lines.append(_line(assumption.id, str(value), table, reports, base))
-    frame = pd.DataFrame(lines)
+            found.append((assumption.id, str(value), reports))
+    if cluster.join().rank:
+        return ""
+    frame = pd.DataFrame([_line(id, value, table, reports, base) for id, value, reports in found])
     run = base[0].content["run"]
     stem = options.results / run["source"] / f"sensitivity{table.number:02}"
     said = "\n".join(

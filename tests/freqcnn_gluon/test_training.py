@@ -260,8 +260,8 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 
 def test_a_training_that_diverges_says_where_and_what_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
-    steps, step = [], mx.gluon.Trainer.step
-    monkeypatch.setattr(mx.gluon.Trainer, "step", lambda *given: steps.append(1) or step(*given))
+    steps, step = [], mx.gluon.Trainer.update
+    monkeypatch.setattr(mx.gluon.Trainer, "update", lambda *given: steps.append(1) or step(*given))
     net = FreqCNN(architecture("table7"), classes=3, size=32)
     with pytest.raises(Diverged, match="the loss is not finite in epoch") as caught:
         train(net, settings(learning_rate=1e6, batch_size=8), examples(24, size=32), {}, 3, CPU, tmp_path)

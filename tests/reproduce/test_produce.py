@@ -1,7 +1,10 @@
 """Table 3 from a corpus folder to its Markdown, on a corpus so small that all six systems run."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from reproduce.__main__ import main
 from reproduce.corpora import prepare
 from reproduce.runs import commit
 from reproduce.tables import TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -112,11 +117,60 @@ def test_a_second_run_trains_nothing_and_prints_the_same(finished, command, monk
     )
 
 
+TOGETHER = """
+import os, sys
+from dataclasses import replace
+from pathlib import Path
+from freqcnn_gluon import training
+from freqcnn_gluon.cluster import join, leaves_at_once
+from reproduce.produce import Options, run_all
+from reproduce.tables import TABLES
+root, out = map(Path, sys.argv[1:])
+table = TABLES[3]
+systems = [each for each in table.systems() if each.name in ("FNN", "i-Vector")]
+options = Options({"ut_podcast": root}, "quick", device="cpu", jobs=1, check_counts=False,
+                  assume=["epochs=2"], data=out / "data", results=out / "results")
+train = training.train
+
+def diverging(net, settings, *rest, **more):
+    return train(net, replace(settings, learning_rate=1e30), *rest, **more)
+
+@leaves_at_once
+def all_of_it():
+    reports = run_all(table, systems, options)
+    for _ in range(2):  # the second time it is all done, and what failed is not tried again
+        reports = run_all(table, systems, options)
+        training.train = diverging
+        reports += run_all(table, systems[-1:], replace(options, assume=["epochs=3"]))
+        training.train = None
+    return reports
+
+(out / os.environ["FREQCNN_WORKER"]).write_text("\\n".join(report.link for report in all_of_it()))
+print(join().count)
+"""
+
+
+def test_workers_do_each_run_once_and_one_that_diverges_stops_none_of_them(corpus, tmp_path):
+    words = [sys.executable, "-m", "freqcnn_gluon", "launch", "--hosts", "localhost,localhost", "--"]
+    words += [sys.executable, "-c", TOGETHER, str(corpus), str(tmp_path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=ROOT, env=environment)
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+    ivector, network, failed = (tmp_path / "0").read_text().splitlines()
+    reports = [
+        json.loads((tmp_path / "results/Tones" / link).read_text()) for link in (ivector, network, failed)
+    ]
+    assert all(len(each["predictions"]) == 18 and each["metrics"]["confusion"] for each in reports[:2])
+    assert reports[1]["settings"]["micro_batch"] == 8 and reports[1]["workers"] == 2  # half of 16
+    assert failed.endswith("failed.json") and "the loss is not finite in epoch" in reports[2]["fault"]
+    assert done.stderr.count("failed before and is not tried again") == 1
+
+
 def recorded(monkeypatch):
     """The runs that a command asks for, which are neither trained nor rendered."""
     asked = []
     told = {"run": {"source": "Tones"}}
-    monkeypatch.setattr(produced, "execute", lambda run, *rest: asked.append(run) or told)
+    monkeypatch.setattr(produced, "execute_together", lambda run, *rest: asked.append(run) or told)
     monkeypatch.setattr(produced, "write", lambda *arguments: "")
     return asked
 
@@ -195,9 +249,9 @@ def test_a_run_that_diverges_is_shown_as_failed(finished, command, tmp_path, mon
     words, found = fnn_only(command[0], tmp_path, monkeypatch)
     asked = []
 
-    def wild(net, settings, *rest):
+    def wild(net, settings, *rest, **more):
         asked.append(1)
-        return trained(net, replace(settings, learning_rate=1e6), *rest)
+        return trained(net, replace(settings, learning_rate=1e6), *rest, **more)
 
     trained = training.train
     monkeypatch.setattr(training, "train", wild)
@@ -232,10 +286,10 @@ def test_a_run_that_another_process_has_is_left_for_the_end(finished, command, t
     shutil.copytree(finished / "results", out)
     (report,) = out.glob("Tones/table03/fnn/*/report.json")
     aside = report.rename(tmp_path / "report.json")
-    execute, lock = produced.execute, files._lock
+    execute, lock = produced.execute_together, files._lock
     monkeypatch.setattr(
         produced,
-        "execute",
+        "execute_together",
         lambda run, *rest: order.append((run.row, rest[-1])) or execute(run, *rest),
     )
 
