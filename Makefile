@@ -24,6 +24,10 @@ CHECK_COUNTS ?= yes
 ASSUME ?=
 ## which table's open points `make sensitivity` varies
 TABLE ?= 3
+## kind of GPU that `make plan` estimates for: T4, V100 or A100
+GPU ?= V100
+## how many of them
+GPUS ?= 1
 ## where prepared audio and spectrograms go
 DATA ?= data
 ## where reports, checkpoints and tables go
@@ -40,7 +44,8 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
-.PHONY: help setup $(numbered) tables report notebooks audit assumptions sensitivity reference test doctor check-gpu-setup clean
+.PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test doctor \
+	check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -87,6 +92,9 @@ audit: setup  ## check the paper's own numbers against each other
 
 assumptions: setup  ## print what the paper leaves open, what was chosen and what else there is
 	@"$(PYTHON)" -m reproduce assumptions
+
+plan: setup  ## what each table will cost: runs, hours, memory, disk, and hours on GPUS; takes a minute
+	@"$(PYTHON)" -m reproduce plan $(table_options) --gpu "$(GPU)" --gpus "$(GPUS)"
 
 sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time: what each is worth
 	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options)

@@ -51,6 +51,20 @@ def main(arguments: list[str] | None = None) -> None:
     added.add_argument("number", type=int, metavar="N", help="the table's number: 3, 4, 5, 8, 9, 11 or 12")
     _add_options(added)
     added = command(
+        "plan",
+        _plan,
+        "what the tables will cost, before anything starts",
+        "Runs, and those done already, hours on this machine, memory, disk, and hours on GPUs, of each table "
+        "that networks are trained for. Takes about a minute: a few samples of each network are timed. "
+        "Corpora are listed, not read; the paper's counts stand for those that are not there.",
+        "plan 3 8 --gpu A100 --gpus 4",
+    )
+    added.add_argument("numbers", type=int, nargs="*", metavar="N", help="the table's number; none: all")
+    _add_options(added)
+    added.set_defaults(profile="paper")
+    added.add_argument("--gpu", choices=("T4", "V100", "A100"), default="V100", help="kind to estimate for")
+    added.add_argument("--gpus", type=positive, default=1, help="how many of them")
+    added = command(
         "audit",
         _audit,
         "check the paper's numbers against each other",
@@ -152,6 +166,14 @@ def _sensitivity(options: argparse.Namespace) -> None:
     from .tables import trained
 
     print(sensitivity(trained(options.number), _options(options)))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from .plan import plan
+    from .tables import TABLES, trained
+
+    tables = [trained(number) for number in options.numbers or TABLES]
+    print(plan(tables, _options(options), options.gpu, options.gpus))
 
 
 def _audit(options: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from .render import write
 from .runs import Run, execute_together
 from .tables import TABLES, Profile, System, Table
 
-__all__ = ["PROFILES", "Options", "produce", "run_all"]
+__all__ = ["PROFILES", "Options", "produce", "profile", "run_all", "runs_of", "sizes"]
 
 PROFILES = ("paper", "quick")
 
@@ -87,52 +87,66 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
     A run that another process has is left for the end, and waited for then. Among several workers the first
     has the reports' content.
     """
-    chosen = choices(table.number, options.assume)
-    # Neither of these imports MXNet, which a table that is done need not wait for.
-    from freqcnn_gluon.architectures import architecture
+    # Does not import MXNet, which a table that is done need not wait for.
     from freqcnn_gluon.runtime import choose
 
     choose(options.device)  # its faults are told before anything is prepared
-    paper, root = architecture(table.architecture), options.roots.get(table.corpus)
-    profile = options.profile or ("paper" if root else "quick")
-    sizes = table.quick if profile == "quick" else Profile()
-    size = sizes.size or paper.size
+    chosen = choices(table.number, options.assume)
     with cluster.join().in_turn():
         corpus = prepare(
             table.corpus,
-            root,
+            options.roots.get(table.corpus),
             options.data,
-            ImageSettings(size=size, **chosen["image"]),
+            ImageSettings(size=sizes(table, options).size, **chosen["image"]),
             chosen["data"],
             options.check_counts,
             options.jobs,
         )
-    if sizes.epochs and not any(each.startswith("epochs=") for each in options.assume):
-        chosen["training"]["epochs"] = sizes.epochs
-    fingerprint = corpus.store.fingerprint(corpus.manifest)
-    runs = [
-        Run(
-            source=corpus.source,
-            table=system.home,
-            row=system.name,
-            system=system.system,
-            fold=fold,
-            seed=seed,
-            profile=profile,
-            data=fingerprint,
-            **_settings(system, table, chosen, size, sizes.batch_size or paper.batch_size),
-        )
-        for system in systems
-        if system.system
-        for fold in table.folds
-        for seed in range(options.seeds)
-    ]
+    runs = runs_of(table, systems, options, corpus.source, corpus.store.fingerprint(corpus.manifest))
     found: dict[int, Report | None] = {}
     for wait in (False, True):
         for number, run in enumerate(runs, 1):
             if not found.get(number):
                 found[number] = _report(run, f"[{number}/{len(runs)}]", corpus, options, wait)
     return [found[number] for number in range(1, len(runs) + 1)]
+
+
+def profile(table: Table, options: Options) -> str:
+    """'paper' or 'quick', as asked or by whether the corpus is there."""
+    return options.profile or ("paper" if options.roots.get(table.corpus) else "quick")
+
+
+def sizes(table: Table, options: Options) -> Profile:
+    """The table's sizes in the profile; its epochs are None where they are the assumptions'."""
+    from freqcnn_gluon.architectures import architecture
+
+    paper = architecture(table.architecture)
+    own = table.quick if profile(table, options) == "quick" else Profile()
+    return Profile(own.size or paper.size, own.batch_size or paper.batch_size, own.epochs)
+
+
+def runs_of(table: Table, systems: Sequence[System], options: Options, source: str, data: str) -> list[Run]:
+    """The runs of ``systems`` on a corpus's ``source`` with the fingerprint ``data``, by fold and seed."""
+    chosen, own = choices(table.number, options.assume), sizes(table, options)
+    if own.epochs and not any(each.startswith("epochs=") for each in options.assume):
+        chosen["training"]["epochs"] = own.epochs
+    return [
+        Run(
+            source=source,
+            table=system.home,
+            row=system.name,
+            system=system.system,
+            fold=fold,
+            seed=seed,
+            profile=profile(table, options),
+            data=data,
+            **_settings(system, table, chosen, own.size, own.batch_size),
+        )
+        for system in systems
+        if system.system
+        for fold in table.folds
+        for seed in range(options.seeds)
+    ]
 
 
 def _report(run: Run, place: str, corpus: Corpus, options: Options, wait: bool) -> Report | None:

@@ -16,7 +16,7 @@ from films import write_avi
 from test_chains import write as write_chains
 
 from data_prep import files
-from freqcnn_gluon import runtime, training
+from freqcnn_gluon import cost, runtime, training
 from reproduce import produce as produced
 from reproduce import runs
 from reproduce.__main__ import main
@@ -115,6 +115,16 @@ def test_a_second_run_trains_nothing_and_prints_the_same(finished, command, monk
     assert capsys.readouterr().out.rstrip("\n") == (finished / "results/Tones/table03.md").read_text().rstrip(
         "\n"
     )
+
+
+def test_a_plan_counts_what_is_done(finished, command, monkeypatch, capsys):
+    """... on anybody's corpus, whose clips it counts, and what is left with another seed."""
+    monkeypatch.setattr(cost, "seconds", lambda *given: cost.Seconds(3600, 0, 0))
+    _, *words = command[0]
+    for seeds, hours in (("1", 0), ("2", 6 * 24)):  # six networks, one epoch, 24 clips with UK's twice
+        assert main(["plan", *words, "--seeds", seeds]) == 0
+        row = [cell.strip() for cell in capsys.readouterr().out.splitlines()[4].split("|")]
+        assert row[1:5] == ["3", str(7 * int(seeds)), "7", f"{hours:.1f}"]
 
 
 TOGETHER = """

@@ -1,0 +1,73 @@
+"""Operations against the arrays that go through the network, seconds against a clock that is set by hand."""
+
+import math
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import gluon
+
+from freqcnn_gluon import cost, training
+from freqcnn_gluon.systems import build
+
+
+@pytest.mark.parametrize(
+    "system, size, network",
+    [
+        ("table2", 64, {"segments": 4, "attention": "feature"}),
+        ("table7", 64, {}),
+        ("table10", 64, {}),
+        ("fnn", 64, {}),
+        ("cnn", 64, {}),
+        ("alexnet", 224, {}),
+        ("resnet18", 64, {}),
+        ("resnet50", 64, {}),
+    ],
+)
+def test_operations_are_those_of_the_arrays_that_are_multiplied(system, size, network, monkeypatch):
+    found, convolution, dense = [], mx.nd.Convolution, mx.nd.FullyConnected
+
+    def convolved(x, weight, *rest, **more):
+        out = convolution(x, weight, *rest, **more)
+        found.append(2 * weight.size * math.prod(out.shape[2:]))  # each weight at each place of the output
+        return out
+
+    def multiplied(x, weight, *rest, **more):
+        found.append(2 * weight.size * (x.size // weight.shape[1]))
+        return dense(x, weight, *rest, **more)
+
+    monkeypatch.setattr(mx.nd, "Convolution", convolved)
+    monkeypatch.setattr(mx.nd, "FullyConnected", multiplied)
+    net = build(system, 3, size, **network)
+    net.initialize()
+    net(mx.nd.ones((1, 1, size, size))).wait_to_read()
+    assert cost.operations(net, size) == sum(found) > 0
+
+
+def test_seconds_are_the_best_after_a_first_that_is_not_counted(monkeypatch):
+    clock, calls = [0.0], []
+
+    def takes(seconds, kind):
+        calls.append(kind)
+        clock[0] += seconds[calls.count(kind) - 1]
+
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(training, "_gradients", lambda *given: takes((100, 8, 12), "gradients"))
+    monkeypatch.setattr(gluon.Trainer, "step", lambda *given: takes((100, 3, 1), "step"))
+    monkeypatch.setattr(training, "predict", lambda *given: takes((100, 2, 6), "prediction"))
+    net = build("fnn", 3, 16)
+    assert cost.seconds(net, 3, 16, mx.cpu()) == cost.Seconds(8 / 4, 1, 2 / 4)
+    assert calls == ["gradients", "step", "prediction"] * 3
+
+
+def test_what_is_timed_is_a_step_that_learns():
+    net = build("fnn", 3, 16)
+    found = cost.seconds(net, 3, 16, mx.cpu())
+    assert min(found.sample, found.step, found.prediction) > 0
+    gradients = [parameter.grad().asnumpy() for parameter in net.collect_params().values()]
+    assert all(np.abs(gradient).sum() > 0 for gradient in gradients)
+
+
+def test_a_gpu_is_taken_to_reach_half_of_its_peak():
+    assert cost.gpu_hours(3600 * 7e12, "V100") == pytest.approx(1)
+    assert cost.gpu_hours(3600 * 19.5e12, "A100") == pytest.approx(2)

@@ -1,0 +1,85 @@
+"""What the tables cost, with seconds that are given instead of measured."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from freqcnn_gluon import cost
+from freqcnn_gluon.cost import Seconds
+from freqcnn_gluon.systems import MEMORY, build, training_bytes
+from reproduce.__main__ import main
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+CPU = ["--device", "cpu"]
+FOLDS = ((2484, 1530), (2718, 1296), (2826, 1188))  # Table 6: clips to train on and to test on
+IMAGE = 4 * 256**2
+TIMED = Seconds(sample=2, step=8, prediction=1)
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """The (classes, size) that were asked for, for none of which anything is computed."""
+    asked = []
+    monkeypatch.setattr(
+        cost, "seconds", lambda net, classes, size, device: asked.append((classes, size)) or TIMED
+    )
+    return asked
+
+
+def lines(said: str) -> dict[str, list[float]]:
+    """Table -> its numbers."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines() if "|" in line
+    ]
+    return {row[0]: list(map(float, row[1:])) for row in rows[2:]}
+
+
+def test_a_table_costs_what_its_numbers_of_clips_say(timed, tmp_path, capsys):
+    """Table 3: 60 epochs of 1347 clips in six networks, and i-vectors."""
+    assert main(["plan", "3", *CPU, "--gpus", "2", "--results", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    (runs, done, hours, memory, disk, gpu, on_two), together = lines(said)["3"], lines(said)["together"]
+    assert together == [runs, done, hours, memory, disk, gpu, on_two]
+    assert (runs, done) == (7, 0) and timed == [(3, 256)] * 6
+    assert hours == pytest.approx(6 * 60 * (2 * 1347 + 8 * 1347 / 48 + 661) / 3600, abs=0.06)
+    names = ("table2", "fnn", "cnn", "alexnet", "vgg11", "resnet18")
+    nets = [build(name, 3, 256) for name in names]
+    each = [60 * (3 * 1347 + 661) * cost.operations(net, 256) / 7e12 / 3600 for net in nets]
+    assert gpu == pytest.approx(sum(each), abs=0.06)
+    assert max(each) > sum(each) / 2 and on_two == pytest.approx(max(each), abs=0.06)  # FreqCNN's is one run
+    fixed = [training_bytes(net, 256)[0] / 3 for net in nets]
+    assert disk == pytest.approx(((1101 + 661) * IMAGE + sum(fixed) + 2 * max(fixed)) / 1e9, abs=0.06)
+    assert 1 < memory <= MEMORY / 1e9
+    assert "**extrapolation**" in said and "**estimate**, nothing was measured" in said
+    assert "No folder was given for UT-Podcast: the paper's counts" in said
+
+
+def test_runs_that_tables_share_count_once_together(timed, tmp_path, capsys):
+    """Table 9's sigmoid/sigmoid is Table 8's FreqCNN, on three folds; Table 12 is Table 11's FreqCNN."""
+    assert main(["plan", "8", "9", "11", "12", *CPU, "--results", str(tmp_path), "--seeds", "2"]) == 0
+    found = lines(capsys.readouterr().out)
+    runs = {table: numbers[0] for table, numbers in found.items()}
+    assert runs == {"8": 42, "9": 42, "11": 100, "12": 20, "together": 42 + 42 - 6 + 100}
+    assert found["12"][2:] == found["11"][2:]  # the others of Table 11 are not timed
+    twice = [60 * (train * (2 + 8 / 128) + test) for train, test in FOLDS for seed in range(2)]
+    hours = found["8"][2] + found["9"][2] + found["11"][2] - sum(twice) / 3600
+    assert found["together"][2] == pytest.approx(hours, abs=0.3)
+    assert len(timed) == 6  # each network and size once: FreqCNN for speakers and emotions, and four others
+
+
+def test_a_table_that_trains_nothing_is_told(capsys):
+    assert main(["plan", "2", *CPU]) == 1
+    assert "there are no results in table 2" in capsys.readouterr().err
+
+
+def test_the_readmes_footnote_says_what_the_plan_counts_with():
+    net = build("table2", 3, 256)
+    step = cost.STEP * cost.operations(net, 256)
+    (billions,) = re.findall(r"about (\d+) billion floating-point operations", README)
+    (samples,) = re.findall(r"60 epochs have ([\d,]+) samples", README)
+    (hours,) = re.findall(r"about ([\d.]+) hours for FreqCNN on a V100", README)
+    assert float(billions) == round(step / 1e9)
+    assert int(samples.replace(",", "")) == round(60 * 1347, -3)
+    assert float(hours) == round(cost.gpu_hours(60 * (1347 * step + 661 * step / cost.STEP), "V100"), 1)
+    assert "half of a V100's peak is assumed" in README and cost.SHARE == 0.5
