@@ -34,18 +34,19 @@ DATA ?= data
 RESULTS ?= results
 PYTHON = $(VENV)/bin/python
 
+corpora = $(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chains "$(CHAINS)") \
+	$(if $(ENTERFACE),--enterface "$(ENTERFACE)")
 table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results "$(RESULTS)" \
-	$(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chains "$(CHAINS)") \
-	$(if $(ENTERFACE),--enterface "$(ENTERFACE)") $(if $(PROFILE),--profile "$(PROFILE)") \
-	$(if $(JOBS),--jobs "$(JOBS)") $(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
+	$(corpora) $(if $(PROFILE),--profile "$(PROFILE)") $(if $(JOBS),--jobs "$(JOBS)") \
+	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
 
 launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" --)
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
-.PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test doctor \
-	check-gpu-setup clean
+.PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test test-kill \
+	test-long verify-results doctor check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -106,6 +107,15 @@ reference: setup  ## render results/reference and README.md again from the commi
 # shares its fixtures.
 test: setup  ## run the tests
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-kill: setup  ## stop every stage at random moments, 120 times in all: it must end the same (5 minutes)
+	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -m kill tests/test_interruptions.py
+
+test-long: setup  ## 200 epochs and a store of 10,000 clips: memory, files and threads must stay flat (a few minutes)
+	"$(PYTHON)" -m pytest -m long tests/test_long.py
+
+verify-results: setup  ## run some of results/reference again and compare: the same bytes on the same machine
+	@"$(PYTHON)" -m reproduce verify --data "$(DATA)" $(corpora) $(if $(JOBS),--jobs "$(JOBS)")
 
 doctor:  ## say what is wrong with this machine, in plain words
 	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)"

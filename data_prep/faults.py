@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 
 SHOWN = 50  # more lines than this scroll the cause off the screen
@@ -37,20 +39,33 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
+        hook, sys.unraisablehook = sys.unraisablehook, _once_more
         try:
             return main(*args, **kwargs) or 0
         except Faults as faults:
-            print(f"error: {faults}", file=sys.stderr)
-            return 1
+            said, code = f"error: {faults}", 1
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            print(f"error: {what}; check the disk and permissions", file=sys.stderr)
-            return 1
+            said, code = f"error: {what}; check the disk and permissions", 1
         except KeyboardInterrupt:
-            print("stopped; the same command goes on from here", file=sys.stderr)
-            return 130
+            said, code = "stopped; the same command goes on from here", 130
+        finally:
+            sys.unraisablehook = hook
+        # Out here the exception is gone, and with it the progress bars, which end their lines.
+        print(said, file=sys.stderr)
+        return code
 
     return wrapped
+
+
+def _once_more(lost) -> None:
+    """Repeat a Ctrl-C a moment after it fell into a destructor, where Python would drop it."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        again = threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def positive(text: str) -> int:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["locked", "whole"]
+__all__ = ["locked", "naming", "whole"]
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def whole(path: Path | str) -> Iterator[Path]:
     _sweep(path.parent)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with _alive(aside):
+        with naming(path), _alive(aside):
             yield aside
             with open(aside, "rb") as written:
                 os.fsync(written.fileno())
@@ -39,6 +39,17 @@ def whole(path: Path | str) -> Iterator[Path]:
             _sync(folder)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the system refuses within be said of ``path``: a failed write does not tell which file's."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(error.filename).parent == path.parent:  # the file aside
+            error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from data_prep import audio, manifest
 from data_prep.faults import Faults
-from data_prep.files import locked, whole
+from data_prep.files import locked, naming, whole
 from data_prep.manifest import Clip
 from data_prep.spectrogram import ImageSettings, image
 from data_prep.workers import workers
@@ -141,7 +141,8 @@ def build(
                 _check_space(folder, len(new) * 4 * settings.size**2)
                 (folder / "index.csv").unlink(missing_ok=True)
                 images = stream(functools.partial(_image, settings), new)
-                _append(folder, tqdm(images, "computing", len(new), unit="clip"))
+                with naming(folder / "images.f32"):
+                    _append(folder, tqdm(images, "computing", len(new), unit="clip"))
                 row.update({key: len(row) + i for i, (key, _) in enumerate(new)})
             index = pd.DataFrame(
                 {"clip": frame["clip"].to_numpy(), "row": [row[key] for key in keys], "key": keys}

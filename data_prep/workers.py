@@ -15,7 +15,17 @@ from concurrent.futures.process import BrokenProcessPool
 
 from data_prep.faults import Faults
 
-__all__ = ["workers"]
+__all__ = ["undisturbed", "workers"]
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back until the end: Python may lose it while it forks, or give it to the child."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _as_worker() -> None:
@@ -44,7 +54,8 @@ def workers(jobs: int | None) -> Iterator[Callable[[Callable, Iterable], Iterato
     def stream(function: Callable, items: Iterable) -> Iterator:
         under_way = deque()
         for item in items:
-            under_way.append(pool.submit(function, item))
+            with undisturbed():
+                under_way.append(pool.submit(function, item))
             if len(under_way) == 4 * jobs:
                 yield under_way.popleft().result()
         while under_way:

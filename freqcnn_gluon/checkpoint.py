@@ -67,6 +67,7 @@ class Checkpoint:
             raise Faults(
                 f"{self.state}: the checkpoint is damaged ({reason}); delete {self.folder} to train again"
             ) from None
+        self._keep_only(weights, momentum)  # it may have been stopped before it had tidied up
         self.written = str(place)
         return place
 
@@ -83,11 +84,14 @@ class Checkpoint:
                 self.trainer.save_states(str(path))
         with whole(self.state) as path:
             path.write_text(json.dumps({"weights": weights, "momentum": momentum, **asdict(place)}))
-        for old in self.folder.glob("epoch-*"):
-            if old.name not in (weights, momentum):
-                old.unlink()
+        self._keep_only(weights, momentum)
         self.written = str(place)
         self.saved = time.monotonic()
+
+    def _keep_only(self, *names: str | None) -> None:
+        for old in self.folder.glob("epoch-*"):
+            if old.name not in names:
+                old.unlink()
 
 
 def save_parameters(net: gluon.Block, path: Path) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from data_prep import audio, manifest, own, splits, store
 from data_prep.faults import Faults
-from data_prep.files import whole
+from data_prep.files import locked, whole
 from data_prep.spectrogram import ImageSettings
 
 from . import runtime
@@ -70,13 +70,33 @@ def fit(
     out, found = Path(out), own.scan(source)
     runtime.choose(device)  # its faults are told before anything is prepared
     frame, split = _divided(found.manifest, source, test_share, recipe.seed)
-    settings, clips = ImageSettings(recipe.size), manifest.clips(frame, found.root)
     asked = {**asdict(recipe), "test_share": test_share}
-    if (out / "model.json").exists():
-        _check_same(out, asked, frame.assign(key=store.content_keys(clips, settings, jobs)))
-        return Model.load(out, device)
-    work = out / "work"
-    images = store.build(frame, found.root, store.store_folder(work, settings), settings, jobs)
+    done, work = out / "model.json", out / "work"
+    if not done.exists():
+        with locked(work, "trains this model"):
+            if not done.exists():  # still
+                return _fitted(frame, found.root, split, out, recipe, asked, device, jobs, log_dir)
+    clips = manifest.clips(frame, found.root)
+    _check_same(out, asked, frame.assign(key=store.content_keys(clips, ImageSettings(recipe.size), jobs)))
+    shutil.rmtree(work, ignore_errors=True)  # of a command that was stopped at its very end
+    return Model.load(out, device)
+
+
+def _fitted(
+    frame: pd.DataFrame,
+    root: Path,
+    split: str,
+    out: Path,
+    recipe: Recipe,
+    asked: dict,
+    device: str,
+    jobs: int | None,
+    log_dir: Path | str | None,
+) -> Model:
+    """The model of a divided ``frame``, whose paths are below ``root``; arguments else as ``fit`` has."""
+    settings, work = ImageSettings(recipe.size), out / "work"
+    images = store.build(frame, root, store.store_folder(work, settings), settings, jobs)
+    clips = manifest.clips(frame, root)
     labels, data = tuple(sorted(set(frame["label"]))), images.fingerprint(frame)
     training = (frame["partition"] == "train").to_numpy()
     seconds = [audio.seconds(*clip) for clip, trained in zip(clips, training) if trained]
@@ -116,7 +136,7 @@ def fit(
     with whole(out / REPORT) as path:
         path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     model.save(out)
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)  # who waits for it may have a file in it
     return model
 
 

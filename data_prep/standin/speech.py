@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.faults import Faults
+from data_prep.workers import undisturbed
 
 SAMPLE_RATE = 22050
 
@@ -62,7 +63,8 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
             while len(running) < jobs and (call := next(calls, None)) is not None:
                 here, there = context.Pipe(duplex=False)
                 child = context.Process(target=_child, args=(there, function, call))
-                child.start()
+                with undisturbed():
+                    child.start()
                 there.close()
                 running[here] = child, call
             if not running:

@@ -2,8 +2,10 @@
 
 import argparse
 import pickle
+import time
 
 import pytest
+from tqdm import tqdm
 
 from data_prep.faults import SHOWN, Faults, positive, told_plainly
 from data_prep.files import whole
@@ -75,6 +77,32 @@ def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
     assert main() == 1
     said = capsys.readouterr().err
     assert said.startswith(f"error: {tmp_path}/file/below: Not a directory") and said.count("\n") == 1
+
+
+def test_an_error_under_a_progress_bar_has_a_line_of_its_own(capsys):
+    @told_plainly
+    def main():
+        bar = tqdm(total=2, desc="training")
+        for _ in tqdm(range(3), "counting"):
+            bar.update()
+            raise Faults("there is none")
+
+    assert main() == 1
+    assert capsys.readouterr().err.endswith("\nerror: there is none\n")
+
+
+def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
+    class Slow:
+        def __del__(self):
+            raise KeyboardInterrupt  # what its handler does where a signal arrives here
+
+    @told_plainly
+    def main():
+        Slow()
+        time.sleep(5)
+
+    assert main() == 130
+    assert capsys.readouterr().err == "stopped; the same command goes on from here\n"
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])

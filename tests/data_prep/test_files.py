@@ -1,5 +1,6 @@
 """Files whole or not at all, whoever dies meanwhile; folders for one at a time."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -120,3 +121,13 @@ def test_waiting_is_told(tmp_path, capfd):
         with locked(tmp_path, "has this run") as held:
             assert held
     assert f"{tmp_path}: another process has this run; waiting for it" in capfd.readouterr().err
+
+
+def test_a_write_that_fails_is_told_with_its_file(tmp_path):
+    with pytest.raises(OSError) as refused, whole(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert refused.value.filename == str(tmp_path / "file")
+    with pytest.raises(FileNotFoundError) as refused, whole(tmp_path / "file"):
+        (tmp_path / "other" / "one").read_text()
+    assert refused.value.filename == str(tmp_path / "other" / "one")
+    assert not list(tmp_path.iterdir())

@@ -130,6 +130,9 @@ def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, mo
     losses = [[entry["loss"] for entry in report["history"]] for report in reports]
     assert losses[0] == losses[1] and len(losses[0]) == 3
     assert not (tmp_path / "cut" / "work").exists()
+    (tmp_path / "cut" / "work").mkdir()  # as if it had been killed just before the end
+    fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
+    assert not (tmp_path / "cut" / "work").exists()
     assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
         tmp_path / "cut" / "model.safetensors"
     ).read_bytes()

@@ -1,0 +1,177 @@
+"""A stage that is stopped at its N-th change of a file: what ``test_interruptions`` starts as a process.
+
+    python tests/interrupted.py STAGE OUT CORPUS LOG [HOW N MORE]
+
+HOW: 'kill' (-9, with all its processes) or 'interrupt' (Ctrl-C), MORE milliseconds after the change; 'full':
+from then on no file may grow beyond MORE bytes. A change is the opening of a file to write, a renaming,
+removing or truncating below OUT; N counts from 1, and 0 is the beginning. LOG gets 'begun' for each piece of
+work that is begun, a clip to be spoken or a batch to be learnt, and 'stopped' with the file that changed.
+"""
+
+import contextlib
+import importlib
+import json
+import mmap
+import os
+import resource
+import signal
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests/freqcnn_gluon")]
+CHANGES = ("os.rename", "os.remove", "os.truncate", "os.rmdir")
+
+
+def note(log: str | Path, line: str) -> None:
+    with contextlib.suppress(OSError), open(log, "a") as file:  # the disk may be full
+        file.write(f"{line}\n")
+
+
+def stop_at(out: str, log: str, how: str, number: int, more: int) -> None:
+    """Arrange for the end."""
+    left = memoryview(mmap.mmap(-1, 8)).cast("q")  # one count for the children too
+    left[0] = number
+
+    def stop(where: str) -> None:
+        note(log, f"stopped {where}")
+        if how == "full":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (more, resource.RLIM_INFINITY))
+        elif more:
+            timer = threading.Timer(more / 1000, end)
+            timer.daemon = True
+            timer.start()
+        else:
+            end()
+
+    def end() -> None:
+        os.killpg(0, signal.SIGKILL if how == "kill" else signal.SIGINT)
+
+    def hook(event: str, given: tuple) -> None:
+        if event == "open":
+            changes = isinstance(given[1], str) and given[1][0] in "wax"
+        else:
+            changes = event in CHANGES
+        if changes and str(given[0]).startswith(f"{out}/"):
+            left[0] -= 1
+            if left[0] == 0:
+                stop(os.path.relpath(given[0], out))
+
+    if number:
+        sys.addaudithook(hook)
+    else:
+        stop("beginning")
+
+
+def noting(log: Path, function):
+    """``function``, noted in ``log`` each time that it begins its work."""
+
+    def noted(*arguments):
+        note(log, "begun")
+        return function(*arguments)
+
+    return noted
+
+
+def standin(out: Path, corpus: Path, log: Path) -> None:
+    from data_prep.standin import ut_podcast
+
+    ut_podcast._make = noting(log, ut_podcast._make)
+    clips = {"train": {"AU": 6, "US": 5, "UK": 3}, "test": {"AU": 3, "US": 2, "UK": 2}}
+    ut_podcast.write(out, clips, (0.6, 0.9), jobs=2)
+
+
+def training(out: Path, corpus: Path, log: Path) -> None:
+    """Convolution, BatchNorm and dropout; a place before every batch, a checkpoint at every place."""
+    module = _often(log)
+    import mxnet as mx
+    from mxnet.gluon import nn
+
+    from data_prep.files import whole
+
+    class Checked(module.Checkpoint):
+        """Of what the net has when all that was begun is done, BatchNorm's statistics too."""
+
+        def save(self, place, last=False):
+            super().save(place, last)
+            mx.nd.waitall()
+            kept = mx.nd.load(str(self.folder / json.loads(self.state.read_text())["weights"]))
+            for name, parameter in self.net._collect_params_with_prefix().items():
+                assert (kept[name].asnumpy() == parameter.data().asnumpy()).all(), f"{place}: {name}"
+
+    module.Checkpoint = Checked
+    tests = importlib.import_module("test_training")
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(8, 3, in_channels=1), nn.BatchNorm(in_channels=8))
+    for channels in (8, 16):  # a backward pass that is not over when the next line of Python runs
+        net.add(nn.Conv2D(16, 5, padding=2, in_channels=channels), nn.Activation("relu"))
+    net.add(nn.GlobalAvgPool2D(), nn.Dropout(0.5), nn.Dense(3, in_units=16))
+    data, chosen = tests.examples(44, 32), tests.settings(batch_size=8, schedule="cosine", epochs=3)
+    outcome = module.train(net, chosen, data, {"test": data}, 3, tests.CPU, out)
+    with whole(out / "answers") as aside:
+        aside.write_bytes(outcome.probabilities["test"].tobytes())
+
+
+def table(out: Path, corpus: Path, log: Path) -> None:
+    """Store, features, training, reports and table of FNN and the i-vectors."""
+    from data_prep import store
+    from reproduce.__main__ import main
+    from reproduce.tables import TABLES
+
+    _often(log)
+    store.BATCH = 1
+    cells = tuple(cell for cell in TABLES[3].cells if cell.system.name in ("FNN", "i-Vector"))
+    TABLES[3] = replace(TABLES[3], cells=cells)
+    words = ["table", "3", "--ut-podcast", str(corpus), "--no-check-counts", "--profile", "quick"]
+    words += ["--device", "cpu", "--assume", "epochs=3", "--jobs", "1"]
+    _told(main([*words, "--data", str(out / "data"), "--results", str(out / "results")]))
+
+
+def report(out: Path, corpus: Path, log: Path) -> None:
+    """The page of the table's results, which are in OUT already."""
+    from reproduce.__main__ import main
+
+    note(log, "begun")
+    _told(main(["report", "--data", str(out / "data"), "--results", str(out / "results")]))
+
+
+def fit(out: Path, corpus: Path, log: Path) -> None:
+    """Anybody's recordings: split, store, training, model folder."""
+    from data_prep import store
+    from freqcnn_gluon.__main__ import main
+
+    _often(log)
+    store.BATCH = 1
+    words = ["fit", str(corpus / "audio" / "train"), "--out", str(out), "--device", "cpu", "--jobs", "1"]
+    _told(main([*words, "--size", "32", "--batch-size", "6", "--epochs", "3"]))
+
+
+def _often(log: Path):
+    """``freqcnn_gluon.training`` with a checkpoint before every batch."""
+    import freqcnn_gluon.training as module  # before mxnet
+    from freqcnn_gluon import checkpoint
+
+    checkpoint.SECONDS_BETWEEN, module.PLACE = 0, 1
+    module._gradients = noting(log, module._gradients)
+    return module
+
+
+def _told(code: int) -> None:
+    if code:
+        raise SystemExit(code)  # it has said why
+
+
+if __name__ == "__main__":
+    from data_prep.faults import told_plainly
+
+    stage, out, corpus, log, *end = sys.argv[1:]
+
+    @told_plainly
+    def main() -> None:
+        if end:
+            stop_at(out, log, end[0], *map(int, end[1:]))
+        globals()[stage](Path(out), Path(corpus), Path(log))
+
+    raise SystemExit(main())

@@ -1,0 +1,103 @@
+"""Memory, open files and threads stay flat over long runs: ``make test-long``."""
+
+import os
+import statistics
+import threading
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import test_training
+
+from data_prep import manifest, store
+from data_prep.spectrogram import ImageSettings
+from freqcnn_gluon import checkpoint
+from freqcnn_gluon.systems import build
+from freqcnn_gluon.training import train
+
+pytestmark = pytest.mark.long
+EPOCHS, CLIPS = 200, 10_000
+GROWTH = 10e6  # bytes of memory: what the allocator may keep; a batch of an epoch or all images are more
+
+
+def measured():
+    """(memory in bytes, open files, threads) of this process and its children together."""
+    own = os.getpid()
+    children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+    found = np.zeros(3, int)
+    for process in (Path(f"/proc/{number}") for number in (own, *children)):
+        try:
+            pages = int((process / "statm").read_text().split()[1])
+            counts = [len(os.listdir(process / what)) for what in ("fd", "task")]
+        except OSError:  # it has ended
+            continue
+        found += [pages * os.sysconf("SC_PAGE_SIZE"), *counts]
+    return found
+
+
+def check_flat(what, samples):
+    """The last fifth of ``samples`` (n, 3) beside the second: the first is for caches to fill."""
+    fifth = len(samples) // 5
+    early, late = (
+        [statistics.median(column) for column in zip(*part)]
+        for part in (samples[fifth : 2 * fifth], samples[-fifth:])
+    )
+    print(
+        f"{what}: memory {early[0] / 1e6:.1f} -> {late[0] / 1e6:.1f} MB, open files {early[1]:.0f} -> "
+        f"{late[1]:.0f}, threads {early[2]:.0f} -> {late[2]:.0f}, {len(samples)} samples"
+    )
+    assert late[0] - early[0] < GROWTH and late[1] <= early[1] and late[2] <= early[2]
+
+
+def test_200_epochs(tmp_path, monkeypatch, capfd):
+    """Table 7's network, evaluated and written after every epoch."""
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
+    net, data = build("table7", 3, 32), test_training.examples(24, 32)
+    chosen = test_training.settings(epochs=EPOCHS, batch_size=12, micro_batch=6)
+    samples = []
+    train(
+        net,
+        chosen,
+        data,
+        {"test": data},
+        3,
+        [mx.cpu()],
+        tmp_path,
+        told=lambda entry: samples.append(measured()),
+    )
+    with capfd.disabled():
+        check_flat(f"\n{EPOCHS} epochs", samples)
+    assert len(samples) == EPOCHS
+
+
+def test_a_store_of_10_000_clips(tmp_path, capfd):
+    """Other content in each; as images, 40 MB."""
+    draws, root = np.random.default_rng(0), tmp_path / "corpus"
+    root.mkdir()
+    for number in range(CLIPS):
+        soundfile.write(root / f"{number}.wav", 0.1 * draws.standard_normal(1600), 8000)
+    clips = [
+        (f"c{number}", f"{number}.wav", np.nan, np.nan, "ab"[number % 2], "", "", "train")
+        for number in range(CLIPS)
+    ]
+    samples, ended = [], threading.Event()
+
+    def watch():
+        while not ended.wait(0.1):
+            samples.append(measured())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        made = store.build(
+            pd.DataFrame(clips, columns=manifest.COLUMNS), root, tmp_path / "store", ImageSettings(32), jobs=2
+        )
+    finally:
+        ended.set()
+        watching.join()
+    assert len(made.images) == CLIPS
+    with capfd.disabled():
+        check_flat(f"\n{CLIPS} clips", samples)
