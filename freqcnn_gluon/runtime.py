@@ -40,7 +40,10 @@ CUDA_LIBRARIES = (
     "cudnn/lib/libcudnn.so.8",
     "nccl/lib/libnccl.so.2",
 )
-PACKAGES = "numpy scipy mxnet mxnet-cu112 gluoncv soundfile pandas scikit-learn espeakng-loader".split()
+PACKAGES = "numpy scipy mxnet mxnet-cu112 gluoncv soundfile av pandas scikit-learn".split()
+PACKAGES += "kaldi-native-fbank espeakng-loader".split()
+# Those of the processor's that choose between ways to compute, which round differently.
+INSTRUCTIONS = "avx avx2 fma avx512f avx512_vnni avx512_bf16 amx_tile asimd sve".split()
 SYS = Path("/sys")
 
 
@@ -175,11 +178,13 @@ def threads() -> int:
 
 def versions() -> dict[str, str | int]:
     """What a run's report says of the software and the machine it ran on."""
+    flags = _cpu("flags|Features").split()
     return {
         "python": platform.python_version(),
         **{package: version for package in PACKAGES if (version := _installed(package))},
         "platform": " ".join((platform.system(), platform.machine(), *platform.libc_ver())),
         "cpu": _cpu_model(),
+        "instructions": " ".join(name for name in INSTRUCTIONS if name in flags),
         "threads": threads(),
     }
 
@@ -281,11 +286,16 @@ def _installed(package: str) -> str | None:
 
 
 def _cpu_model() -> str:
+    return _cpu("model name") or platform.processor() or platform.machine()
+
+
+def _cpu(what: str) -> str:
+    """What Linux says of the first processor, empty where it does not."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(rf"^(?:{what})\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
         found = None
-    return found[1] if found else platform.processor() or platform.machine()
+    return found[1] if found else ""
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.faults import positive, told_plainly
+from data_prep.faults import Faults, positive, told_plainly
 
 from .produce import PROFILES, Options
 
@@ -99,15 +99,37 @@ def main(arguments: list[str] | None = None) -> None:
         "render the committed results and README.md again",
         "Render results/reference and the tables in README.md again from the committed reports.",
     )
+    added = command(
+        "verify",
+        _verify,
+        "run some committed results again and compare",
+        "Run reports of a folder of results again, aside, and compare history, metrics and predictions. On "
+        "the machine and with the versions that they state, all bytes must be the same, else the exit code "
+        "is 1; elsewhere it is told what is different, and by how much the results are.",
+        "verify --sample 5 --seed 1",
+    )
+    added.add_argument(
+        "--results", type=Path, default=Path("results/reference"), help="the folder of results"
+    )
+    added.add_argument("--sample", type=positive, default=3, help="how many of the runs of up to a minute")
+    added.add_argument("--seed", type=int, default=0, help="of the draw of the sample")
+    added.add_argument("--all", action="store_true", help="every run, however long it takes")
+    _add_corpora(added)
     options = parser.parse_args(arguments)
     options.run(options)
 
 
-def _add_options(command: argparse.ArgumentParser) -> None:
+def _add_corpora(command: argparse.ArgumentParser) -> None:
     for name in ("UT-Podcast", "CHAINS", "eNTERFACE"):
         command.add_argument(
             f"--{name.lower()}", type=Path, help=f"{name}'s folder; without it its stand-in is used"
         )
+    command.add_argument("--jobs", type=positive, help="processes that prepare audio (default: the cores)")
+    command.add_argument("--data", type=Path, default=Path("data"), help="where prepared data go")
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    _add_corpora(command)
     command.add_argument(
         "--profile",
         choices=PROFILES,
@@ -117,7 +139,6 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         "--seeds", type=positive, default=1, help="how many seeds to train each row with, from 0"
     )
     command.add_argument("--device", default="auto", help="auto, cpu, gpu, or several such as gpu:0,1")
-    command.add_argument("--jobs", type=positive, help="processes that prepare audio (default: the cores)")
     command.add_argument(
         "--no-check-counts", action="store_true", help="go on with counts that are not the paper's"
     )
@@ -128,17 +149,20 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         metavar="ID=VALUE",
         help="choose otherwise than assumptions.toml",
     )
-    command.add_argument("--data", type=Path, default=Path("data"), help="where prepared data go")
     command.add_argument("--results", type=Path, default=Path("results"), help="where reports and tables go")
+
+
+def _roots(options: argparse.Namespace) -> dict[str, Path | None]:
+    return {
+        "ut_podcast": options.ut_podcast,
+        "chains": options.chains,
+        "enterface": options.enterface,
+    }
 
 
 def _options(options: argparse.Namespace) -> Options:
     return Options(
-        roots={
-            "ut_podcast": options.ut_podcast,
-            "chains": options.chains,
-            "enterface": options.enterface,
-        },
+        roots=_roots(options),
         profile=options.profile,
         seeds=options.seeds,
         device=options.device,
@@ -200,6 +224,20 @@ def _reference(options: argparse.Namespace) -> None:
 
     for path in refresh(Path(__file__).resolve().parents[1]):
         print(path)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from .verify import markdown, verify
+
+    sample = None if options.all else options.sample
+    found = list(verify(options.results, _roots(options), options.data, sample, options.seed, options.jobs))
+    print(markdown(found))
+    if faults := [each for each in found if each.fault]:
+        raise Faults(
+            f"{options.results / each.report.content['run']['source'] / each.report.link}: {each}, though "
+            "nothing that should change them is known to be different here"
+            for each in faults
+        )
 
 
 if __name__ == "__main__":

@@ -326,3 +326,5 @@ def test_versions_are_the_installed_ones():
     assert (versions.get("mxnet") or versions["mxnet-cu112"]) == mx.__version__
     assert versions["threads"] == runtime.threads() >= 1
     assert versions["cpu"] and versions["python"] == sys.version.split()[0]
+    known = set(Path("/proc/cpuinfo").read_text().split()) & set(runtime.INSTRUCTIONS)
+    assert versions["instructions"].split() == sorted(known, key=runtime.INSTRUCTIONS.index)

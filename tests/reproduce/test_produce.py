@@ -177,11 +177,13 @@ def test_workers_do_each_run_once_and_one_that_diverges_stops_none_of_them(corpu
 
 
 def recorded(monkeypatch):
-    """The runs that a command asks for, which are neither trained nor rendered."""
+    """The runs that a command asks for, which are neither trained nor listed."""
     asked = []
     told = {"run": {"source": "Tones"}}
     monkeypatch.setattr(produced, "execute_together", lambda run, *rest: asked.append(run) or told)
-    monkeypatch.setattr(produced, "write", lambda *arguments: "")
+    monkeypatch.setattr(
+        produced, "_results", lambda table, options: produced.run_all(table, table.systems(), options) and ""
+    )
     return asked
 
 
@@ -315,6 +317,29 @@ def test_a_run_that_another_process_has_is_left_for_the_end(finished, command, t
     monkeypatch.setattr("freqcnn_gluon.training.train", None)
     assert main([*words, "--results", str(out)]) == 0
     assert len(order) == 8 and order[-1] == ("FNN", True) and ("FNN", False) in order[:7]
+
+
+def test_results_are_verified_by_running_them_again(finished, corpus, tmp_path, capsys):
+    out = tmp_path / "results"
+    shutil.copytree(finished / "results" / "Tones", out / "Tones")
+    listed = out / "Tones" / "table03.json"
+    links = [link for link in json.loads(listed.read_text()) if "/fnn/" in link or "/i-vector/" in link]
+    listed.write_text(json.dumps(links))
+    words = ["verify", "--results", str(out), "--data", str(finished / "data"), "--jobs", "1"]
+    words += ["--ut-podcast", str(corpus)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert said.count("| the same bytes | nothing ") == 2 and "Table 3, FNN, fold test, seed 0" in said
+    report = out / "Tones" / links[1]
+    told = json.loads(report.read_text())
+    told["history"][0]["loss"] *= 1 + 1e-15
+    report.write_text(json.dumps(told))
+    assert main([*words, "--all"]) == 1
+    assert f"{report}: history differ, though nothing" in capsys.readouterr().err
+    told["run"]["data"] = "0" * 64
+    report.write_text(json.dumps(told))
+    assert main([*words, "--all"]) == 1
+    assert f"{report}: the data differ: 000000000000 then" in capsys.readouterr().err
 
 
 def test_tables_that_count_and_describe(corpus, tmp_path, capsys):
