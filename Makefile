@@ -1,7 +1,9 @@
 # `make` lists what there is to make. Targets that run Python have `setup` as a prerequisite.
 
+## where all that is made goes: the environment, data, results; a folder elsewhere where this one is read-only
+OUT ?= .
 ## where the environment is
-VENV ?= .venv
+VENV ?= $(OUT)/.venv
 ## auto, cpu, gpu, or numbers as in cpu:0,1 or gpu:0; auto takes a GPU where MXNet can use one
 DEVICE ?= auto
 ## machines that train together, as in HOSTS=localhost,gpu2; this one alone where it is empty
@@ -29,9 +31,9 @@ GPU ?= V100
 ## how many of them
 GPUS ?= 1
 ## where prepared audio and spectrograms go
-DATA ?= data
+DATA ?= $(OUT)/data
 ## where reports, checkpoints and tables go
-RESULTS ?= results
+RESULTS ?= $(OUT)/results
 PYTHON = $(VENV)/bin/python
 
 corpora = $(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chains "$(CHAINS)") \
@@ -83,10 +85,11 @@ report: setup  ## all results on one page, RESULTS/index.html, for a browser or 
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"
 
 notebooks: setup  ## run the notebooks, with their pictures, into RESULTS/notebooks
-	@mkdir -p "$(RESULTS)/notebooks"
-	@DATA="$(abspath $(DATA))" UT_PODCAST="$(UT_PODCAST)" ENTERFACE="$(ENTERFACE)" \
-	    MODEL="$(abspath $(RESULTS))/notebooks/model" "$(PYTHON)" -c "from nbclient.cli import main; main()" \
-	    --output "$(abspath $(RESULTS))/notebooks/{notebook_name}.ipynb" notebooks/*.ipynb
+	@mkdir -p "$(DATA)" "$(RESULTS)/notebooks"
+	@data=$$(cd "$(DATA)" && pwd) made=$$(cd "$(RESULTS)/notebooks" && pwd) && \
+	    DATA="$$data" UT_PODCAST="$(UT_PODCAST)" ENTERFACE="$(ENTERFACE)" MODEL="$$made/model" \
+	    "$(PYTHON)" -c "from nbclient.cli import main; main()" \
+	    --output "$$made/{notebook_name}.ipynb" notebooks/*.ipynb
 
 audit: setup  ## check the paper's own numbers against each other
 	@"$(PYTHON)" -m reproduce audit --results "$(RESULTS)"
@@ -121,10 +124,10 @@ doctor:  ## say what is wrong with this machine, in plain words
 	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)"
 
 check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and prove that MXNet loads from it
-	@tools/setup.sh .venv-gpu gpu
-	@.venv-gpu/bin/python tools/check_gpu_setup.py
+	@tools/setup.sh "$(OUT)/.venv-gpu" gpu
+	@"$(OUT)/.venv-gpu/bin/python" tools/check_gpu_setup.py
 
 clean:  ## remove the environments and the caches; data and results stay
-	@for folder in "$(VENV)" .venv-gpu; do [ ! -f "$$folder/pyvenv.cfg" ] || rm -rf "$$folder"; done
+	@for folder in "$(VENV)" "$(OUT)/.venv-gpu"; do [ ! -f "$$folder/pyvenv.cfg" ] || rm -rf "$$folder"; done
 	@rm -rf .pytest_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

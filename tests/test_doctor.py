@@ -42,3 +42,4 @@ def test_what_is_wrong_is_said_with_its_remedy(tmp_path):
     (broken.parent / ".ready").write_text("cpu 1 2")
     code, said = doctor(tmp_path / "venv", tmp_path / "new")
     assert code == 1 and "WRONG  MXNet does not compute" in said
+    assert "does not hold what this version requires: run `make setup`" in said

@@ -59,6 +59,8 @@ def environment(venv: Path) -> Told:
     if not (venv / ".ready").is_file() or not python.exists():
         yield "WRONG", f"there is no finished environment in {venv}: run `make setup`"
         return
+    if subprocess.run([ROOT / "tools/setup.sh", venv, "ready"], capture_output=True).returncode:
+        yield "WRONG", f"{venv} does not hold what this version requires: run `make setup`"
     yield "ok", f"the {(venv / '.ready').read_text().split()[0].upper()} environment {venv} is there"
     fine, said = run(python, "-c", STEP)
     if fine and said.endswith("ok"):

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # tools/setup.sh VENV DEVICE: make the environment in the folder VENV, or bring it up to date.
+# tools/setup.sh VENV ready: do nothing, and end well if there is nothing to do.
 #
 # DEVICE auto keeps the set of packages that VENV already holds; a new VENV gets the GPU set where
 # there is a GPU that MXNet can use, otherwise the CPU set. cpu, gpu, cpu:0,1, gpu:0 force a set.
@@ -40,12 +41,13 @@ ready() {
 }
 
 case $device in
-    auto) wanted=auto ;;
+    auto | ready) wanted=auto ;;
     cpu | cpu:*) wanted=cpu ;;
     gpu | gpu:*) wanted=gpu ;;
     *) fail "DEVICE=$device is not understood: give auto, cpu, gpu, or numbers as in cpu:0,1 or gpu:0." ;;
 esac
 if ready; then exit 0; fi
+[ "$device" != ready ] || exit 1
 
 # Two commands started at once in a new clone: the second waits for the first's environment.
 exec 9<"$root/constraints.txt"
