@@ -20,7 +20,9 @@ from freqcnn_gluon.training import train
 
 pytestmark = pytest.mark.long
 EPOCHS, CLIPS = 200, 10_000
+SETTLING = 250  # epochs for which a training's allocator goes on gathering
 GROWTH = 10e6  # bytes of memory: what the allocator may keep; a batch of an epoch or all images are more
+FILES = 10  # open ones: some stages have more than others; a leak of one a clip or an epoch is more
 
 
 def measured():
@@ -39,24 +41,23 @@ def measured():
 
 
 def check_flat(what, samples):
-    """The last fifth of ``samples`` (n, 3) beside the second: the first is for caches to fill."""
+    """The last fifth of ``samples`` (n, 3) beside the first."""
     fifth = len(samples) // 5
     early, late = (
-        [statistics.median(column) for column in zip(*part)]
-        for part in (samples[fifth : 2 * fifth], samples[-fifth:])
+        [statistics.median(column) for column in zip(*part)] for part in (samples[:fifth], samples[-fifth:])
     )
     print(
         f"{what}: memory {early[0] / 1e6:.1f} -> {late[0] / 1e6:.1f} MB, open files {early[1]:.0f} -> "
         f"{late[1]:.0f}, threads {early[2]:.0f} -> {late[2]:.0f}, {len(samples)} samples"
     )
-    assert late[0] - early[0] < GROWTH and late[1] <= early[1] and late[2] <= early[2]
+    assert late[0] - early[0] < GROWTH and late[1] <= early[1] + FILES and late[2] <= early[2]
 
 
 def test_200_epochs(tmp_path, monkeypatch, capfd):
     """Table 7's network, evaluated and written after every epoch."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
     net, data = build("table7", 3, 32), test_training.examples(24, 32)
-    chosen = test_training.settings(epochs=EPOCHS, batch_size=12, micro_batch=6)
+    chosen = test_training.settings(epochs=SETTLING + EPOCHS, batch_size=12, micro_batch=6)
     samples = []
     train(
         net,
@@ -69,8 +70,8 @@ def test_200_epochs(tmp_path, monkeypatch, capfd):
         told=lambda entry: samples.append(measured()),
     )
     with capfd.disabled():
-        check_flat(f"\n{EPOCHS} epochs", samples)
-    assert len(samples) == EPOCHS
+        check_flat(f"\n{EPOCHS} epochs", samples[SETTLING:])
+    assert len(samples) == SETTLING + EPOCHS
 
 
 def test_a_store_of_10_000_clips(tmp_path, capfd):
@@ -100,4 +101,4 @@ def test_a_store_of_10_000_clips(tmp_path, capfd):
         watching.join()
     assert len(made.images) == CLIPS
     with capfd.disabled():
-        check_flat(f"\n{CLIPS} clips", samples)
+        check_flat(f"\n{CLIPS} clips", samples[len(samples) // 5 :])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from freqcnn_gluon.runtime import CUDA_LIBRARIES
@@ -258,6 +259,13 @@ def test_every_requirement_and_all_it_pulls_in_has_one_exact_version(version):
         if pin.marker is None or pin.marker.evaluate({"python_version": version})
     ]
     assert [str(pin) for pin in pins if not re.fullmatch(r"==[\w.]+", str(pin.specifier))] == []
+    for pin in pins:
+        try:
+            supported = importlib.metadata.metadata(pin.name)["Requires-Python"]
+        except importlib.metadata.PackageNotFoundError:
+            continue  # the other set's, or another Python's
+        if importlib.metadata.version(pin.name) == str(pin.specifier)[2:] and supported:
+            assert SpecifierSet(supported).contains(f"{version}.9"), f"{pin} is not for Python {version}"
     pinned = [canonicalize_name(pin.name) for pin in pins]
     assert len(set(pinned)) == len(pinned)
 

@@ -61,6 +61,7 @@ def shown(browser, site):
 
     def show(width="desk", scheme="light", path=site, media="screen", unfolded=False):
         browser.get("about:blank")
+        browser.get_log("browser")  # what the browser's own first page said, as without a network
         wide, high = WIDTHS[width]
         metrics = {"width": wide, "height": high, "deviceScaleFactor": 1, "mobile": width == "phone"}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
