@@ -12,8 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 from data_prep.faults import Faults
+from data_prep.files import naming
 
 __all__ = ["undisturbed", "workers"]
 
@@ -49,7 +51,8 @@ def workers(jobs: int | None) -> Iterator[Callable[[Callable, Iterable], Iterato
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if jobs < 1:
         raise Faults(f"the number of jobs is {jobs}; it must be at least 1")
-    pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
+    with naming(Path("/dev/shm")):  # where the system keeps the locks that processes share
+        pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
 
     def stream(function: Callable, items: Iterable) -> Iterator:
         under_way = deque()

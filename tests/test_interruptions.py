@@ -133,7 +133,7 @@ def stopped_and_started(stage, corpus, folder, times, seed, given=None, together
         assert how == "kill" or not re.search("Traceback|Exception|terminate|Aborted", said), told
         if code:
             if how == "full":
-                assert len(re.findall(f"^error: {out}.*: .+", said, re.M)) == 1, told
+                assert len(re.findall(f"^error: (?:{out}|/dev/shm).*: .+", said, re.M)) == 1, told
             check_whole(out, expected, how)
             stopped += 1
             where = noted(out, "stopped")[before:] or ["beginning"]

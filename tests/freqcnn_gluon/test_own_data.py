@@ -22,7 +22,7 @@ from freqcnn_gluon.__main__ import main
 from freqcnn_gluon.fitting import Recipe, fit
 from freqcnn_gluon.model import Model
 
-FIT = ["--size", "32", "--epochs", "24", "--batch-size", "6", "--device", "cpu", "--jobs", "1"]
+FIT = ["--size", "32", "--epochs", "24", "--batch-size", "9", "--device", "cpu", "--jobs", "1"]
 
 
 @pytest.fixture(scope="module")
