@@ -18,8 +18,10 @@ ENTERFACE ?=
 PROFILE ?=
 ## how many seeds each row is trained with
 SEEDS ?= 1
-## processes that prepare audio; one a core where it is empty
+## processes at a time; where it is empty, one a core to prepare audio, and one run with all cores
 JOBS ?=
+## a Dask cluster that the runs are handed to, as in SCHEDULER=tcp://head:8786; this machine where it is empty
+SCHEDULER ?=
 ## no: go on with a corpus whose counts are not the paper's, as a source of its own
 CHECK_COUNTS ?= yes
 ## other choices than reproduce/assumptions.toml has, as in "schedule=constant initializer=uniform"
@@ -40,7 +42,7 @@ corpora = $(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chai
 	$(if $(ENTERFACE),--enterface "$(ENTERFACE)")
 table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results "$(RESULTS)" \
 	$(corpora) $(if $(PROFILE),--profile "$(PROFILE)") $(if $(JOBS),--jobs "$(JOBS)") \
-	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
+	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
 
 launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" --)

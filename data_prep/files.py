@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["locked", "naming", "whole"]
+__all__ = ["alive", "locked", "naming", "whole"]
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def whole(path: Path | str) -> Iterator[Path]:
     _sweep(path.parent)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with naming(path), _alive(aside):
+        with naming(path), alive(aside):
             yield aside
             with open(aside, "rb") as written:
                 os.fsync(written.fileno())
@@ -81,8 +81,8 @@ def _lock(file) -> bool:
 
 
 @contextlib.contextmanager
-def _alive(aside: Path) -> Iterator[None]:
-    """Make ``aside`` and hold its lock: the sign that its writer lives."""
+def alive(aside: Path) -> Iterator[None]:
+    """Make ``aside``, named .*.tmp, and hold its lock: the sign that its writer lives, else it is swept."""
     while True:
         with open(aside, "wb") as file:
             _lock(file)

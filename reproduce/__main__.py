@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         "run what a table needs and print it",
         "Tables 3, 4, 5, 8, 9, 11, 12: prepare the corpus, train and evaluate what is not done yet, print "
         "the table. Tables 1 and 6 count the corpus, 2, 7 and 10 are read off the network. Tables share the "
-        "runs that they have in common.",
+        "runs that they have in common. Several runs go at a time with --jobs or --scheduler.",
         "table 3 --ut-podcast /data/UT-Podcast --seeds 3 --device gpu:0",
     )
     added.add_argument("numbers", type=int, nargs="*", metavar="N", help="the table's number; none: all")
@@ -124,7 +124,12 @@ def _add_corpora(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             f"--{name.lower()}", type=Path, help=f"{name}'s folder; without it its stand-in is used"
         )
-    command.add_argument("--jobs", type=positive, help="processes that prepare audio (default: the cores)")
+    command.add_argument(
+        "--jobs",
+        type=positive,
+        help="processes at a time: they prepare audio (default: one a core), and each takes a run of a table "
+        "with its share of cores, memory and devices (default: one run at a time, with all of them)",
+    )
     command.add_argument("--data", type=Path, default=Path("data"), help="where prepared data go")
 
 
@@ -139,6 +144,12 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         "--seeds", type=positive, default=1, help="how many seeds to train each row with, from 0"
     )
     command.add_argument("--device", default="auto", help="auto, cpu, gpu, or several such as gpu:0,1")
+    command.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="hand the runs to a Dask cluster, as in tcp://head:8786; its workers start in this folder, "
+        "take one run at a time (--nthreads 1) and see --data and --results at the same place",
+    )
     command.add_argument(
         "--no-check-counts", action="store_true", help="go on with counts that are not the paper's"
     )
@@ -167,6 +178,7 @@ def _options(options: argparse.Namespace) -> Options:
         seeds=options.seeds,
         device=options.device,
         jobs=options.jobs,
+        scheduler=options.scheduler,
         check_counts=not options.no_check_counts,
         assume=options.assume,
         data=options.data,

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_prep.faults import Faults
 from data_prep.files import whole
 from data_prep.spectrogram import ImageSettings
 from freqcnn_gluon import cluster
 
 from .assumptions import choices
-from .corpora import Corpus, counted, prepare
+from .corpora import counted, prepare
 from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
 from .peers import PEERS
@@ -29,7 +30,9 @@ PROFILES = ("paper", "quick")
 @dataclass(frozen=True)
 class Options:
     """How to run, whatever the table. ``roots``: corpus -> its folder; without one its stand-in is used.
-    ``profile``: None is 'paper' with a corpus and 'quick' without. ``assume``: 'id=value' each.
+    ``profile``: None is 'paper' with a corpus and 'quick' without. ``assume``: 'id=value' each. ``jobs``:
+    processes at a time, to prepare audio (None: one a core) and to run (None: one, with all cores);
+    ``scheduler``: the address of a Dask cluster that runs instead.
     """
 
     roots: Mapping[str, Path | None]
@@ -37,6 +40,7 @@ class Options:
     seeds: int = 1
     device: str = "auto"
     jobs: int | None = None
+    scheduler: str | None = None
     check_counts: bool = True
     assume: Sequence[str] = ()
     data: Path = Path("data")
@@ -85,12 +89,15 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
     """The reports of ``systems``, in their order, then by fold and seed.
 
     A run that another process has is left for the end, and waited for then. Among several workers the first
-    has the reports' content.
+    has the reports' content. Raises Faults if both batches and runs are to be shared out.
     """
     # Does not import MXNet, which a table that is done need not wait for.
     from freqcnn_gluon.runtime import choose
 
-    choose(options.device)  # its faults are told before anything is prepared
+    if options.scheduler and cluster.join().count > 1:
+        raise Faults("HOSTS shares every batch and SCHEDULER whole runs: give one of the two")
+    if not options.scheduler:  # whose workers have other devices
+        choose(options.device)  # its faults are told before anything is prepared
     chosen = choices(table.number, options.assume)
     with cluster.join().in_turn():
         corpus = prepare(
@@ -103,12 +110,21 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
             options.jobs,
         )
     runs = runs_of(table, systems, options, corpus.source, corpus.store.fingerprint(corpus.manifest))
-    found: dict[int, Report | None] = {}
-    for wait in (False, True):
-        for number, run in enumerate(runs, 1):
-            if not found.get(number):
-                found[number] = _report(run, f"[{number}/{len(runs)}]", corpus, options, wait)
-    return [found[number] for number in range(1, len(runs) + 1)]
+    titles = [_title(run, options) for run in runs]
+    if options.scheduler or ((options.jobs or 1) > 1 and cluster.join().count == 1):
+        from .parallel import execute_all  # Dask takes its time to be imported
+
+        contents = execute_all(runs, titles, corpus, options)
+    else:
+        contents = [None] * len(runs)
+        for wait in (False, True):
+            for number, (run, title) in enumerate(zip(runs, titles)):
+                if contents[number] is None:
+                    place = f"[{number + 1}/{len(runs)}] {title}"
+                    contents[number] = execute_together(
+                        run, corpus, options.results, options.device, place, options.jobs, wait
+                    )
+    return [_report(run, content, options) for run, content in zip(runs, contents)]
 
 
 def profile(table: Table, options: Options) -> str:
@@ -149,13 +165,13 @@ def runs_of(table: Table, systems: Sequence[System], options: Options, source: s
     ]
 
 
-def _report(run: Run, place: str, corpus: Corpus, options: Options, wait: bool) -> Report | None:
-    title = f"{place} {run.row}" + (f" fold {run.fold}" if run.fold != "test" else "")
-    title += f" seed {run.seed}" if options.seeds > 1 else ""
-    content = execute_together(run, corpus, options.results, options.device, title, options.jobs, wait)
-    if content is None:
-        return None
-    folder = run.folder(options.results).relative_to(options.results / corpus.source)
+def _title(run: Run, options: Options) -> str:
+    fold = f" fold {run.fold}" if run.fold != "test" else ""
+    return f"{run.row}{fold}" + (f" seed {run.seed}" if options.seeds > 1 else "")
+
+
+def _report(run: Run, content: dict, options: Options) -> Report:
+    folder = run.folder(options.results).relative_to(options.results / run.source)
     return Report(f"{folder.as_posix()}/{'failed' if 'fault' in content else 'report'}.json", content)
 
 

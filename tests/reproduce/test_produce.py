@@ -27,10 +27,8 @@ from reproduce.tables import TABLES
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def write_tones(root: Path) -> Path:
     """Half a second of noise over a tone whose pitch is the accent."""
-    root = tmp_path_factory.mktemp("corpora") / "Tones"
     random, time = np.random.default_rng(0), np.arange(4000) / 8000
     for partition, first in (("train", 1), ("test", 50)):
         for label, pitch in (("AU", 500), ("UK", 1200), ("US", 2500)):
@@ -40,6 +38,11 @@ def corpus(tmp_path_factory):
                 tone = 0.3 * np.sin(2 * np.pi * pitch * time) + 0.05 * random.standard_normal(4000)
                 soundfile.write(folder / f"{label}-{speaker}__1.wav", tone, 8000)
     return root
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_tones(tmp_path_factory.mktemp("corpora") / "Tones")
 
 
 @pytest.fixture(scope="module")
