@@ -45,7 +45,7 @@ def _prepared(arguments: argparse.Namespace, module, found: corpora.Scan, protoc
         module.count_faults(found.manifest) if arguments.check_counts else (),
         arguments.jobs,
     )
-    for note in found.notes:
+    for note in (*found.notes, *corpora.repeated(frame, images)):
         print(f"note: {note}", file=sys.stderr)
     print(_summary(frame, arguments.root, arguments.out, images.folder))
     return frame

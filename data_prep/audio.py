@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 from collections.abc import Iterable, Iterator
 from math import gcd
@@ -26,6 +27,7 @@ SAMPLES = {
     "dbl": "DOUBLE",
 }  # as PyAV names them
 SLACK = 0.1  # s by which an AVI's sound may fall short of its header: writers count pictures, codecs delay
+RATES = (1000, 1_000_000)  # Hz; any other is a damaged header's, and takes all memory to resample from
 BLOCK = 2**20  # numbers decoded at a time, so that channels are never all in memory
 
 
@@ -90,7 +92,13 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
             f"{path}: ends at {frames / rate:.3f} s, before the clip's stop at {stop:.3f} s; "
             "correct the stop or replace the file"
         )
-    samples, decoded = np.empty(last - first), 0
+    try:
+        samples, decoded = np.empty(last - first), 0
+    except (MemoryError, ValueError):
+        raise Faults(
+            f"{path}: its header promises {last - first} samples, more than there is memory for; copy it "
+            "again, or cut it"
+        ) from None
     block_size = max(1, BLOCK // file.channels)
     try:
         if file.seekable():
@@ -145,10 +153,22 @@ def _bounds(file: soundfile.SoundFile, start: float | None, stop: float | None) 
 
 def _opened(path: Path) -> soundfile.SoundFile:
     """The file, open for decoding."""
+    file = _decoder(path)
+    if not RATES[0] <= file.samplerate <= RATES[1]:
+        rate = file.samplerate
+        file.close()
+        raise Faults(f"{path}: its header says {rate} Hz, which no recording has; write the file again")
+    return file
+
+
+def _decoder(path: Path) -> soundfile.SoundFile:
     if path.is_dir():
         raise Faults(f"{path}: is a folder, not an audio file")
     try:
-        held = path.stat().st_size
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+            raise Faults(f"{path}: is a pipe or a device, not an audio file")
+        held = about.st_size
         with open(path, "rb") as file:
             riff, start, size = _wav_sizes(file)
             if size == 0 and riff != held - 8:  # streamed too, but libsndfile would take the 0 at its word
@@ -165,7 +185,7 @@ def _opened(path: Path) -> soundfile.SoundFile:
                 f"{path}: is truncated, its header promises {start + size - held} bytes more than it holds; "
                 "copy it again"
             )
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(os.fsencode(path))  # whose name may be in any encoding
     except FileNotFoundError:
         raise Faults(f"{path}: is missing") from None
     except OSError as error:
@@ -193,8 +213,13 @@ def _sound_of_avi(path: Path, held: int) -> soundfile.SoundFile:
             "copy it again"
         )
     try:
-        # A title or a program's name in the header may be in any encoding; nothing here reads them.
-        with av.open(str(path), metadata_errors="ignore") as container:
+        # As AVI and as an open file, since by its content and path FFmpeg would read playlists, and with them
+        # any other file. A title or a program's name in the header may be in any encoding; nothing here
+        # reads them.
+        with (
+            open(path, "rb") as file,
+            av.open(file, format="avi", metadata_errors="ignore") as container,
+        ):
             if not container.streams.audio:
                 raise Faults(f"{path}: has no sound, only pictures; replace it or leave it out")
             stream = container.streams.audio[0]

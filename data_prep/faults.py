@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import functools
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
 
 SHOWN = 50  # more lines than this scroll the cause off the screen
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # in a file's name, say: a terminal obeys
 
 
 class Faults(Exception):
@@ -23,9 +25,10 @@ class Faults(Exception):
         super().__init__(self.faults)
 
     def __str__(self) -> str:
+        shown = [CONTROL.sub(lambda found: repr(found[0])[1:-1], fault) for fault in self.faults[:SHOWN]]
         if len(self.faults) == 1:
-            return self.faults[0]
-        lines = [f"{len(self.faults)} faults:"] + [f"  {fault}" for fault in self.faults[:SHOWN]]
+            return shown[0]
+        lines = [f"{len(self.faults)} faults:"] + [f"  {fault}" for fault in shown]
         if len(self.faults) > SHOWN:
             lines.append(f"  ... and {len(self.faults) - SHOWN} more")
         return "\n".join(lines)
@@ -40,6 +43,8 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
         hook, sys.unraisablehook = sys.unraisablehook, _once_more
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be in any encoding
         try:
             return main(*args, **kwargs) or 0
         except Faults as faults:

@@ -15,6 +15,7 @@ from data_prep.files import whole
 
 COLUMNS = ("clip", "path", "start", "stop", "label", "speaker", "text", "partition")
 PARTITIONS = ("train", "test", "")
+LONGEST = 1e9  # s, some thirty years
 
 Clip = tuple[Path, float | None, float | None]
 
@@ -91,7 +92,8 @@ def clips(frame: pd.DataFrame, root: Path) -> list[Clip]:
 def validate(
     frame: pd.DataFrame, source: Path | str = "manifest", lines: Sequence[int] | None = None
 ) -> None:
-    """Raise Faults with every fault of a manifest, each with its line in ``source`` (the header is line 1).
+    """Raise Faults with every fault of a manifest, each with its line in ``source`` (the header is line 1),
+    or with its file where ``source`` is the folder that the paths are below.
 
     ``lines``: the line that each row stands on, if not one after the other.
     """
@@ -102,30 +104,33 @@ def validate(
     lines = np.arange(2, len(frame) + 2) if lines is None else np.asarray(lines)
     text = frame.astype(object).where(frame.notna(), "").astype(str)
     found: list[tuple[int, str]] = []
+    folder = Path(source).is_dir()
+
+    def place(i: int) -> str:
+        return f"{Path(source) / text['path'].iloc[i]}" if folder else f"{source}, line {lines[i]}"
 
     def report(wrong: pd.Series, describe: str) -> None:
         """``describe`` is a format string over the row's columns."""
         at = np.flatnonzero(wrong.to_numpy())
-        found.extend((int(lines[i]), describe.format_map(text.iloc[i])) for i in at)
+        found.extend((int(i), describe.format_map(text.iloc[i])) for i in at)
 
-    broken = text.apply(lambda column: column.str.contains(r"[\r\n]")).any(axis=1)
-    report(broken, "a field has a line break in it; take it out")
+    def having(characters: str) -> pd.Series:
+        return text.apply(lambda column: column.str.contains(f"[{characters}]")).any(axis=1)
+
+    report(having(r"\r\n"), "a field has a line break in it; take it out")
+    report(having(r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"), "a field has a control character in it; take it out")
+    report(having(r"\ud800-\udfff"), "the name {path!r} is not in UTF-8; rename the file or its folder")
     for column in ("clip", "path", "label"):
         report(text[column] == "", f"{column} is empty; every clip needs one")
     for column in ("clip", "label", "speaker"):
         report(
             text[column] != text[column].str.strip(), f"{column} {{{column}!r}} begins or ends with a space"
         )
-    first = dict(zip(text["clip"][::-1], lines[::-1], strict=True))
-    repeated = text.assign(first=text["clip"].map(first))["first"]
+    first = dict(zip(text["clip"][::-1], range(len(text) - 1, -1, -1), strict=True))
     for i in np.flatnonzero((text["clip"].duplicated() & (text["clip"] != "")).to_numpy()):
         clip = text["clip"].iloc[i]
-        found.append(
-            (
-                int(lines[i]),
-                f"clip {clip!r} is on line {repeated.iloc[i]} already; clips need names of their own",
-            )
-        )
+        other = text["path"].iloc[first[clip]] if folder else f"on line {lines[first[clip]]}"
+        found.append((int(i), f"clip {clip!r} is {other} already; clips need names of their own"))
     report(
         text["path"].map(_leaves), "path {path!r} is not below the corpus folder; give it relative, with '/'"
     )
@@ -133,7 +138,7 @@ def validate(
 
     start, stop = (pd.to_numeric(text[name], errors="coerce") for name in ("start", "stop"))
     for name, value in (("start", start), ("stop", stop)):
-        report((text[name] != "") & ~np.isfinite(value), f"{name} {{{name}!r}} is no number of seconds")
+        report((text[name] != "") & ~(value.abs() < LONGEST), f"{name} {{{name}!r}} is no number of seconds")
         report(np.isfinite(value) & (value < 0), f"{name} {{{name}}} is before the file's beginning")
     report(
         np.isfinite(start) & np.isfinite(stop) & (start >= stop), "start {start} is not before stop {stop}"
@@ -141,7 +146,7 @@ def validate(
     if "copies" in text:
         report(~text["copies"].str.fullmatch(r"\d+"), "copies {copies!r} is no whole number from 0 up")
     if found:
-        raise Faults(f"{source}, line {line}: {fault}" for line, fault in sorted(found))
+        raise Faults(f"{place(i)}: {fault}" for i, fault in sorted(found))
 
 
 def header_faults(frame: pd.DataFrame, source: Path | str, needed: Sequence[str]) -> list[str]:

@@ -17,11 +17,21 @@ __all__ = ["SUFFIXES", "recordings", "scan"]
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff", ".avi")
 
 
-def recordings(folder: Path) -> Iterator[Path]:
-    """Every recording below ``folder``, by its suffix, sorted; hidden ones are skipped."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+def recordings(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """Every recording below ``folder``, by its suffix, sorted; hidden ones are skipped.
+
+    Links are followed, but not back into a folder ``above``. One that leads nowhere is a recording too: that it
+    is missing is told when it is read. Raises OSError for a folder that cannot be read.
+    """
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from recordings(path, above | {real})
+        elif path.suffix.lower() in SUFFIXES:
             yield path
 
 

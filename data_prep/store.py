@@ -52,26 +52,33 @@ class Store:
                 f"{folder}: the store {state}; run the command that builds it, which goes on from there"
             )
         try:
-            stated = json.loads((folder / "settings.json").read_text())
+            stated = _stated_in(folder)
             self.format = stated.pop("format")
+            if self.format != FORMAT:
+                raise Faults(
+                    f"{folder}: has format {self.format}, this program reads {FORMAT}; build the store again"
+                )
             self.settings = ImageSettings(**stated)
             self.index = pd.read_csv(
-                folder / "index.csv", dtype={"clip": str, "key": str}, keep_default_na=False
+                folder / "index.csv", dtype={"clip": str, "row": np.int64, "key": str}, keep_default_na=False
             )
-            rows = (folder / "rows.csv").stat().st_size // 65
+            keys = (folder / "rows.csv").read_bytes().split()
             held = (folder / "images.f32").stat().st_size
-            wanted = self.index["row"].max() + 1
+            size, rows, wanted = self.settings.size, len(keys), self.index["row"].max() + 1
+            if not isinstance(size, int) or self.index.empty or self.index["clip"].duplicated().any():
+                raise ValueError("its size is no whole number, or index.csv has a clip twice or none")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Faults(f"{folder}: the store is damaged ({error}); delete it and build it again") from None
-        if self.format != FORMAT:
-            raise Faults(
-                f"{folder}: has format {self.format}, this program reads {FORMAT}; build the store again"
-            )
-        size = self.settings.size
         if held != rows * 4 * size**2 or rows < wanted:
             raise Faults(
                 f"{folder}: the store is damaged (images.f32 has {held} bytes, rows.csv {rows} rows, "
                 f"index.csv asks for {wanted}); run the command that builds it, which mends it"
+            )
+        of_rows = [keys[row].decode("ascii", "replace") if row >= 0 else "" for row in self.index["row"]]
+        if of_rows != self.index["key"].tolist():
+            raise Faults(
+                f"{folder}: the store is damaged (index.csv speaks of other images than rows.csv); run the "
+                "command that builds it, which mends it"
             )
         self.images = np.memmap(folder / "images.f32", "<f4", "r", shape=(rows, size, size))
         self._by_clip = self.index.set_index("clip")
@@ -121,8 +128,11 @@ def build(
     Then the images that the store lacks are computed, by ``jobs`` processes (default: one a core). A second
     process building the same folder waits for the first.
     """
-    manifest.validate(frame)
     root, folder = Path(root), Path(folder)
+    try:
+        manifest.validate(frame, root)
+    except Faults as faults:
+        raise Faults([*known, *faults.faults]) from None
     clips = manifest.clips(frame, root)
     with workers(jobs) as stream:
         keys, faults = [], list(known)
@@ -149,9 +159,9 @@ def build(
             )
             text = index.to_csv(index=False, lineterminator="\n")
             path = folder / "index.csv"
-            if not path.is_file() or path.read_text() != text:
+            if not path.is_file() or path.read_bytes() != text.encode():
                 with whole(path) as aside:
-                    aside.write_text(text)
+                    aside.write_text(text, encoding="utf-8")
             return Store(folder)
 
 
@@ -218,8 +228,24 @@ def _write_settings(folder: Path, settings: ImageSettings) -> None:
     if not path.is_file():
         with whole(path) as aside:
             aside.write_text(json.dumps(_stated(settings), indent=1))
-    elif json.loads(path.read_text()) != _stated(settings):
+        return
+    try:
+        found = _stated_in(folder)
+    except (OSError, ValueError) as error:
+        raise Faults(f"{path}: is damaged ({error}); delete {folder} to build it again") from None
+    if found != _stated(settings):
         raise Faults(f"{folder}: holds images of other settings ({path.name}); name another folder")
+
+
+def _stated_in(folder: Path) -> dict:
+    """What settings.json says. Raises OSError, or ValueError for what is no such file."""
+    try:
+        stated = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    except RecursionError:
+        stated = None
+    if not isinstance(stated, dict):
+        raise ValueError("settings.json is no list of settings")
+    return stated
 
 
 def _whole_rows(folder: Path, row_bytes: int) -> list[str]:

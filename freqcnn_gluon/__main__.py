@@ -214,8 +214,11 @@ def _recogniser(options: argparse.Namespace):
     from .model import CLIPS, Model
 
     model = Model.load(path, options.device)
-    clips = pd.read_csv(path / CLIPS, dtype=str, keep_default_na=False)
-    return model, set(clips["key"][clips["partition"] == "train"])
+    try:
+        clips = pd.read_csv(path / CLIPS, dtype=str, keep_default_na=False)
+        return model, set(clips["key"][clips["partition"] == "train"])
+    except (OSError, ValueError, KeyError) as error:
+        raise Faults(f"{path / CLIPS}: the model is damaged ({error}); copy it again") from None
 
 
 def _add_predict(commands) -> None:

@@ -96,6 +96,8 @@ def _fitted(
     """The model of a divided ``frame``, whose paths are below ``root``; arguments else as ``fit`` has."""
     settings, work = ImageSettings(recipe.size), out / "work"
     images = store.build(frame, root, store.store_folder(work, settings), settings, jobs)
+    frame = frame.assign(key=images.keys(frame["clip"]))
+    _check_apart(frame, root)
     clips = manifest.clips(frame, root)
     labels, data = tuple(sorted(set(frame["label"]))), images.fingerprint(frame)
     training = (frame["partition"] == "train").to_numpy()
@@ -114,7 +116,6 @@ def _fitted(
     with _logged(log_dir) as told:
         model, learnt = learn(about, recipe, train, {"test": test}, device, work / f"training-{digest}", told)
     probabilities = learnt.probabilities["test"]
-    frame = frame.assign(key=images.keys(frame["clip"]))
     frame.loc[~training, "predicted"] = np.array(labels)[probabilities.argmax(axis=1)]
     frame.loc[~training, [f"p({label})" for label in labels]] = probabilities
     report = {
@@ -182,13 +183,27 @@ def _divided(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -
     return frame, f"The parts are those that the data states{met}."
 
 
+def _check_apart(frame: pd.DataFrame, root: Path) -> None:
+    """Raise Faults for a recording that is there twice with two labels, or both trained and tested on."""
+    faults = []
+    for _, group in frame[frame["key"].duplicated(keep=False)].groupby("key", sort=False):
+        paths = " and ".join(str(root / path) for path in group["path"])
+        if group["label"].nunique() > 1:
+            labels = " and ".join(map(repr, group["label"]))
+            faults.append(f"{paths}: are the same recording with the labels {labels}; keep the right one")
+        elif group["partition"].nunique() > 1:
+            faults.append(f"{paths}: are the same recording, in training and in test; keep one")
+    if faults:
+        raise Faults(faults)
+
+
 def _check_same(out: Path, asked: dict, frame: pd.DataFrame) -> None:
     """Raise Faults unless the finished model in ``out`` is of these settings and clips."""
     try:
         stated = json.loads((out / REPORT).read_text(encoding="utf-8"))["recipe"]
         known = pd.read_csv(out / CLIPS, dtype=str, keep_default_na=False)
         same = stated == asked and known[SEEN].values.tolist() == frame[SEEN].values.tolist()
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         same = False
     if not same:
         raise Faults(

@@ -61,7 +61,7 @@ class Model:
         try:
             about = About.read(_small(folder / ABOUT))
             model = cls.blank(about, runtime.contexts(device))
-        except (OSError, ValueError, TypeError) as error:
+        except (Faults, OSError, ValueError, TypeError) as error:
             raise Faults(f"{folder / ABOUT}: the model is damaged ({error}); copy it again") from None
         try:
             model._take(folder / WEIGHTS)

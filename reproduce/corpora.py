@@ -150,7 +150,7 @@ def prepare(
         kind.module.count_faults(found.manifest) if check_counts else (),
         jobs,
     )
-    notes = found.notes
+    notes = found.notes + corpora.repeated(frame, images)
     if kind.speakers_apart:
         _check_speakers(frame)
         notes += tuple(kind.module.folds_text(frame).splitlines())

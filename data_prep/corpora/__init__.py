@@ -11,7 +11,7 @@ import pandas as pd
 from data_prep import manifest, store
 from data_prep.spectrogram import ImageSettings
 
-__all__ = ["Scan", "listing", "prepare"]
+__all__ = ["Scan", "listing", "prepare", "repeated"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,20 @@ def prepare(
     frame = protocol(found.manifest)
     manifest.write(frame, out / "manifest.csv")
     return frame, images
+
+
+def repeated(frame: pd.DataFrame, images: store.Store, most: int = 8) -> tuple[str, ...]:
+    """A note on the clips that are the same recording under two names, if there are any."""
+    keyed = frame.assign(key=images.keys(frame["clip"]))
+    groups = [group for _, group in keyed[keyed["key"].duplicated(keep=False)].groupby("key", sort=False)]
+    if not groups:
+        return ()
+    told = [
+        " and ".join(f"{each.clip} ({each.label}{each.partition and f', {each.partition}'})" for each in rows)
+        for rows in (group.itertuples() for group in groups[:most])
+    ]
+    more = f"; and {len(groups) - most} more" if len(groups) > most else ""
+    return (f"clips that are the same recording: {'; '.join(told)}{more}.",)
 
 
 def listing(folder: Path, most: int = 8) -> str:

@@ -93,6 +93,11 @@ def _layout_faults(root: Path) -> list[str]:
         raise Faults(f"{audio}: there is no such folder; {root} holds {listing(root)}{hint}")
     faults = []
     for partition in PARTITIONS:
+        for folder in sorted((audio / partition).glob("*")):
+            if folder.name not in LABELS and folder.name.upper() in LABELS:
+                faults.append(
+                    f"{folder}: its name is not {folder.name.upper()}; rename it, or move its clips there"
+                )
         for label in LABELS:
             folder = audio / partition / label
             if not folder.is_dir():

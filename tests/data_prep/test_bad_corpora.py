@@ -1,0 +1,258 @@
+"""Corpora with files that are there twice, renamed, unreadable, linked, of other case, or no files at all."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from data_prep import audio, corpora, manifest, own
+from data_prep.__main__ import main
+from data_prep.corpora import chains, enterface, ut_podcast
+from data_prep.faults import Faults
+from data_prep.spectrogram import ImageSettings
+
+FOLDERS = [f"audio/{part}/{label}" for part in ("train", "test") for label in ("AU", "US", "UK")]
+
+
+def sound(path, seed=0, seconds=0.5):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.random.default_rng(seed).uniform(-0.5, 0.5, int(8000 * seconds))
+    soundfile.write(os.fsencode(path), samples, 8000, format="WAV")
+    return path
+
+
+@pytest.fixture
+def podcast(tmp_path):
+    """A small UT-Podcast."""
+    for number, folder in enumerate(FOLDERS):
+        sound(tmp_path / "podcast" / folder / f"{folder[-2:]}-{number}__1.wav", number)
+    return tmp_path / "podcast"
+
+
+def solo(root, speaker, *names):
+    for number, name in enumerate(names):
+        sound(root / "data" / "solo" / speaker / name, number, 2.5)
+
+
+def prepared(root, tmp_path, module=ut_podcast):
+    frame, _ = corpora.prepare(
+        module.scan(root), tmp_path / "out", ImageSettings(16), module.protocol, jobs=1
+    )
+    return frame
+
+
+def refused(root, tmp_path, module=ut_podcast):
+    """The faults; nothing has been written then."""
+    with pytest.raises(Faults) as faults:
+        prepared(root, tmp_path, module)
+    assert not (tmp_path / "out").exists()
+    return faults.value.faults
+
+
+def test_a_recording_under_two_names_is_told_with_both_labels(podcast, tmp_path, capsys):
+    copy = (podcast / "audio/train/AU/AU-0__1.wav").read_bytes()
+    (podcast / "audio/test/UK/UK-9__9.wav").write_bytes(copy)
+    assert main(["ut_podcast", str(podcast), str(tmp_path / "out"), "--size", "16", "--no-check-counts"]) == 0
+    said = capsys.readouterr().err
+    assert "note: clips that are the same recording: AU-0__1 (AU, train) and UK-9__9 (UK, test)." in said
+
+
+def test_names_that_differ_in_case_alone_are_told_with_both_files(podcast, tmp_path):
+    sound(podcast / "audio/train/AU/AU-0__1.WAV", 9)
+    (fault,) = refused(podcast, tmp_path)
+    assert fault.startswith(f"{podcast}/audio/train/AU/AU-0__1.wav: clip ")
+    assert "is audio/train/AU/AU-0__1.WAV already" in fault
+
+
+def test_a_label_s_folder_of_another_case_is_not_passed_over(podcast, tmp_path):
+    sound(podcast / "audio/train/au/AU-8__1.wav", 8)
+    fault, _ = refused(podcast, tmp_path)
+    assert f"{podcast}/audio/train/au: its name is not AU; rename it" in fault
+
+
+def test_a_renamed_file_is_a_fault_and_no_other_label(podcast, tmp_path):
+    os.rename(podcast / "audio/train/AU/AU-0__1.wav", podcast / "audio/train/AU/US-0__1.wav")
+    (fault,) = refused(podcast, tmp_path)
+    assert f"{podcast}/audio/train/AU/US-0__1.wav: its name does not begin like AU-12_" in fault
+
+
+def test_links_lead_to_recordings_and_not_nowhere(podcast, tmp_path):
+    away = sound(tmp_path / "away" / "x.wav", 7)
+    linked = podcast / "audio/test/US/US-7__1.wav"
+    linked.symlink_to(away)
+    frame = prepared(podcast, tmp_path)
+    assert frame["path"].tolist().count("audio/test/US/US-7__1.wav") == 1
+    away.unlink()
+    (podcast / "audio/test/US/US-8__1.wav").symlink_to("US-8__1.wav")
+    with pytest.raises(Faults) as faults:
+        prepared(podcast, tmp_path)
+    missing, loop = faults.value.faults
+    assert f"{linked}: is missing" == missing
+    assert f"{podcast}/audio/test/US/US-8__1.wav: cannot be read (Too many levels" in loop
+
+
+def test_pipes_and_folders_called_like_recordings_are_not_waited_for(podcast, tmp_path):
+    os.mkfifo(podcast / "audio/test/UK/UK-7__1.wav")
+    (podcast / "audio/test/UK/UK-8__1.wav").mkdir()
+    pipe, folder = refused(podcast, tmp_path)
+    assert "UK-7__1.wav: is a pipe or a device" in pipe and "UK-8__1.wav: is a folder" in folder
+
+
+def test_names_that_no_table_can_hold_are_told_with_their_file(podcast, tmp_path):
+    for name in (b"AU-1_\xe9.wav", b"AU-2_\nb.wav", b"AU-3_\x1b.wav"):
+        sound(podcast / "audio/train/AU" / os.fsdecode(name), 5)
+    faults = refused(podcast, tmp_path)
+    assert len(faults) == 3 and all(each.startswith(f"{podcast}/audio/train/AU/AU-") for each in faults)
+    for said in ("line break", "control character", "not in UTF-8"):
+        assert said in str(faults)
+
+
+def test_speakers_and_texts_of_another_case_are_one(tmp_path):
+    root = tmp_path / "chains"
+    solo(root, "frf01", "frf01_s01_solo.wav", "FRF01_s02_solo.WAV")
+    solo(root, "FRF01", "frf01_s03_solo.wav")
+    assert set(chains.scan(root).manifest["speaker"]) == {"frf01"}
+    solo(root, "FRF01", "frf01_S01_solo.wav")
+    (fault,) = refused(root, tmp_path, chains)
+    assert fault.startswith(f"{root}/data/solo/") and "clip 'frf01_s01' is data/solo/" in fault
+
+
+def test_a_speaker_s_file_in_another_s_folder_and_one_that_is_renamed(tmp_path):
+    root = tmp_path / "chains"
+    solo(root, "frf01", "frf01_s01_solo.wav", "frf02_s02_solo.wav", "frf01_s99_solo.wav", "s01.wav")
+    faults = refused(root, tmp_path, chains)
+    assert [fault.split("solo/frf01/")[1].split(":")[0] for fault in faults] == [
+        "frf01_s99_solo.wav",
+        "frf02_s02_solo.wav",
+        "s01.wav",
+    ]
+
+
+def test_emotions_in_two_folders_of_other_case_are_told(tmp_path):
+    for number, emotion in enumerate(("anger", "Anger")):
+        sound(tmp_path / "films" / "subject 1" / emotion / "sentence 1" / "a.wav", number)
+        (tmp_path / "films" / "subject 1" / emotion / "sentence 1" / "a.avi").touch()
+    with pytest.raises(Faults, match="holds anger more than once, 'Anger' and 'anger'; keep one"):
+        enterface.scan(tmp_path / "films")
+
+
+def test_linked_label_folders_are_read_and_loops_end(tmp_path):
+    sound(tmp_path / "away" / "deep" / "a.wav")
+    sound(tmp_path / "data" / "dog" / "b.wav", 1)
+    (tmp_path / "data" / "cat").symlink_to(tmp_path / "away")
+    (tmp_path / "away" / "back").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "dog" / "again").symlink_to(tmp_path / "data" / "dog")
+    frame = own.scan(tmp_path / "data").manifest
+    assert dict(zip(frame["path"], frame["label"])) == {
+        "cat/deep/a.wav": "cat",
+        "dog/b.wav": "dog",
+    }
+
+
+def test_labels_that_no_table_can_hold_are_told_with_a_file(tmp_path):
+    for label in ("a\nb", " c", os.fsdecode(b"\xff")):
+        sound(tmp_path / "data" / label / "a.wav")
+    with pytest.raises(Faults) as faults:
+        own.scan(tmp_path / "data")
+    assert len(faults.value.faults) == 4 and all(f"{tmp_path}/data/" in each for each in faults.value.faults)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's tests meet their own permissions")
+def test_what_may_not_be_read_is_told_to_an_ordinary_user(podcast, tmp_path):
+    """As another user, in a process of its own: root may read everything."""
+    forbidden, folder = podcast / "audio/train/AU/AU-0__1.wav", podcast / "audio/test/UK"
+    data = tmp_path / "data"
+    sound(data / "dog" / "a.wav")
+    sound(data / "cat" / "a.wav")
+    forbidden.chmod(0)
+    (data / "cat").chmod(0)
+    code = (
+        "import os, sys; from data_prep import own; from data_prep.workers import workers\n"
+        "from data_prep.__main__ import main; from data_prep.faults import told_plainly\n"
+        "with workers(1) as stream: list(stream(abs, [1]))  # what is imported late, that user may not read\n"
+        "os.setuid(65534)\n"
+        "main(['ut_podcast', sys.argv[1], sys.argv[3], '--no-check-counts', '--jobs', '1'])\n"
+        "told_plainly(lambda: print(own.scan(sys.argv[2]).manifest))()\n"
+        "os.path.exists(sys.argv[3]) and print('written')"
+    )
+    for each in (tmp_path, *tmp_path.parents):  # pytest's own folders are for their owner alone
+        if each.stat().st_uid == os.geteuid() and not each.stat().st_mode & 1:
+            each.chmod(each.stat().st_mode | 0o111)
+    words = [sys.executable, "-c", code, str(podcast), str(data), str(tmp_path / "out")]
+    done = subprocess.run(words, text=True, capture_output=True, cwd=os.getcwd())
+    assert "Traceback" not in done.stderr and not done.stdout
+    assert f"error: {forbidden}: cannot be read (Permission denied)" in done.stderr
+    assert f"error: {data}/cat: Permission denied" in done.stderr
+    folder.chmod(0)
+    done = subprocess.run(words, text=True, capture_output=True, cwd=os.getcwd())
+    assert "Traceback" not in done.stderr and f"{folder}: Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", ["../x.wav", "/etc/passwd", "a/../../x.wav", "..\\x.wav", "C:\\x.wav", "C:x.wav"]
+)
+def test_a_manifest_s_path_never_leaves_its_folder(tmp_path, path):
+    table = tmp_path / "manifest.csv"
+    table.write_text(f"{','.join(manifest.COLUMNS)}\na,{path},,,x,,,\n")
+    with pytest.raises(Faults, match="manifest.csv, line 2: path .* is not below the corpus folder"):
+        manifest.read(table)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "CON", "x" * 5000, "a/b", "~", "$HOME", "%s", "a;b"])
+def test_names_of_clips_and_labels_are_never_places_to_write_to(tmp_path, name):
+    root = tmp_path / "in" / "corpus"
+    sound(root / "a.wav")
+    row = dict.fromkeys(manifest.COLUMNS, "") | {
+        "clip": name,
+        "path": "a.wav",
+        "label": name,
+        "speaker": name,
+    }
+    found = corpora.Scan(root, manifest.typed(manifest.pd.DataFrame([row])), [])
+    before = sorted(tmp_path.rglob("*"))
+    corpora.prepare(found, tmp_path / "in" / "out", ImageSettings(16), lambda frame: frame, jobs=1)
+    made = set(tmp_path.rglob("*")) - set(before)
+    assert made and all(each.is_relative_to(tmp_path / "in" / "out") for each in made)
+    assert manifest.read(tmp_path / "in" / "out" / "manifest.csv")["clip"].tolist() == [name]
+
+
+def test_a_film_is_no_list_of_other_files(tmp_path):
+    """FFmpeg goes by a file's content, and reads what a playlist names."""
+    sound(tmp_path / "secret.wav")
+    for text in ("ffconcat version 1.0\nfile secret.wav\n", "#EXTM3U\n#EXTINF:1,\nsecret.wav\n"):
+        (tmp_path / "a.avi").write_text(text)
+        with pytest.raises(Faults, match="a.avi: cannot be read as AVI"):
+            audio.read(tmp_path / "a.avi")
+
+
+@pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**31 - 1])
+def test_a_rate_that_no_recording_has_takes_no_memory(tmp_path, rate):
+    path = sound(tmp_path / "a.wav", seconds=20)
+    content = bytearray(path.read_bytes())
+    content[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(Faults, match=f"a.wav: its header says {rate} Hz"):
+        audio.read(path)
+
+
+def test_a_header_that_promises_more_samples_than_memory_takes_none(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), 8000)
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F  # STREAMINFO's count of samples
+    content[22:26] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(Faults, match="a.flac: "):
+        audio.read(path)
+
+
+def test_a_time_beyond_all_recordings_is_told_by_line(tmp_path):
+    table = tmp_path / "clips.csv"
+    table.write_text("path,label,start,stop\na.wav,x,1,1e308\nb.wav,y,1e10,\n")
+    with pytest.raises(Faults) as faults:
+        own.scan(table)
+    first, second = faults.value.faults
+    assert "line 2: stop '1e308' is no number" in first and "line 3: start '1e10' is no number" in second
