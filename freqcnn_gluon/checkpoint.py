@@ -1,22 +1,31 @@
-"""Where an interrupted training goes on."""
+"""Where an interrupted training goes on. No file of it is pickled, so that none can run code."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import math
+import re
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import mxnet as mx
+import numpy as np
 from mxnet import gluon
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from data_prep.faults import Faults
 from data_prep.files import whole
 
-__all__ = ["Checkpoint", "Place", "save_parameters"]
+__all__ = ["Checkpoint", "Place", "load_parameters", "save_parameters"]
 
 SECONDS_BETWEEN = 60  # a lost minute costs less than writing hundreds of megabytes an epoch
+LAST = "model.safetensors"
+NAME = re.compile(rf"{re.escape(LAST)}|epoch-\d+-\d+(-momentum)?\.safetensors")
 
 
 @dataclass
@@ -33,6 +42,18 @@ class Place:
     correct: int = 0
     seconds: float = 0.0
 
+    def check(self, examples: int, entry: Collection[str]) -> None:
+        """Raises ValueError or TypeError for a place that is in no training on so many ``examples``."""
+        if any(set(each) != set(entry) for each in self.history):
+            raise ValueError("its history is another training's")
+        numbers = [*self.left_over, self.batches, self.correct]
+        if not all(type(each) is int and each >= 0 for each in numbers):
+            raise ValueError("its place is none")
+        if len(self.left_over) > examples or max(self.left_over, default=0) >= examples:
+            raise ValueError("its place is in more examples than there are")
+        if not math.isfinite(self.loss) or not math.isfinite(self.seconds):
+            raise ValueError("its loss or seconds are no numbers")
+
     def __str__(self) -> str:
         within = f", batch {self.batches}" if self.batches else ""
         return f"epoch {len(self.history) + bool(self.batches)}{within}"
@@ -41,8 +62,8 @@ class Place:
 class Checkpoint:
     """Weights, BatchNorm's statistics, momentum and place of a training in ``folder``.
 
-    ``checkpoint.json`` is written last and names the two binary files beside it, so that what it
-    names is always complete. The last epoch's weights stay as ``model.params``.
+    ``checkpoint.json`` is written last and names the two binary files beside it with their SHA-256, so that
+    what it names is always complete. The last epoch's weights stay as ``model.safetensors``.
     """
 
     def __init__(self, folder: Path, net: gluon.Block, trainer: gluon.Trainer, devices: list[mx.Context]):
@@ -51,23 +72,35 @@ class Checkpoint:
         self.written = ""
         self.saved = time.monotonic()
 
-    def load(self) -> Place:
-        """Restore the last checkpoint if there is one: its place. Raises Faults if it is damaged."""
+    def load(self, examples: int, entry: Collection[str]) -> Place:
+        """Restore the last checkpoint if there is one: its place, in a training on so many ``examples`` whose
+        history's entries have the keys ``entry``. Raises Faults if it is damaged, or another training's.
+        """
         if not self.state.exists():
             return Place()
         try:
-            state = json.loads(self.state.read_text())
-            weights, momentum = state.pop("weights"), state.pop("momentum")
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+            files = state.pop("files")
             place = Place(**state)
-            self.net.load_parameters(str(self.folder / weights), ctx=self.devices)
-            if momentum:
-                self.trainer.load_states(str(self.folder / momentum))
-        except (OSError, ValueError, KeyError, TypeError, AssertionError, mx.MXNetError) as error:
-            reason = str(error).strip().splitlines()[-1]
+            place.check(examples, entry)
+            if not 1 <= len(files) <= 2 or not all(NAME.fullmatch(name) for name in files):
+                raise ValueError(f"it names the files {', '.join(files)}")
+            for name, checksum in files.items():
+                if _checksum(self.folder / name) != checksum:
+                    raise ValueError(f"{name} is another file than it speaks of, or was changed")
+            weights, *momentum = files
+            load_parameters(self.net, self.folder / weights, self.devices)
+            for name in momentum:
+                self._take_momentum(load_file(self.folder / name))
+        except (
+            *(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
+            SafetensorError,
+        ) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise Faults(
                 f"{self.state}: the checkpoint is damaged ({reason}); delete {self.folder} to train again"
             ) from None
-        self._keep_only(weights, momentum)  # it may have been stopped before it had tidied up
+        self._keep_only(files)  # it may have been stopped before it had tidied up
         self.written = str(place)
         return place
 
@@ -76,31 +109,68 @@ class Checkpoint:
         if not last and time.monotonic() - self.saved < SECONDS_BETWEEN:
             return
         name = f"epoch-{len(place.history):04d}-{place.batches:05d}"
-        weights = "model.params" if last else f"{name}.params"
-        momentum = None if last else f"{name}.states"
-        save_parameters(self.net, self.folder / weights)
-        if momentum:
-            with whole(self.folder / momentum) as path:
-                self.trainer.save_states(str(path))
+        files = [LAST] if last else [f"{name}.safetensors", f"{name}-momentum.safetensors"]
+        save_parameters(self.net, self.folder / files[0])
+        for momentum in files[1:]:
+            _save(self._momentum(), self.folder / momentum)
+        checksums = {file: _checksum(self.folder / file) for file in files}
         with whole(self.state) as path:
-            path.write_text(json.dumps({"weights": weights, "momentum": momentum, **asdict(place)}))
-        self._keep_only(weights, momentum)
+            path.write_text(json.dumps({"files": checksums, **asdict(place)}))
+        self._keep_only(files)
         self.written = str(place)
         self.saved = time.monotonic()
 
-    def _keep_only(self, *names: str | None) -> None:
+    def _momentum(self) -> dict[str, np.ndarray]:
+        """By the parameter's number, of the first device, since all have the same; none before a first step."""
+        states = self.trainer._updaters[0].states
+        return {str(number): state.asnumpy() for number, state in states.items() if state is not None}
+
+    def _take_momentum(self, found: Mapping[str, np.ndarray]) -> None:
+        """Raises ValueError for what is not this trainer's."""
+        parameters = {str(number): each for number, each in enumerate(self.trainer._params)}
+        for name, value in found.items():
+            if name not in parameters or value.shape != parameters[name].shape or value.dtype != np.float32:
+                raise ValueError("its momentum is of another network")
+        for updater, device in zip(self.trainer._updaters, self.devices, strict=True):
+            for name, value in found.items():
+                updater.states[int(name)] = mx.nd.array(value, ctx=device)
+                updater.states_synced[int(name)] = True
+
+    def _keep_only(self, names: Collection[str]) -> None:
         for old in self.folder.glob("epoch-*"):
             if old.name not in names:
                 old.unlink()
 
 
 def save_parameters(net: gluon.Block, path: Path) -> None:
-    """Write ``net``'s parameters to ``path``, whole. OSError if they cannot be: read again, since MXNet
-    says nothing of a disk that is full just before a file's end.
-    """
+    """Write ``net``'s parameters to ``path``, whole. OSError if they cannot be."""
+    named = net._collect_params_with_prefix().items()
+    _save({name: parameter._reduce().asnumpy() for name, parameter in named}, path)
+
+
+def load_parameters(net: gluon.Block, path: Path, devices: list[mx.Context]) -> None:
+    """Give ``net`` the parameters in ``path``. ValueError or SafetensorError if they are not its own."""
+    found, own = load_file(path), net._collect_params_with_prefix()
+    if found.keys() != own.keys() or any(value.dtype != np.float32 for value in found.values()):
+        raise ValueError("its weights are of another network")
+    for name, parameter in own.items():
+        try:
+            parameter._load_init(mx.nd.array(found[name]), devices)
+        except AssertionError:
+            raise ValueError(f"its weights {name} are of another network") from None
+
+
+def _save(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     with whole(path) as aside:
         try:
-            net.save_parameters(str(aside))
-            mx.nd.load(str(aside))
-        except mx.MXNetError:
-            raise OSError(errno.EIO, "could not be written to its end", str(path)) from None
+            save_file(dict(arrays), aside)
+        except SafetensorError as error:
+            raise OSError(errno.EIO, f"could not be written to its end ({error})", str(path)) from None
+
+
+def _checksum(path: Path) -> str:
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()

@@ -144,7 +144,8 @@ def train(
         update_on_kvstore=False,
     )
     checkpoint = Checkpoint(folder, net, trainer, devices) if folder else None
-    place = checkpoint.load() if checkpoint else Place()
+    entries = {"epoch", "loss", "accuracy", "seconds", *evaluated}
+    place = checkpoint.load(len(training), entries) if checkpoint else Place()
     history = place.history
     if workers.count > 1:
         workers.same(f"{net} {settings} {len(training)} {len(devices)} {place} {place.left_over}")

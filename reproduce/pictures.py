@@ -19,6 +19,7 @@ from .tables import Table
 
 __all__ = ["Picture", "Pictures", "pictures"]
 
+WEIGHTS = "model.safetensors"  # of the last epoch, as ``freqcnn_gluon.checkpoint`` keeps them
 CLASSES = 6  # a picture of one clip for each of so many
 
 
@@ -65,11 +66,9 @@ def pictures(table: Table, reports: Sequence[Report], folder: Path, data: Path) 
         )
         for clip, (label, image) in images.items()
     ]
-    weights = (folder / found[0].link).with_name("model.params")
+    weights = (folder / found[0].link).with_name(WEIGHTS)
     if not weights.is_file():
-        return Pictures(
-            clips, missing=["No picture of attention: there is no model.params beside the report."]
-        )
+        return Pictures(clips, missing=[f"No picture of attention: there is no {WEIGHTS} beside the report."])
     attention = _attention(content, weights, *next(iter(images.items())))
     return Pictures(clips, attention, () if attention else ["This network has no attention blocks."])
 
@@ -91,12 +90,15 @@ def _images(table: Table, content: Mapping, data: Path) -> dict[str, tuple[str, 
 
 def _attention(content: Mapping, weights: Path, clip: str, seen: tuple[str, np.ndarray]) -> Picture | None:
     """What the trained network weights in a clip; None where it has no attention blocks."""
-    from freqcnn_gluon.explain import attended, picture  # MXNet takes seconds to import
+    import mxnet as mx  # which takes seconds
+
+    from freqcnn_gluon.checkpoint import load_parameters
+    from freqcnn_gluon.explain import attended, picture
     from freqcnn_gluon.systems import build
 
     run, (label, image) = content["run"], seen
     net = build(run["system"], len(content["labels"]), run["size"], **run["choices"]["network"])
-    net.load_parameters(str(weights))
+    load_parameters(net, weights, [mx.cpu()])
     try:
         found = attended(net, np.array(image))
     except Faults:

@@ -102,7 +102,7 @@ def part(stage, path):
         return stage
     if path.startswith("data"):
         return "features" if "mfcc" in path else "store"
-    return "training" if re.search(r"checkpoint\.json|epoch-|model\.params", path) else "results"
+    return "training" if re.search(r"checkpoint\.json|epoch-|model\.safetensors", path) else "results"
 
 
 def stopped_and_started(stage, corpus, folder, times, seed, given=None, together=1):

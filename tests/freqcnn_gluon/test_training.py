@@ -99,7 +99,7 @@ def test_two_devices_agree_on_batchnorm_and_save_what_they_evaluate(tmp_path):
         first, second = (copy.asnumpy() for copy in parameter.list_data())
         np.testing.assert_array_equal(first, second, err_msg=parameter.name)
     loaded = with_batchnorm()
-    loaded.load_parameters(str(tmp_path / "model.params"))
+    checkpoint.load_parameters(loaded, tmp_path / "model.safetensors", CPU)
     np.testing.assert_allclose(predict(loaded, data, CPU, 24), outcome.probabilities["test"], atol=1e-6)
 
 
@@ -140,7 +140,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, monkeypatc
     np.testing.assert_array_equal(outcome.probabilities["test"], expected.probabilities["test"])
     for entry, wanted in zip(outcome.history, expected.history, strict=True):
         assert {**entry, "seconds": 0} == {**wanted, "seconds": 0}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.params"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.safetensors"]
     # Interrupted before its report was written, the finished training only predicts again.
     again = train(with_batchnorm(), chosen, data, {"test": data}, 3, CPU, tmp_path)
     np.testing.assert_array_equal(again.probabilities["test"], expected.probabilities["test"])
@@ -180,7 +180,7 @@ def test_an_epoch_goes_on_where_it_was_interrupted(tmp_path, monkeypatch, device
     np.testing.assert_array_equal(outcome.probabilities["test"], expected.probabilities["test"])
     for entry, wanted in zip(outcome.history, expected.history, strict=True):
         assert {**entry, "seconds": 0} == {**wanted, "seconds": 0}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.params"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.safetensors"]
 
 
 def test_places_within_an_epoch_have_draws_of_their_own():
@@ -191,34 +191,33 @@ def test_places_within_an_epoch_have_draws_of_their_own():
     assert training._seed(3, 4, 0) == 300_014  # results/reference was trained with these
 
 
-@pytest.mark.parametrize("damage", ["{", '{"weights": "model.params", "momentum": null, "more": 1}', None])
+@pytest.mark.parametrize("damage", ["{", '{"files": {"model.safetensors": ""}, "more": 1}', None])
 def test_a_damaged_checkpoint_is_told(tmp_path, damage):
     train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
     if damage:
         (tmp_path / "checkpoint.json").write_text(damage)
     else:
-        content = (tmp_path / "model.params").read_bytes()
-        (tmp_path / "model.params").write_bytes(content[:-100])
+        content = (tmp_path / "model.safetensors").read_bytes()
+        (tmp_path / "model.safetensors").write_bytes(content[:-100])
     with pytest.raises(Faults, match="checkpoint.json: the checkpoint is damaged .* delete"):
         train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
 
 
 @pytest.mark.parametrize("missing", [10, 5000])
 def test_a_disk_that_is_full_before_a_models_end_is_noticed(tmp_path, missing):
-    """MXNet itself leaves a file that lacks its last bytes, and says nothing."""
     net = nn.Dense(300, in_units=1024)
     net.initialize()
-    checkpoint.save_parameters(net, tmp_path / "net.params")
-    content = (tmp_path / "net.params").read_bytes()
+    checkpoint.save_parameters(net, tmp_path / "net.safetensors")
+    content = (tmp_path / "net.safetensors").read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) - missing, hard))
     try:
-        with pytest.raises(OSError, match="net.params"):
-            checkpoint.save_parameters(net, tmp_path / "net.params")
+        with pytest.raises(OSError, match="net.safetensors"):
+            checkpoint.save_parameters(net, tmp_path / "net.safetensors")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [path.name for path in tmp_path.iterdir()] == ["net.params"]
-    assert (tmp_path / "net.params").read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+    assert (tmp_path / "net.safetensors").read_bytes() == content
 
 
 def test_every_sample_is_used_equally_often_in_batches_of_one_size(monkeypatch):

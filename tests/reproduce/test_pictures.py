@@ -4,6 +4,7 @@ import base64
 import io
 import shutil
 
+import mxnet as mx
 import numpy as np
 import pytest
 from made import report as made
@@ -12,6 +13,7 @@ from test_produce import corpus  # noqa: F401
 
 from data_prep import manifest
 from data_prep.store import Store
+from freqcnn_gluon.checkpoint import load_parameters
 from freqcnn_gluon.explain import attended
 from freqcnn_gluon.systems import build
 from reproduce.measure import Report
@@ -66,7 +68,7 @@ def test_attention_is_what_the_kept_network_weights(trained):
     assert not shown.missing and decoded(shown.attention).shape[1] > 600
     run, clip = reports[0].content["run"], shown.clips[0].caption.split(": ")[1]
     net = build(run["system"], 3, run["size"], **run["choices"]["network"])
-    net.load_parameters(str((folder / reports[0].link).with_name("model.params")))
+    load_parameters(net, (folder / reports[0].link).with_name("model.safetensors"), [mx.cpu()])
     (store,) = (data / "Tones" / "ut_podcast").glob("images-64-*")
     store = Store(store)
     for one in attended(net, np.array(store.images[store.rows([clip])[0]])):
@@ -78,7 +80,7 @@ def test_without_the_weights_there_are_spectrograms_only(trained, tmp_path):
     reports, _, data = trained
     shown = pictures(TABLE, reports, tmp_path, data)
     assert len(shown.clips) == 3 and shown.attention is None
-    assert "no model.params beside the report" in shown.missing[0]
+    assert "no model.safetensors beside the report" in shown.missing[0]
 
 
 def test_other_clips_than_the_runs_are_not_shown(trained, tmp_path):

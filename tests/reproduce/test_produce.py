@@ -98,7 +98,7 @@ def test_every_system_has_a_report(finished, command):
         assert all(
             sum(line["probability"]) == pytest.approx(1, abs=1e-4) for line in report["predictions"].values()
         )
-        assert (path.parent / "model.params").exists() == network
+        assert (path.parent / "model.safetensors").exists() == network
         assert report["versions"]["mxnet"].startswith("1.9")
 
 
