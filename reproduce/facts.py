@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from data_prep import manifest
 from data_prep.corpora import chains, ut_podcast
+from data_prep.faults import Faults
 from data_prep.files import whole
 
 from . import text
@@ -87,7 +89,10 @@ class Comparison:
 
 def compared_in(folder: Path, number: int) -> Comparison:
     """Table ``number`` from ``folder``/tableNN.csv as it was written, without ``further`` and ``notes``."""
-    frame = pd.read_csv(folder / f"table{number:02}.csv", dtype=str, keep_default_na=False)
+    path = folder / f"table{number:02}.csv"
+    frame, _ = manifest.records(path)
+    if faults := manifest.header_faults(frame, path, ("row", "column", "paper", "ours", "verdict")):
+        raise Faults(faults)
     source = PAPER if folder.name == NETWORK else folder.name
     title = {**ARCHITECTURES, **COUNTS}[number]
     return Comparison(number, title, source, frame, pd.DataFrame(index=frame["row"].unique()))

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from data_prep.faults import Faults
+
 from . import text
 from .assumptions import choices, shared
 from .corpora import CORPORA, STANDIN, Corpus, counted
 from .paper import published
 from .peers import PEERS
 from .produce import Options, profile, runs_of, sizes
+from .reports import read
 from .runs import Run
 from .tables import Table
 
@@ -213,9 +216,18 @@ def _line(name: str, costs: Sequence[Cost], store: int, kind: str, gpus: int) ->
 
 
 def _finished(results: Path) -> set[str]:
-    """The runs whose reports are there, whatever the fingerprint of their data."""
-    reports = results.glob("*/table*/*/*/report.json")
-    return {_key(json.loads(path.read_text(encoding="utf-8"))["run"]) for path in reports}
+    """The runs whose reports are there, whatever the fingerprint of their data. Raises Faults for damaged
+    ones.
+    """
+    found, faults = set(), []
+    for path in sorted(results.glob("*/table*/*/*/report.json")):
+        try:
+            found.add(_key(read(path)["run"]))
+        except Faults as fault:
+            faults += fault.faults
+    if faults:
+        raise Faults(faults)
+    return found
 
 
 def _key(run: dict) -> str:

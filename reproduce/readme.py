@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.faults import Faults
@@ -17,7 +17,9 @@ from .audit import write as write_audit
 from .facts import ARCHITECTURES, NETWORK, architecture_table
 from .measure import Report
 from .render import summary, write
-from .tables import TABLES
+from .reports import links, read
+from .runs import Run
+from .tables import TABLES, Table
 
 __all__ = ["filled", "refresh", "reports_in"]
 
@@ -27,21 +29,49 @@ MARK = re.compile(r"(<!-- table (\d+) from (\S+) -->\n).*?(<!-- end -->)", re.S)
 def reports_in(folder: Path, number: int) -> list[Report]:
     """The reports that ``folder``/tableNN.json names, in its order.
 
-    Raises Faults where the list or a report is missing or damaged.
+    Raises Faults with everything that is wrong: the list or a report is missing or damaged, a report is in
+    another run's folder, or they are not those of one table.
     """
     listed = folder / f"table{number:02}.json"
-    try:
-        links = json.loads(listed.read_text(encoding="utf-8"))
-        return [Report(link, json.loads((folder / link).read_text(encoding="utf-8"))) for link in links]
-    except ValueError as error:
-        raise Faults(
-            f"the reports of table {number} in {folder} are damaged ({error}): delete the one that is, and "
-            f"`make table{number}` makes it again"
-        ) from None
-    except FileNotFoundError as error:
-        raise Faults(
-            f"there are no reports of table {number} in {folder}: {error.filename} is missing"
-        ) from None
+    found, faults = [], []
+    for link in dict.fromkeys(links(listed)):
+        path = folder / link
+        try:
+            content = read(path)
+        except Faults as fault:
+            faults += fault.faults
+            continue
+        if Run(**content["run"]).folder(folder.parent) != path.parent:
+            faults.append(f"{path}: is the report of another run than its folder is named for; put it back")
+        found.append(Report(link, content))
+    faults += [] if faults else _not_together(TABLES[number], found)
+    if faults:
+        remedy = f"`make table{number}` writes the list of the table's reports again"
+        raise Faults(each if ": " in each else f"{listed}: {each}; {remedy}" for each in faults)
+    return found
+
+
+def _not_together(table: Table, found: Sequence[Report]) -> list[str]:
+    """Why these are not the reports of one table."""
+    faults = []
+    for name in ("data", "profile"):
+        if len({each.content["run"][name] for each in found}) > 1:
+            faults.append(f"its reports are of more than one {name}")
+    if len({tuple(each.content["labels"]) for each in found}) > 1:
+        faults.append("its reports have not all the same labels")
+    rows: dict[tuple[int, str], list[tuple[int, str]]] = {}
+    for each in found:
+        run = each.content["run"]
+        rows.setdefault((run["table"], run["row"]), []).append((run["seed"], run["fold"]))
+    known = {(system.home, system.name) for system in table.systems()}
+    for (home, row), runs in rows.items():
+        if (home, row) not in known:
+            faults.append(f"{row} is no row of table {table.number}")
+            continue
+        seeds = {seed for seed, _ in runs}
+        if sorted(runs) != sorted((seed, fold) for seed in seeds for fold in table.folds):
+            faults.append(f"{row} has not one report for each fold and seed")
+    return faults
 
 
 def filled(text: str, root: Path) -> str:

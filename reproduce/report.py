@@ -224,7 +224,7 @@ def _environments(reports: Sequence[Report]) -> dict[str, dict[str, str]]:
     """The versions that runs were made with, each set once, by a letter."""
     different: list[dict[str, str]] = []
     for report in reports:
-        versions = report.content.get("versions", {})
+        versions = report.content["versions"]
         if versions not in different:
             different.append(versions)
     return {chr(ord("A") + place % 26) * (1 + place // 26): each for place, each in enumerate(different)}

@@ -19,12 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.faults import Faults
 from data_prep.files import locked, whole
 from freqcnn_gluon import cluster
 
 from .corpora import Corpus
 from .peers import PEERS, Task, peer, softmax
 from .peers.features import extract
+from .reports import read
 
 __all__ = ["Run", "commit", "done", "execute", "execute_together"]
 
@@ -60,9 +62,17 @@ class Run:
 
 
 def done(run: Run, results: Path) -> dict | None:
-    """The report of a run that is done, else None."""
-    path = run.folder(results) / "report.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    """The report of a run that is done, else None. Raises Faults for one that is damaged or another run's."""
+    return _told(run, run.folder(results) / "report.json")
+
+
+def _told(run: Run, path: Path) -> dict | None:
+    if not path.exists():
+        return None
+    content = read(path)
+    if content["run"] != json.loads(json.dumps(asdict(run))):
+        raise Faults(f"{path}: is of another run than its folder is named for; put it back, or delete it")
+    return content
 
 
 def execute(
@@ -125,11 +135,10 @@ def _executed(run: Run, corpus: Corpus, folder: Path, device: str, title: str, j
     kind, numbers = runtime.choose(device)
     made_by = {"versions": runtime.versions(), "device": [f"{kind}({number})" for number in numbers]}
     failed = folder / "failed.json"
-    if failed.exists():
-        told = json.loads(failed.read_text(encoding="utf-8"))
-        if all(told[name] == value for name, value in made_by.items()):
-            print(f"{title}: failed before and is not tried again, see {failed}", file=sys.stderr)
-            return told
+    told = _told(run, failed)
+    if told and all(told[name] == value for name, value in made_by.items()):
+        print(f"{title}: failed before and is not tried again, see {failed}", file=sys.stderr)
+        return told
     started, code = time.time(), commit()
     way = _recognised if run.system in PEERS else _trained
     try:

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import audio, manifest
+from data_prep.faults import Faults
 from data_prep.files import locked, whole
 from data_prep.workers import workers
 
@@ -72,10 +73,16 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
         with locked(folder, "is computing these features"):
             if not (folder / "about.json").exists():  # still
                 _compute(kind, corpus, folder, jobs)
-    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-    starts = np.array([0, *about["counts"]]).cumsum()
-    shape = (int(starts[-1]), *about["shape"])
-    return Features(np.memmap(folder / "values.f32", "<f4", "r", shape=shape), starts, about["rate"])
+    try:
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        starts = np.array([0, *about["counts"]]).cumsum()
+        shape = (int(starts[-1]), *about["shape"])
+        values = np.memmap(folder / "values.f32", "<f4", "r", shape=shape)
+        if values.nbytes != (folder / "values.f32").stat().st_size or len(about["counts"]) != len(frame):
+            raise ValueError("values.f32 has another size")
+        return Features(values, starts, int(about["rate"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise Faults(f"{folder}: is damaged ({error}); delete it, and it is computed again") from None
 
 
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:

@@ -1,8 +1,13 @@
 """Reports made by hand, as reproduce.runs.execute writes them."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 
+from freqcnn_gluon.metrics import metrics
 from reproduce.measure import Report
+from reproduce.runs import Run
 
 LABELS = {3: ["AU", "UK", "US"], 12: ["Angry", "Disgust", "Sadness", "Surprise", "Fear", "Happiness"]}
 
@@ -20,42 +25,43 @@ def report(
     """A report as runs.execute writes it, or a failed.json with ``fault``; classes in the order of LABELS."""
     order = np.array(confusion)
     labels = LABELS[home if home in LABELS else 12 if len(order) == 6 else 3]
-    entry = {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0, "test": {"uar": 0.7}}
-    recalls = order.diagonal() / order.sum(axis=1)
     true, predicted = (
         axis.repeat(order.ravel()) for axis in (index.ravel() for index in np.indices(order.shape))
     )
+    worth = metrics(true, predicted, len(labels))
+    run = Run(
+        source=source,
+        table=home,
+        row=name,
+        system="table2",
+        fold=fold,
+        seed=seed,
+        profile="paper",
+        size=256,
+        batch_size=48,
+        data="0" * 64,
+        choices={
+            "network": network or {},
+            "training": {"schedule": "step"},
+            "image": {"floor_db": 80.0, "version": "1.8.2"},
+        },
+    )
     content = {
-        "run": {
-            "source": source,
-            "table": home,
-            "row": name,
-            "fold": fold,
-            "seed": seed,
-            "profile": "paper",
-            "size": 256,
-            "batch_size": 48,
-            "data": "0" * 64,
-            "choices": {
-                "network": network or {},
-                "training": {"schedule": "step"},
-                "image": {"floor_db": 80.0, "version": "1.8.2"},
-            },
-        },
+        "run": asdict(run),
         "labels": labels,
-        "metrics": {
-            "accuracy": order.trace() / order.sum(),
-            "uar": recalls.mean(),
-            "confusion": order.tolist(),
-        },
+        "metrics": worth,
         "predictions": {
-            f"{fold}-{i}": {"true": labels[t], "predicted": labels[p]}
+            f"{fold}-{i}": {
+                "true": labels[t],
+                "predicted": labels[p],
+                "probability": np.eye(len(labels))[p].tolist(),
+            }
             for i, (t, p) in enumerate(zip(true, predicted))
         },
         "best_epoch_on_test": 1,
-        "history": [entry],
+        "history": [{"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0, "test": worth}],
         "parameters": 12345,
-        "clips": {"train": 1347, "test": 661},
+        "clips": {"train": 1347, "test": int(order.sum())},
         "settings": {
             "learning_rate": 0.01,
             "schedule": "step",
@@ -65,11 +71,12 @@ def report(
         },
         "remarks": ["2 speakers are in both parts."],
         "device": ["cpu(0)"],
+        "versions": {},
         "finished": "2020-01-01T00:00:00+00:00",
         "training_seconds": 60,
     }
     if fault:
-        kept = ("run", "labels", "device", "finished")
+        kept = ("run", "labels", "device", "versions", "finished")
         content = {"fault": fault, **{name: content[name] for name in kept}}
-    slug = name.lower().replace(" ", "-")
-    return Report(f"table{home:02}/{slug}/{fold}-s{seed}/report.json", content)
+    folder = run.folder(Path("results")).relative_to(Path("results") / source)
+    return Report(f"{folder.as_posix()}/{'failed' if fault else 'report'}.json", content)

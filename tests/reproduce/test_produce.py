@@ -21,7 +21,7 @@ from reproduce import produce as produced
 from reproduce import runs
 from reproduce.__main__ import main
 from reproduce.corpora import prepare
-from reproduce.runs import commit
+from reproduce.runs import Run, commit
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -340,7 +340,10 @@ def test_results_are_verified_by_running_them_again(finished, corpus, tmp_path, 
     assert main([*words, "--all"]) == 1
     assert f"{report}: history differ, though nothing" in capsys.readouterr().err
     told["run"]["data"] = "0" * 64
+    report = Run(**told["run"]).folder(out) / "report.json"
+    report.parent.mkdir()
     report.write_text(json.dumps(told))
+    listed.write_text(json.dumps([report.relative_to(listed.parent).as_posix()]))
     assert main([*words, "--all"]) == 1
     assert f"{report}: the data differ: 000000000000 then" in capsys.readouterr().err
 

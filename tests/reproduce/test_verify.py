@@ -9,6 +9,7 @@ import pytest
 from data_prep.faults import Faults
 from freqcnn_gluon import training
 from reproduce.measure import Report
+from reproduce.runs import Run
 from reproduce.verify import QUICK, compared, drawn, markdown, verify
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -87,11 +88,12 @@ def test_a_run_that_fails_now_is_a_fault(report):
 
 
 def test_results_on_a_corpus_need_it(report, tmp_path):
-    folder = tmp_path / "paper" / "table03"
-    folder.mkdir(parents=True)
     content = changed(report, "run", "source", to="paper")
+    folder = Run(**content["run"]).folder(tmp_path)
+    folder.mkdir(parents=True)
     (folder / "report.json").write_text(json.dumps(content))
-    (tmp_path / "paper" / "table03.json").write_text('["table03/report.json"]')
+    link = (folder / "report.json").relative_to(tmp_path / "paper").as_posix()
+    (tmp_path / "paper" / "table03.json").write_text(json.dumps([link]))
     with pytest.raises(Faults, match="say where ut_podcast's folder is"):
         list(verify(tmp_path, {}, tmp_path / "data"))
 

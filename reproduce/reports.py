@@ -1,0 +1,168 @@
+"""report.json and failed.json read again: whole, of this version, and not at odds with themselves.
+
+A number of a table comes from a report's counts, and the counts from its predictions: a file that was cut,
+edited, put in another's place or written by an older version is told, and never shown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from data_prep.faults import Faults
+
+__all__ = ["links", "read"]
+
+RUN = "source table row system fold seed profile size batch_size data choices".split()
+SETTINGS = "learning_rate schedule momentum weight_decay micro_batch".split()
+CLOSE = 1e-9  # of a share that is counted again
+
+
+def read(path: Path) -> dict:
+    """The content of a report.json or failed.json. Raises Faults, which name it, for what is neither."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        _check_run(content["run"])
+        if path.name == "failed.json":
+            _check_failed(content)
+        else:
+            _check(content)
+    except FileNotFoundError:
+        raise Faults(f"{path}: is missing") from None
+    except OSError as error:
+        raise Faults(f"{path}: cannot be read ({error.strerror})") from None
+    except KeyError as error:
+        raise _refused(path, f"it lacks {error}") from None
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError, OverflowError) as error:
+        raise _refused(path, str(error) or type(error).__name__) from None
+    return content
+
+
+def _refused(path: Path, why: str) -> Faults:
+    return Faults(
+        f"{path}: is damaged or of another version ({why.splitlines()[0]}); delete it, and the command that "
+        "made it makes it again"
+    )
+
+
+def links(listed: Path) -> list[str]:
+    """The reports that a tableNN.json names, as paths below its folder. Raises Faults, which name it."""
+    try:
+        found = json.loads(listed.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Faults(f"{listed}: is missing, so there are no reports of its table") from None
+    except OSError as error:
+        raise Faults(f"{listed}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise _refused(listed, str(error)) from None
+    if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
+        raise _refused(listed, "it is no list of reports")
+    for link in found:
+        path = PurePosixPath(link)
+        if path.is_absolute() or ".." in path.parts or path.name not in ("report.json", "failed.json"):
+            raise _refused(listed, f"{link!r} is no report below its folder")
+    return found
+
+
+def _check_run(run: Mapping) -> None:
+    if missing := [name for name in RUN if name not in run]:
+        raise ValueError(f"its run lacks {', '.join(missing)}")
+    if more := sorted(set(run) - set(RUN)):
+        raise ValueError(f"no run of this version has {', '.join(more)}")
+    _typed(run, str, "source", "row", "system", "fold", "profile", "data")
+    _typed(run, int, "table", "seed")
+    for name in ("size", "batch_size"):
+        if run[name] is not None:
+            _typed(run, int, name)
+    if not all(isinstance(each, dict) for each in [run["choices"], *run["choices"].values()]):
+        raise ValueError("its choices are none")
+
+
+def _typed(content: Mapping, kind: type, *names: str) -> None:
+    for name in names:
+        if type(content[name]) is not kind:
+            raise ValueError(f"its {name} is {str(content[name]):.40}")
+
+
+def _check_failed(content: Mapping) -> None:
+    _typed(content, str, "fault", "finished")
+    _typed(content, list, "labels", "device")
+    _typed(content, dict, "versions")
+
+
+def _check(content: Mapping) -> None:
+    """Raise ValueError, KeyError or TypeError for what no run leaves."""
+    if "fault" in content:
+        raise ValueError("it is of a run that failed")
+    labels = content["labels"]
+    if len(set(labels)) < len(labels) or not labels or not all(isinstance(each, str) for each in labels):
+        raise ValueError("its labels are no different names")
+    _typed(content, list, "remarks", "device", "history")
+    _typed(content, dict, "versions", "settings", "clips", "predictions")
+    _typed(content, str, "finished")
+    _typed(content["clips"], int, "train", "test")
+    if not content["device"] or not all(re.fullmatch(r"\w+\(\d+\)", each) for each in content["device"]):
+        raise ValueError("its device is none")
+    _number(content, "training_seconds")
+    counts = _counted(labels, content["predictions"])
+    if counts.sum() != content["clips"]["test"]:
+        raise ValueError(f"it has {counts.sum()} predictions of {content['clips']['test']} clips")
+    if content["metrics"]["confusion"] != counts.tolist():
+        raise ValueError("its counts are not its predictions'")
+    _check_shares(content["metrics"], counts)
+    if content["history"]:
+        _check_history(content)
+    elif "1-EER" in content.get("measures", {}):
+        _number(content["measures"], "1-EER", "threshold", "targets")
+
+
+def _counted(labels: list[str], predictions: Mapping) -> np.ndarray:
+    """Counts (true, predicted) of the predictions."""
+    number = {label: at for at, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)), int)
+    for clip, told in predictions.items():
+        counts[number[told["true"]], number[told["predicted"]]] += 1
+        shares = told["probability"]
+        if len(shares) != len(labels) or not all(0 <= share <= 1 for share in shares):
+            raise ValueError(f"the probabilities of clip {clip!r} are none")
+        if shares[number[told["predicted"]]] < max(shares):
+            raise ValueError(f"clip {clip!r} is taken for another class than its likeliest")
+    return counts
+
+
+def _check_shares(metrics: Mapping, counts: np.ndarray) -> None:
+    present = counts.sum(axis=1) > 0
+    recalls = counts.diagonal()[present] / counts[present].sum(axis=1)
+    for name, share in (("accuracy", counts.trace() / counts.sum()), ("uar", recalls.mean())):
+        _number(metrics, name)
+        if abs(metrics[name] - share) > CLOSE:
+            raise ValueError(f"its {name} is not its counts'")
+
+
+def _check_history(content: Mapping) -> None:
+    history = content["history"]
+    _typed(content, int, "parameters", "best_epoch_on_test")
+    _number(content["settings"], *(name for name in SETTINGS if name != "schedule"))
+    for number, entry in enumerate(history, 1):
+        _number(entry, "loss", "accuracy", "seconds")
+        _number(entry["test"], "uar", "accuracy")
+        if entry["epoch"] != number:
+            raise ValueError("its epochs do not follow one another")
+    if history[-1]["test"] != content["metrics"]:
+        raise ValueError("its last epoch has other metrics than itself")
+    best = max(history, key=lambda entry: entry["test"]["uar"])["epoch"]
+    if content["best_epoch_on_test"] != best:
+        raise ValueError("its best epoch is another")
+    content["settings"]["schedule"]
+
+
+def _number(content: Mapping, *names: str) -> None:
+    for name in names:
+        value = content[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ValueError(f"its {name} is {str(value):.40}")
