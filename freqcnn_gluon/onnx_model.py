@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +13,22 @@ from .about import About
 
 __all__ = ["OnnxModel"]
 
+MEMORY = 8 * 2**30  # bytes that a network may take; Table 2's takes one or two
+
 
 class OnnxModel:
     """What ``model.Model`` is to its user, run by onnxruntime: ``about``, ``probabilities``."""
 
     def __init__(self, path: Path | str):
         """Raises Faults for a file that is missing or was not written by ``export``."""
-        import onnxruntime
-
-        path = Path(path)
+        self.path = path = Path(path)
         if not path.is_file():
             raise Faults(f"{path}: is missing; `export MODEL --onnx FILE` writes it")
         try:
-            # As bytes, since by its path a file could have onnxruntime read any other file of the machine.
-            self.session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+            self.session = _session(path.read_bytes())
             self.about = About.read(self.session.get_modelmeta().custom_metadata_map["freqcnn"])
         except Exception as error:  # onnxruntime's own errors have no common class
-            reason = str(error).splitlines()[0] if str(error) else ""
-            raise Faults(
-                f"{path}: is no ONNX file that `export` wrote ({type(error).__name__}: {reason})"
-            ) from None
+            raise Faults(f"{path}: is no ONNX file that `export` wrote ({_reason(error)})") from None
         size, classes = self.about.images.size, len(self.about.labels)
         (given, *others), (told, *_) = self.session.get_inputs(), self.session.get_outputs()
         if others or given.shape[1:] != [1, size, size] or told.shape[1:] != [classes]:
@@ -40,5 +37,37 @@ class OnnxModel:
             )
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """(n, classes) of ``images`` (n, size, size)."""
-        return self.session.run(None, {"image": np.asarray(images, np.float32)[:, None]})[0]
+        """(n, classes) of ``images`` (n, size, size). Raises Faults for a network that cannot be run."""
+        try:
+            return self.session.run(None, {"image": np.asarray(images, np.float32)[:, None]})[0]
+        except Exception as error:
+            raise Faults(f"{self.path}: cannot be run ({_reason(error)})") from None
+
+
+def _session(content: bytes):
+    """A file comes from anybody: it is given as bytes, since by its path it could have onnxruntime read any
+    other file of the machine; nothing is computed before it is run; and its memory is bounded then.
+    """
+    import onnxruntime
+
+    _bound_memory()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it writes to stderr is in the exception too
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return onnxruntime.InferenceSession(
+        content, options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
+    )
+
+
+@functools.cache
+def _bound_memory() -> None:
+    import onnxruntime
+
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    info = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    bounds = onnxruntime.OrtArenaCfg({"max_mem": MEMORY, "arena_extend_strategy": 1})
+    onnxruntime.create_and_register_allocator(info, bounds)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 
 import mxnet as mx
 import numpy as np
@@ -191,3 +192,25 @@ def test_an_onnx_file_whose_description_is_of_another_network(tmp_path):
     onnx.save(graph, tmp_path / "other.onnx")
     with pytest.raises(Faults, match="not the one that its description speaks of"):
         OnnxModel(tmp_path / "other.onnx")
+
+
+def test_an_onnx_file_that_asks_for_all_memory_takes_none(tmp_path):
+    """By one node, whose output onnxruntime would compute when it loads the file."""
+    export.to_onnx(model(), tmp_path / "model.onnx")
+    graph = onnx.load(tmp_path / "model.onnx")
+    last = graph.graph.node[-1]
+    name, last.output[0] = last.output[0], "before"
+    graph.graph.initializer.append(count := onnx.numpy_helper.from_array(np.array([10**11]), "count"))
+    graph.graph.node.extend(
+        [
+            onnx.helper.make_node("ConstantOfShape", [count.name], ["big"]),
+            onnx.helper.make_node("ReduceMax", ["big"], ["most"], keepdims=0),
+            onnx.helper.make_node("Add", ["before", "most"], [name]),
+        ]
+    )
+    onnx.save(graph, tmp_path / "big.onnx")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loaded = OnnxModel(tmp_path / "big.onnx")
+    with pytest.raises(Faults, match="big.onnx: cannot be run"):
+        loaded.probabilities(IMAGES)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 500e6
