@@ -20,8 +20,8 @@ SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff", ".avi")
 def recordings(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
     """Every recording below ``folder``, by its suffix, sorted; hidden ones are skipped.
 
-    Links are followed, but not back into a folder ``above``. One that leads nowhere is a recording too: that it
-    is missing is told when it is read. Raises OSError for a folder that cannot be read.
+    Links are followed, but not back into a folder ``above``. One that leads nowhere is a recording too: that
+    it is missing is told when it is read. Raises OSError for a folder that cannot be read.
     """
     real = os.path.realpath(folder)
     if real in above:

@@ -121,7 +121,7 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def _momentum(self) -> dict[str, np.ndarray]:
-        """By the parameter's number, of the first device, since all have the same; none before a first step."""
+        """By the parameter's number, of the first device, as all have the same; none before a step."""
         states = self.trainer._updaters[0].states
         return {str(number): state.asnumpy() for number, state in states.items() if state is not None}
 

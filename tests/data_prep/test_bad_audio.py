@@ -16,7 +16,8 @@ from data_prep.spectrogram import ImageSettings, image
 
 KINDS = [
     (format, subtype)
-    for format in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "W64", "CAF", "AU", "RF64", "WAVEX", "VOC", "NIST")
+    for format in soundfile.available_formats()
+    if format != "RAW"  # which has no header
     for subtype in soundfile.available_subtypes(format)
     if "ADPCM" not in subtype and "DWVW" not in subtype  # whose lengths and places libsndfile itself confuses
 ]
@@ -42,6 +43,14 @@ def recordings(draw):
     return kind, rate, (length, draw(st.integers(1, 8))), content, draw(st.integers(0, 99))
 
 
+def _held(path):
+    """How many samples libsndfile itself finds in a file: not always as many as it was given."""
+    try:
+        return soundfile.info(path).frames
+    except soundfile.LibsndfileError:
+        return 0
+
+
 @settings(max_examples=250)
 @given(recordings())
 def test_every_format_rate_and_channel_count_is_read_or_refused_by_name(tmp_path_factory, recording):
@@ -56,14 +65,15 @@ def test_every_format_rate_and_channel_count_is_read_or_refused_by_name(tmp_path
         found = audio.read(path, 16000)
     except Faults as faults:
         assert str(path) in str(faults)
-        empty = len(samples) < rate / 20 or content in ("silence", "constant")
+        empty = _held(path) < rate / 20 or content in ("silence", "constant")
         assert empty or not np.isfinite(samples).all(), f"{recording}: {faults}"
         return
     assert np.isfinite(samples).all() and np.isfinite(found).all() and found.ndim == 1
     if format not in ("MP3", "OGG"):
         with soundfile.SoundFile(path) as file:
             stored = file.read(file.frames, "float64", always_2d=True).mean(axis=1)
-        assert len(found) == math.ceil(len(stored) * 16000 / rate) and len(stored) >= len(samples)
+        assert len(found) == math.ceil(len(stored) * 16000 / rate)
+        assert len(stored) >= len(samples) or format in ("PAF", "SDS")  # which libsndfile ends early
         np.testing.assert_array_equal(audio.load(path)[0], stored)
     assert image(found, ImageSettings(16)).shape == (16, 16)
 
@@ -119,16 +129,16 @@ def test_an_avi_cut_at_any_byte_is_a_fault_or_keeps_its_sound(wholes, tmp_path):
     assert kept < 5
 
 
-def test_a_long_file_is_read_in_little_more_memory_than_its_samples(tmp_path):
+def test_an_hour_is_read_in_little_more_memory_than_its_samples(tmp_path):
     import resource
 
     path = tmp_path / "long.wav"
     random = np.random.default_rng(0)
-    with soundfile.SoundFile(path, "w", 8000, 8) as file:
-        for _ in range(15):
-            file.write(random.integers(-9000, 9000, (8000 * 60, 8), np.int16))
+    with soundfile.SoundFile(path, "w", 4000, 8) as file:
+        for _ in range(60):
+            file.write(random.integers(-9000, 9000, (4000 * 60, 8), np.int16))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     samples, rate = audio.load(path)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert (len(samples), rate) == (8000 * 900, 8000)
+    assert (len(samples), rate) == (4000 * 3600, 4000)
     assert grown < samples.nbytes + 100e6  # all channels at once would be eight times as much

@@ -4,7 +4,9 @@ import contextlib
 import csv
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -230,6 +232,57 @@ def test_predict_reads_folders_and_goes_on_past_what_is_broken(model, data, tmp_
     (tmp_path / "empty").mkdir()
     output, code = said(capsys, "predict", model, tmp_path / "empty", "--device", "cpu")
     assert code == 1 and "holds no recordings" in output.err
+
+
+def test_predict_names_files_whose_names_are_in_no_known_encoding(model, data, tmp_path):
+    name = os.fsdecode(b"caf\xe9.wav")
+    shutil.copy(data / "low" / "0.wav", tmp_path / name)
+    (tmp_path / os.fsdecode(b"no\xff\x1b.wav")).write_bytes(b"RIFF")
+    done = subprocess.run(
+        [sys.executable, "-m", "freqcnn_gluon", "predict", model, tmp_path, "--device", "cpu"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 1 and b"Traceback" not in done.stderr
+    assert b"caf\\udce9.wav: low " in done.stdout and b"no\\udcff\\x1b.wav: cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "label, part, what", [("low", "test", "in training and in test"), ("high", "train", "with")]
+)
+def test_a_recording_that_is_there_twice_is_told_before_it_is_trained_on(
+    data, tmp_path, capsys, label, part, what
+):
+    """With two labels, or trained and tested on."""
+    shutil.copy(data / "low" / "0.wav", tmp_path / "copy.wav")
+    lines = [
+        f"{path},{path.parent.name},{'test' if path.stem == '1' else 'train'}" for path in data.rglob("*.wav")
+    ]
+    table = tmp_path / "clips.csv"
+    table.write_text("\n".join(["path,label,partition", *lines, f"copy.wav,{label},{part}"]) + "\n")
+    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *FIT)
+    assert code == 1 and f"{data}/low/0.wav and {tmp_path}/copy.wav: are the same recording" in output.err
+    assert what in output.err and not (tmp_path / "model" / "model.json").exists()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"clip\na\n", b"\xff\xfe", b'"'])
+def test_a_model_whose_clips_are_damaged_is_told(model, data, tmp_path, capsys, content):
+    shutil.copytree(model, tmp_path / "model")
+    (tmp_path / "model" / "clips.csv").unlink()
+    if content is not None:
+        (tmp_path / "model" / "clips.csv").write_bytes(content)
+    output, code = said(capsys, "evaluate", tmp_path / "model", data, "--device", "cpu")
+    assert code == 1 and output.err.startswith(f"error: {tmp_path}/model/clips.csv: the model is damaged")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"recipe": 1}', "[" * 100_000])
+def test_a_model_whose_report_is_damaged_is_not_taken_for_the_one_asked_for(
+    model, data, tmp_path, capsys, content
+):
+    shutil.copytree(model, tmp_path / "model")
+    (tmp_path / "model" / "report.json").write_text(content)
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *FIT)
+    assert code == 1 and f"error: {tmp_path}/model: holds a model of other data or settings" in output.err
 
 
 def test_predict_reads_standard_input(model, data):
