@@ -50,7 +50,7 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
 .PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test test-kill \
-	test-long verify-results doctor check-gpu-setup clean
+	test-long fuzz verify-results doctor check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -119,6 +119,13 @@ test-kill: setup  ## stop every stage at random moments, 120 times in all: it mu
 test-long: setup  ## 200 epochs and a store of 10,000 clips: memory, files and threads must stay flat (a few minutes)
 	"$(PYTHON)" -m pytest -m long tests/test_long.py
 
+# Into a folder of its own, since not every Python has the same version, and the tests need none.
+fuzz: setup  ## feed all that reads files millions of bytes that coverage leads to (8 minutes); RESULTS/fuzz has what is found
+	@cmp -s tests/fuzz/requirements.txt "$(OUT)/.venv-fuzz/requirements.txt" || { rm -rf "$(OUT)/.venv-fuzz" && \
+	    "$(PYTHON)" -m pip install --quiet --target "$(OUT)/.venv-fuzz" -r tests/fuzz/requirements.txt && \
+	    cp tests/fuzz/requirements.txt "$(OUT)/.venv-fuzz"; }
+	@OMP_NUM_THREADS=1 PYTHONPATH="$(OUT)/.venv-fuzz" "$(PYTHON)" tests/fuzz/run.py --out "$(RESULTS)/fuzz"
+
 verify-results: setup  ## run some of results/reference again and compare: the same bytes on the same machine
 	@"$(PYTHON)" -m reproduce verify --data "$(DATA)" $(corpora) $(if $(JOBS),--jobs "$(JOBS)")
 
@@ -131,5 +138,5 @@ check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and prove tha
 
 clean:  ## remove the environments and the caches; data and results stay
 	@for folder in "$(VENV)" "$(OUT)/.venv-gpu"; do [ ! -f "$$folder/pyvenv.cfg" ] || rm -rf "$$folder"; done
-	@rm -rf .pytest_cache
+	@rm -rf .pytest_cache "$(OUT)/.venv-fuzz"
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

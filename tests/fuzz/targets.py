@@ -1,0 +1,437 @@
+"""What reads files that anybody may have written, each as a function of bytes and an empty folder.
+
+The promise that ``tried`` holds them to: a value, or Faults that name the file; no other exception, nothing
+that takes long, nothing run and nothing written outside the folder. run.py feeds them what coverage leads to,
+test_findings.py what was once found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import os
+import re
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+sys.path[:0] = [
+    str(Path(__file__).parents[1] / each) for each in ("data_prep", "freqcnn_gluon", "reproduce", "..")
+]
+
+import freqcnn_gluon  # noqa: E402, F401, I001  what must come before MXNet
+import mxnet as mx  # noqa: E402
+import onnx  # noqa: E402
+from films import write_avi  # noqa: E402
+from made import report  # noqa: E402
+from mxnet.gluon import Trainer, nn  # noqa: E402
+from onnx import helper  # noqa: E402
+from test_export import model  # noqa: E402
+
+from data_prep import audio, manifest, own, store  # noqa: E402
+from data_prep.corpora import chains, enterface, ut_podcast  # noqa: E402
+from data_prep.faults import Faults  # noqa: E402
+from data_prep.spectrogram import ImageSettings, image  # noqa: E402
+from freqcnn_gluon import checkpoint  # noqa: E402
+from freqcnn_gluon.about import About, _checksum  # noqa: E402
+from freqcnn_gluon.model import Model  # noqa: E402
+from freqcnn_gluon.onnx_model import OnnxModel  # noqa: E402
+from reproduce.readme import reports_in  # noqa: E402
+from reproduce.render import markdown  # noqa: E402
+from reproduce.runs import Run  # noqa: E402
+from reproduce.tables import TABLES  # noqa: E402
+
+SECONDS = 20  # that one input may take
+CUT = b"\n%%\n"  # between the files of a target that has several
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
+RUNS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect")
+
+
+class Finding(BaseException):
+    """The promise was broken. No Exception, so that nothing under test takes it for its own."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """``read(content, folder)`` may return or raise Faults; ``seeds``: valid contents to begin with."""
+
+    read: Callable[[bytes, Path], object]
+    seeds: Callable[[], list[bytes]]
+
+
+def tried(target: Target, content: bytes) -> None:
+    """Raises whatever breaks the promise."""
+    target.seeds()  # what is made once for all inputs is not theirs
+    with tempfile.TemporaryDirectory() as aside:
+        folder, started = Path(aside) / "folder", time.monotonic()
+        folder.mkdir()
+        with _watched(folder):
+            try:
+                target.read(content, folder)
+            except Faults as faults:
+                if strange := [each for each in faults.faults or [""] if str(folder) not in each]:
+                    raise Finding(f"a fault names no file: {strange[0]!r}") from None
+        if time.monotonic() - started > SECONDS:
+            raise Finding(f"took {time.monotonic() - started:.1f} s")
+
+
+_inside: Path | None = None
+
+
+def _audited(event: str, arguments: tuple) -> None:
+    if _inside is None:
+        return
+    if event in RUNS or event == "pickle.find_class":
+        raise Finding(f"{event}{arguments}")
+    if (event == "open" and arguments[2] & WRITES) or event in CHANGES:
+        for path in arguments[: 2 if event in ("os.rename", "os.link", "os.symlink") else 1]:
+            if isinstance(path, (str, bytes, os.PathLike)):
+                path = os.path.abspath(os.fsdecode(path))
+                if path != os.devnull and not path.startswith(f"{_inside}{os.sep}") and path != str(_inside):
+                    raise Finding(f"{event} outside of the folder: {path}")
+
+
+@functools.cache
+def _hooked() -> None:
+    sys.dont_write_bytecode = True  # modules that are imported late
+    sys.addaudithook(_audited)
+
+
+@contextlib.contextmanager
+def _watched(folder: Path) -> Iterator[None]:
+    global _inside
+    _hooked()
+    _inside = folder
+    try:
+        yield
+    finally:
+        _inside = None
+
+
+# Tables
+
+
+def _manifest(content: bytes, folder: Path) -> None:
+    path = folder / "manifest.csv"
+    path.write_bytes(content)
+    frame = manifest.read(path)
+    manifest.write(frame, folder / "again.csv")
+    assert manifest.read(folder / "again.csv").equals(frame)
+    for clip in manifest.clips(frame, folder / "root"):
+        assert Path(os.path.normpath(clip[0])).is_relative_to(folder / "root")
+        with contextlib.suppress(Faults):
+            audio.load(*clip)
+
+
+def _own(content: bytes, folder: Path) -> None:
+    path = folder / "clips.csv"
+    path.write_bytes(content)
+    found = own.scan(path)
+    manifest.write(found.manifest, folder / "again.csv")
+    for clip in manifest.clips(found.manifest, found.root):
+        with contextlib.suppress(Faults):
+            audio.load(*clip)
+
+
+@functools.cache
+def _tables() -> list[bytes]:
+    return [
+        b"clip,path,start,stop,label,speaker,text,partition\na,x/a.wav,,,AU,s1,hello,train\n"
+        b'"b, c",x/b.wav,0.5,1.75,UK,s2,,test\n',
+        b"clip,path,start,stop,label,speaker,text,partition,fold,copies\r\na,a.wav,0,2,x,s,f01,,1,2\r\n",
+        b"path,label\na.wav,cat\nb/c.flac,dog\n",
+        b"\xef\xbb\xbflabel,path,speaker,start,stop,partition\nx,../a.wav,ann,0.5,2,train\ny,/b.wav,bob,,,test\n",
+    ]
+
+
+# Corpora: a line of the content is a file's path.
+
+
+def _corpus(module, content: bytes, folder: Path) -> None:
+    root = folder / "root"
+    root.mkdir()
+    sound = _encoded("WAV", "PCM_16", 1)
+    for line in content[:4000].split(b"\n"):
+        path = root / os.fsdecode(line)
+        if os.path.normpath(path).startswith(f"{root}{os.sep}"):
+            with contextlib.suppress(OSError, ValueError):  # of the making, not of the reading
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(sound)
+    found = module.scan(root)
+    for fault in found.faults:
+        if str(root) not in fault:
+            raise Finding(f"a fault names no file: {fault!r}")
+    if not found.faults:
+        manifest.write(found.manifest, folder / "manifest.csv")
+        assert all((root / path).exists() for path in found.manifest["path"])
+        assert set(found.manifest["label"]) <= set(module.LABELS) or module is chains
+
+
+@functools.cache
+def _layouts() -> list[bytes]:
+    return [
+        b"audio/train/AU/AU-1__1.wav\naudio/train/UK/UK-1_1__2.wav\naudio/train/US/US-3__1.WAV\n"
+        b"audio/test/AU/AU-1__1.wav\naudio/test/UK/UK-7__1.wav\naudio/test/US/.US-1__1.wav\naudio/test/US/US-9_1.wav",
+        b"data/solo/frf01/frf01_f01_solo.wav\ndata/solo/frf01/frf01_s01_solo.wav\ndata/solo/irm16/irm16_s33_solo.wav",
+        b"solo/data/solo/FRF02/frf02_F03_solo.WAV",
+        b"subject 1/anger/sentence 1/s1_an_1.avi\nsubject 1/happiness/sentence 2/a.avi\n"
+        b"enterface database/Subject 2/fear/sentence 3/x.AVI\nsubject 2/anger/Thumbs.db",
+    ]
+
+
+# Sound
+
+
+@functools.cache
+def _encoded(format: str, subtype: str, channels: int) -> bytes:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (600, channels))
+    out = io.BytesIO()
+    soundfile.write(out, samples, 8000, subtype, format=format)
+    return out.getvalue()
+
+
+def _sound(name: str, content: bytes, folder: Path) -> None:
+    path = folder / name
+    path.write_bytes(content)
+    audio.rate_of(path)
+    audio.seconds(path)
+    samples = audio.read(path, 16000)
+    assert np.isfinite(samples).all() and samples.ndim == 1
+    assert np.isfinite(image(samples, ImageSettings(16))).all()
+
+
+@functools.cache
+def _sounds() -> list[bytes]:
+    kinds = [("WAV", each) for each in ("PCM_U8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE", "ULAW", "IMA_ADPCM")]
+    kinds += [("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
+    kinds += [("AIFF", "PCM_16"), ("AU", "PCM_16"), ("CAF", "PCM_16"), ("CAF", "ALAC_16"), ("W64", "PCM_16")]
+    kinds += [("RF64", "PCM_16"), ("VOC", "PCM_16"), ("NIST", "PCM_16"), ("WAVEX", "PCM_16")]
+    return [_encoded(*kind, channels) for kind in kinds for channels in (1, 2)]
+
+
+@functools.cache
+def _films() -> list[bytes]:
+    found = []
+    noise = (9000 * np.random.default_rng(0).standard_normal((3600, 2))).astype(np.int16)
+    for codec, format, rate in (("pcm_s16le", "s16", 16000), ("pcm_u8", "u8", 8000), ("mp2", "s16", 48000)):
+        with tempfile.TemporaryDirectory() as aside:
+            path = Path(aside) / "a.avi"
+            samples = noise if format == "s16" else (noise // 256 + 128).astype(np.uint8)
+            write_avi(path, samples, rate, codec, format)
+            found.append(path.read_bytes())
+    return found
+
+
+# Models. What is mutated is the inside of a checksum: anybody can write one that holds.
+
+
+@functools.cache
+def _model() -> tuple[bytes, bytes]:
+    """model.json and model.safetensors of a small network."""
+    with tempfile.TemporaryDirectory() as aside:
+        made = model()
+        made.save(aside)
+        return tuple((Path(aside) / name).read_bytes() for name in ("model.json", "model.safetensors"))
+
+
+def _signed(content: bytes, **changed: str) -> bytes:
+    """A description as JSON with a checksum that holds, if it is an object at all."""
+    try:
+        stated = json.loads(content)
+        stated.pop("checksum", None)
+        stated |= changed
+        return json.dumps(stated | {"checksum": _checksum(stated)}).encode()
+    except (ValueError, AttributeError, RecursionError, UnicodeError):
+        return content
+
+
+def _description(content: bytes, folder: Path) -> None:
+    (folder / "model.json").write_bytes(_signed(content))
+    (folder / "model.safetensors").write_bytes(_model()[1])
+    Model.load(folder, "cpu")
+
+
+def _weights(content: bytes, folder: Path) -> None:
+    """The content is the header; as many values as are needed follow."""
+    said, weights = _model()
+    held = len(weights) - 8 - struct.unpack("<Q", weights[:8])[0]
+    content = struct.pack("<Q", len(content)) + content + weights[-held:]
+    (folder / "model.safetensors").write_bytes(content)
+    (folder / "model.json").write_bytes(_signed(said, weights=hashlib.sha256(content).hexdigest()))
+    Model.load(folder, "cpu")
+
+
+@functools.cache
+def _descriptions() -> list[bytes]:
+    return [_model()[0]]
+
+
+@functools.cache
+def _headers() -> list[bytes]:
+    weights = _model()[1]
+    return [weights[8 : 8 + struct.unpack("<Q", weights[:8])[0]]]
+
+
+def _onnx(content: bytes, folder: Path) -> None:
+    path = folder / "model.onnx"
+    path.write_bytes(content)
+    OnnxModel(path)
+
+
+@functools.cache
+def _onnx_files() -> list[bytes]:
+    """As small as what ``export`` writes can be: a mean and a layer."""
+    about = About(("a", "b", "c"), "table7", ImageSettings(16), 1.5, 3.0)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weight"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probability"]),
+    ]
+    given = helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["batch", 1, 16, 16])
+    told = helper.make_tensor_value_info("probability", onnx.TensorProto.FLOAT, ["batch", 3])
+    weight = helper.make_tensor("weight", onnx.TensorProto.FLOAT, [1, 3], [1.0, 2.0, 3.0])
+    graph = helper.make_graph(nodes, "net", [given], [told], [weight])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    made.ir_version = 8
+    helper.set_model_props(made, {"freqcnn": about.text()})
+    return [made.SerializeToString()]
+
+
+# Stores
+
+
+def _store(content: bytes, folder: Path) -> None:
+    """settings.json, index.csv and rows.csv of a store of two images."""
+    for name, part in zip(("settings.json", "index.csv", "rows.csv"), (content + 2 * CUT).split(CUT)):
+        (folder / name).write_bytes(part)
+    (folder / "images.f32").write_bytes(bytes(2 * 4 * 16**2))
+    found = store.Store(folder)
+    for clip in found.index["clip"]:
+        assert found.images[found.rows([clip])].shape == (1, 16, 16)
+        found.keys([clip])
+
+
+@functools.cache
+def _stores() -> list[bytes]:
+    settings = json.dumps({**vars(ImageSettings(16)), "format": store.FORMAT}).encode()
+    keys = [hashlib.sha256(each).hexdigest().encode() for each in (b"0", b"1")]
+    index = b"clip,row,key\na,1," + keys[1] + b"\nb,0," + keys[0] + b"\n"
+    return [CUT.join([settings, index, b"\n".join([*keys, b""])])]
+
+
+# Results
+
+
+def _report(content: bytes, folder: Path) -> None:
+    """A report in the folder that its own run is named for, as far as that is one."""
+    source = folder / "paper"
+    path = source / "table03" / "x" / "report.json"
+    with contextlib.suppress(Exception):
+        own = Run(**json.loads(content)["run"]).folder(folder) / "report.json"
+        if os.path.normpath(own).startswith(f"{source}{os.sep}"):
+            path = own
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    (source / "table03.json").write_text(json.dumps([os.path.relpath(path, source)]))
+    markdown(TABLES[3], reports_in(source, 3))
+
+
+@functools.cache
+def _reports() -> list[bytes]:
+    found = [report(confusion=((3, 1, 0), (0, 1, 0), (0, 1, 2))) for _ in range(2)]
+    found[1].content.update(history=[], measures={"1-EER": 0.5, "threshold": 0.1, "targets": 3})
+    return [json.dumps(each.content, indent=1).encode() for each in found]
+
+
+def _listed(content: bytes, folder: Path) -> None:
+    for each in (report(), report("CNN")):
+        path = folder / "paper" / each.link
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(each.content))
+    (folder / "paper" / "table03.json").write_bytes(content)
+    reports_in(folder / "paper", 3)
+
+
+@functools.cache
+def _lists() -> list[bytes]:
+    return [json.dumps([report().link, report("CNN").link], indent=1).encode()]
+
+
+# Checkpoints
+
+
+def _training(folder: Path):
+    net = nn.HybridSequential()
+    net.add(nn.Dense(3, in_units=2), nn.BatchNorm(in_channels=3))
+    net.initialize()
+    return checkpoint.Checkpoint(
+        folder, net, Trainer(net.collect_params(), "sgd", {"momentum": 0.9}), [mx.cpu()]
+    )
+
+
+def _checkpoint(content: bytes, folder: Path) -> None:
+    """checkpoint.json with checksums that hold, and the headers of the two binary files that it names."""
+    said, *headers = (content + 2 * CUT).split(CUT)[:3]
+    names = ("epoch-0000-00001.safetensors", "epoch-0000-00001-momentum.safetensors")
+    for name, header in zip(names, headers):
+        ends = [int(end) for end in re.findall(rb'"data_offsets":\[\d{1,6},(\d{1,6})\]', header)]
+        values = bytes(max(ends, default=0))
+        (folder / name).write_bytes(struct.pack("<Q", len(header)) + header + values)
+    with contextlib.suppress(Exception):
+        stated = json.loads(said)
+        stated["files"] = {
+            name: hashlib.sha256((folder / Path(name).name).read_bytes()).hexdigest()
+            for name in stated["files"]
+        }
+        said = json.dumps(stated).encode()
+    (folder / "checkpoint.json").write_bytes(said)
+    _training(folder).load(10, {"epoch", "loss", "accuracy", "seconds", "test"})
+
+
+@functools.cache
+def _checkpoints() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as aside:
+        begun, checkpoint.SECONDS_BETWEEN = checkpoint.SECONDS_BETWEEN, 0
+        try:
+            made = _training(Path(aside))
+            made.trainer._updaters[0].states = {
+                number: mx.nd.zeros(each.shape) for number, each in enumerate(made.trainer._params)
+            }
+            made.save(checkpoint.Place(left_over=[3, 1], batches=1, loss=0.5, correct=2, seconds=0.1))
+        finally:
+            checkpoint.SECONDS_BETWEEN = begun
+        found = [(Path(aside) / "checkpoint.json").read_bytes()]
+        for name in json.loads(found[0])["files"]:
+            binary = (Path(aside) / name).read_bytes()
+            found.append(binary[8 : 8 + struct.unpack("<Q", binary[:8])[0]])
+    return [CUT.join(found)]
+
+
+TARGETS = {
+    "manifest": Target(_manifest, _tables),
+    "own": Target(_own, _tables),
+    "ut_podcast": Target(functools.partial(_corpus, ut_podcast), _layouts),
+    "chains": Target(functools.partial(_corpus, chains), _layouts),
+    "enterface": Target(functools.partial(_corpus, enterface), _layouts),
+    "sound": Target(functools.partial(_sound, "a.wav"), _sounds),
+    "film": Target(functools.partial(_sound, "a.avi"), _films),
+    "description": Target(_description, _descriptions),
+    "weights": Target(_weights, _headers),
+    "onnx": Target(_onnx, _onnx_files),
+    "store": Target(_store, _stores),
+    "report": Target(_report, _reports),
+    "list": Target(_listed, _lists),
+    "checkpoint": Target(_checkpoint, _checkpoints),
+}
