@@ -62,12 +62,14 @@ class Store:
             self.index = pd.read_csv(
                 folder / "index.csv", dtype={"clip": str, "row": np.int64, "key": str}, keep_default_na=False
             )
+            if self.index.columns.tolist() != ["clip", "row", "key"]:
+                raise ValueError("index.csv has other columns than clip, row, key")
             keys = (folder / "rows.csv").read_bytes().split()
             held = (folder / "images.f32").stat().st_size
             size, rows, wanted = self.settings.size, len(keys), self.index["row"].max() + 1
             if not isinstance(size, int) or self.index.empty or self.index["clip"].duplicated().any():
                 raise ValueError("its size is no whole number, or index.csv has a clip twice or none")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise Faults(f"{folder}: the store is damaged ({error}); delete it and build it again") from None
         if held != rows * 4 * size**2 or rows < wanted:
             raise Faults(

@@ -27,11 +27,13 @@ class OnnxModel:
         try:
             self.session = _session(path.read_bytes())
             self.about = About.read(self.session.get_modelmeta().custom_metadata_map["freqcnn"])
+            given = [(each.name, each.type, each.shape[1:]) for each in self.session.get_inputs()]
+            told = [(each.type, each.shape[1:]) for each in self.session.get_outputs()]
         except Exception as error:  # onnxruntime's own errors have no common class
             raise Faults(f"{path}: is no ONNX file that `export` wrote ({_reason(error)})") from None
         size, classes = self.about.images.size, len(self.about.labels)
-        (given, *others), (told, *_) = self.session.get_inputs(), self.session.get_outputs()
-        if others or given.shape[1:] != [1, size, size] or told.shape[1:] != [classes]:
+        kind = "tensor(float)"
+        if given != [("image", kind, [1, size, size])] or told[:1] != [(kind, [classes])]:
             raise Faults(
                 f"{path}: its network is not the one that its description speaks of; export it again"
             )
@@ -39,9 +41,14 @@ class OnnxModel:
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(n, classes) of ``images`` (n, size, size). Raises Faults for a network that cannot be run."""
         try:
-            return self.session.run(None, {"image": np.asarray(images, np.float32)[:, None]})[0]
+            found = self.session.run(None, {"image": np.asarray(images, np.float32)[:, None]})[0]
         except Exception as error:
             raise Faults(f"{self.path}: cannot be run ({_reason(error)})") from None
+        if found.shape != (len(images), len(self.about.labels)):
+            raise Faults(
+                f"{self.path}: gives {found.shape} numbers of {len(images)} recordings; export it again"
+            )
+        return found
 
 
 def _session(content: bytes):
@@ -55,7 +62,11 @@ def _session(content: bytes):
     options.log_severity_level = 4  # what it writes to stderr is in the exception too
     options.add_session_config_entry("session.use_env_allocators", "1")
     return onnxruntime.InferenceSession(
-        content, options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
+        content,
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=["ConstantFolding"],
+        enable_fallback=0,  # there is no other provider, and it prints to stdout that it takes one
     )
 
 

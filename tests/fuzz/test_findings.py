@@ -14,6 +14,9 @@ FOUND = {
     "enterface-not-utf8": "the same of a film",
     "enterface-folder": "a folder called like a film is a record whose fault is told when it is read",
     "description-size": "a size that the network cannot have was told without the file",
+    "onnx-no-output": "a network without an output ended in ValueError",
+    "onnx-not-utf8": "an output's shape that is not UTF-8 ended in UnicodeDecodeError",
+    "store-columns": "index.csv without a column ended in KeyError",
     "store-number": "settings.json that is a number ended in AttributeError",
 }
 FOLDER = Path(__file__).with_name("findings")
