@@ -234,6 +234,48 @@ def test_opening_what_is_no_store(corpus, folder, tmp_path):
         Store(folder)
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "3", "[" * 100_000, "\udcff"])
+def test_settings_that_are_none_are_told_and_no_image_is_lost(corpus, folder, text):
+    root, frame = corpus
+    build(frame, root, folder, SETTINGS, jobs=1)
+    content, stated = (folder / "images.f32").read_bytes(), folder / "settings.json"
+    stated.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(Faults, match=f"{folder}.*is damaged|other settings"):
+        build(frame, root, folder, SETTINGS, jobs=1)
+    with pytest.raises(Faults, match=f"{folder}: the store is damaged"):
+        Store(folder)
+    assert (folder / "images.f32").read_bytes() == content
+
+
+def test_an_index_of_other_images_is_told_and_mended(corpus, folder):
+    """As it would give a clip another's image."""
+    root, frame = corpus
+    built = build(frame, root, folder, SETTINGS, jobs=1)
+    expected = built.images[built.rows(["c0"])[0]].copy()
+    index = folder / "index.csv"
+    whole = index.read_text()
+    (first, *one), (second, *two) = (line.split(",") for line in whole.splitlines()[1:3])
+    for text in (
+        whole.replace(",".join(one), f"{two[0]},{one[1]}"),  # another row
+        whole.replace(",".join(one), f"-1,{one[1]}"),
+        whole.replace(f"{second},", f"{first},"),  # a clip twice
+        whole.replace("clip,row,key", "clip,row,sum"),
+        whole.splitlines()[0] + "\n",
+        whole[:-70],
+        whole + '"',
+        "",
+    ):
+        index.write_text(text)
+        if text == whole[:-70]:  # a line less is an index of fewer clips
+            with pytest.raises(Faults, match="has no clip 'c5'|damaged"):
+                Store(folder).rows(["c5"])
+            continue
+        with pytest.raises(Faults, match=f"{folder}: the store is damaged"):
+            Store(folder)
+        again = build(frame, root, folder, SETTINGS, jobs=1)
+        np.testing.assert_array_equal(again.images[again.rows(["c0"])[0]], expected)
+
+
 def test_fingerprint_sees_what_training_sees(corpus, folder):
     root, frame = corpus
     built = build(frame, root, folder, SETTINGS, jobs=1)

@@ -79,7 +79,7 @@ def fuzzed(name: str, seconds: int, out: Path) -> tuple[str, bool]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="make fuzz")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="which (default: all)")
-    parser.add_argument("--seconds", type=int, default=60, help="for each target (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=30, help="for each target (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("results/fuzz"), help="where findings and logs go")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="try this input on the one TARGET again")
     options = parser.parse_args()
