@@ -44,11 +44,12 @@ def recordings(draw):
 
 
 def _held(path):
-    """How many samples libsndfile itself finds in a file: not always as many as it was given."""
+    """How many samples libsndfile itself finds in a file, and their rate: not always what it was given."""
     try:
-        return soundfile.info(path).frames
+        with soundfile.SoundFile(path) as file:
+            return file.frames, file.samplerate
     except soundfile.LibsndfileError:
-        return 0
+        return 0, 1
 
 
 @settings(max_examples=250)
@@ -61,18 +62,19 @@ def test_every_format_rate_and_channel_count_is_read_or_refused_by_name(tmp_path
         soundfile.write(path, samples, rate, subtype, format=format)
     except (soundfile.LibsndfileError, ValueError, AssertionError):
         return  # libsndfile writes no such file
+    held, own_rate = _held(path)
     try:
         found = audio.read(path, 16000)
     except Faults as faults:
         assert str(path) in str(faults)
-        empty = _held(path) < rate / 20 or content in ("silence", "constant")
+        empty = held < own_rate / 20 or content in ("silence", "constant")
         assert empty or not np.isfinite(samples).all(), f"{recording}: {faults}"
         return
     assert np.isfinite(samples).all() and np.isfinite(found).all() and found.ndim == 1
     if format not in ("MP3", "OGG"):
         with soundfile.SoundFile(path) as file:
             stored = file.read(file.frames, "float64", always_2d=True).mean(axis=1)
-        assert len(found) == math.ceil(len(stored) * 16000 / rate)
+        assert len(found) == math.ceil(len(stored) * 16000 / own_rate)
         assert len(stored) >= len(samples) or format in ("PAF", "SDS")  # which libsndfile ends early
         np.testing.assert_array_equal(audio.load(path)[0], stored)
     assert image(found, ImageSettings(16)).shape == (16, 16)
