@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 SHOWN = 50  # more lines than this scroll the cause off the screen
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # in a file's name, say: a terminal obeys
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Faults(Exception):
@@ -25,13 +25,18 @@ class Faults(Exception):
         super().__init__(self.faults)
 
     def __str__(self) -> str:
-        shown = [CONTROL.sub(lambda found: repr(found[0])[1:-1], fault) for fault in self.faults[:SHOWN]]
+        shown = [printable(fault) for fault in self.faults[:SHOWN]]
         if len(self.faults) == 1:
             return shown[0]
         lines = [f"{len(self.faults)} faults:"] + [f"  {fault}" for fault in shown]
         if len(self.faults) > SHOWN:
             lines.append(f"  ... and {len(self.faults) - SHOWN} more")
         return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """``text`` with its control characters spelt out: a terminal would obey those in a file's name."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
@@ -57,7 +62,7 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
         finally:
             sys.unraisablehook = hook
         # Out here the exception is gone, and with it the progress bars, which end their lines.
-        print(said, file=sys.stderr)
+        print(printable(said), file=sys.stderr)
         return code
 
     return wrapped

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from data_prep.faults import printable
+
 from .prediction import Prediction
 
 __all__ = ["as_csv", "as_json", "as_text", "likely", "measured", "table"]
@@ -46,9 +48,10 @@ def as_text(name: str, said: Prediction, labels: Sequence[str]) -> None:
     several = len(said.parts) > 1
     for part in said.parts if several else ():
         where = f"{name} {part.start:.2f}-{part.stop:.2f} s"
-        print(f"{where}: {'silent' if part.probabilities is None else likely(part.probabilities, labels)}")
+        heard = "silent" if part.probabilities is None else likely(part.probabilities, labels)
+        print(printable(f"{where}: {heard}"))
     mean = f" (mean of {len(said.parts)} windows)" if several else ""
-    print(f"{name}: {likely(said.probabilities, labels)}{mean}")
+    print(printable(f"{name}: {likely(said.probabilities, labels)}{mean}"))
 
 
 def likely(probabilities: np.ndarray, labels: Sequence[str]) -> str:

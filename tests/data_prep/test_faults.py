@@ -43,6 +43,21 @@ def test_told_plainly(error, code, words, capsys):
     assert capsys.readouterr() == ("", words)
 
 
+def test_a_name_s_control_characters_are_spelt_out(capsys):
+    names = ["a\x1b[2Jb.wav", "c\rd.wav", "e\udcff.wav", "f\x9b.wav", "ö\tü.wav"]
+    for raised in (Faults(names), OSError(2, "is not there", names[0])):
+
+        @told_plainly
+        def failing(error=raised):
+            raise error
+
+        assert failing() == 1
+        said = capsys.readouterr().err
+        assert "a\\x1b[2Jb.wav" in said and not set(said) & set("\x1b\r\udcff\x9b")
+        if raised.args[0] == names:
+            assert all(each in said for each in (r"c\rd.wav", r"e\udcff.wav", r"f\x9b.wav", "ö\tü.wav"))
+
+
 def test_told_plainly_leaves_success_and_defects_alone():
     assert told_plainly(lambda: None)() == 0
     assert told_plainly(lambda: 3)() == 3

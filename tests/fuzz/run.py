@@ -54,8 +54,8 @@ def _fuzz(name: str, seconds: int, counts: Path, corpus: Path, out: Path, log: P
     atheris.Fuzz()
 
 
-def fuzzed(name: str, seconds: int, out: Path) -> tuple[str, bool]:
-    """A line on the target, and whether the promise was kept."""
+def fuzzed(name: str, seconds: int, out: Path) -> tuple[str, bool, np.ndarray]:
+    """A line on the target, whether the promise was kept, and how many inputs and bytes it had."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside:
         counts, corpus, log = Path(aside) / "counts", Path(aside) / "corpus", out / f"{name}.log"
@@ -66,14 +66,18 @@ def fuzzed(name: str, seconds: int, out: Path) -> tuple[str, bool]:
         )
         child.start()
         child.join()
-        inputs, size = np.fromfile(counts, np.int64)
+        had = np.fromfile(counts, np.int64)
     said = log.read_text(errors="replace")
     edges = max(map(int, re.findall(r"cov: (\d+)", said)), default=0)
-    line = f"{name:12} {inputs:8,} inputs {size:11,} bytes {edges:5} edges"
+    line = f"{_told(name, had)} {edges:5} edges"
     if child.exitcode:
         kept = re.findall(r"Test unit written to (\S+)", said)
         line += f"  FOUND ({', '.join(kept) or 'see'} {log})"
-    return line, not child.exitcode
+    return line, not child.exitcode, had
+
+
+def _told(what: str, had: np.ndarray) -> str:
+    return f"{what:12} {had[0]:9,} inputs {had[1]:13,} bytes"
 
 
 def main() -> int:
@@ -92,11 +96,12 @@ def main() -> int:
         targets.tried(targets.TARGETS[names[0]], options.replay.read_bytes())
         print(f"{options.replay}: a value or Faults, as promised")
         return 0
-    kept = True
+    kept, total = True, np.zeros(2, np.int64)
     for name in names:
-        line, fine = fuzzed(name, options.seconds, options.out.absolute())
+        line, fine, had = fuzzed(name, options.seconds, options.out.absolute())
         print(line, flush=True)
-        kept &= fine
+        kept, total = kept and fine, total + had
+    print(_told("in all", total))
     return 0 if kept else 1
 
 
