@@ -70,7 +70,7 @@ def _of_table(source: Path) -> Scan:
     frame, lines = manifest.records(source)
     if faults := manifest.header_faults(frame, source, ("path", "label")):
         raise Faults(faults)
-    paths = [os.path.normpath(source.parent.absolute() / path) for path in frame["path"]]
+    paths = [_place(source.parent.absolute(), path) for path in frame["path"]]
     root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
     below = [os.path.relpath(path, root) for path in paths]
     frame["path"] = [path and place for path, place in zip(frame["path"], below)]
@@ -80,6 +80,15 @@ def _of_table(source: Path) -> Scan:
         line = lines[frame["partition"].tolist().index("")]
         raise Faults(f"{source}, line {line}: has no partition and others have; say train or test everywhere")
     return Scan(Path(root), frame, [])
+
+
+def _place(folder: Path, path: str) -> str:
+    """Where a table's path leads, without '..', which behind a link is not the folder before it."""
+    place = os.path.join(folder, path)
+    plain = os.path.normpath(place)
+    if ".." not in path or "\0" in path or os.path.realpath(plain) == os.path.realpath(place):
+        return plain
+    return os.path.realpath(place)
 
 
 def _completed(frame: pd.DataFrame, source: Path, lines: Sequence[int] | None) -> pd.DataFrame:

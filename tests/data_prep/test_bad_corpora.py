@@ -152,6 +152,17 @@ def test_linked_label_folders_are_read_and_loops_end(tmp_path):
     }
 
 
+def test_a_table_s_way_back_behind_a_link_is_the_link_s(tmp_path):
+    """And not that of the letters, which would be another recording."""
+    right, wrong = sound(tmp_path / "away" / "a.wav"), sound(tmp_path / "data" / "a.wav", 1)
+    (tmp_path / "away" / "deep").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "away" / "deep")
+    table = tmp_path / "data" / "clips.csv"
+    table.write_text("path,label\nlink/../a.wav,x\n../data/a.wav,y\n")
+    found = own.scan(table)
+    assert [path for path, *_ in manifest.clips(found.manifest, found.root)] == [right, wrong]
+
+
 def test_labels_that_no_table_can_hold_are_told_with_a_file(tmp_path):
     for label in ("a\nb", " c", os.fsdecode(b"\xff")):
         sound(tmp_path / "data" / label / "a.wav")
