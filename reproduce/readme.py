@@ -44,10 +44,11 @@ def reports_in(folder: Path, number: int) -> list[Report]:
         if Run(**content["run"]).folder(folder.parent) != path.parent:
             faults.append(f"{path}: is the report of another run than its folder is named for; put it back")
         found.append(Report(link, content))
-    faults += [] if faults else _not_together(TABLES[number], found)
-    if faults:
+    if not faults:
         remedy = f"`make table{number}` writes the list of the table's reports again"
-        raise Faults(each if ": " in each else f"{listed}: {each}; {remedy}" for each in faults)
+        faults = [f"{listed}: {each}; {remedy}" for each in _not_together(TABLES[number], found)]
+    if faults:
+        raise Faults(faults)
     return found
 
 
