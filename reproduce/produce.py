@@ -19,7 +19,7 @@ from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
 from .peers import PEERS
 from .render import write
-from .runs import Run, execute_together
+from .runs import Run, done, execute_together
 from .tables import TABLES, Profile, System, Table
 
 __all__ = ["PROFILES", "Options", "produce", "profile", "run_all", "runs_of", "sizes"]
@@ -110,6 +110,7 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
             options.jobs,
         )
     runs = runs_of(table, systems, options, corpus.source, corpus.store.fingerprint(corpus.manifest))
+    _check_done(runs, options.results)
     titles = [_title(run, options) for run in runs]
     if options.scheduler or ((options.jobs or 1) > 1 and cluster.join().count == 1):
         from .parallel import execute_all  # Dask takes its time to be imported
@@ -125,6 +126,18 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
                         run, corpus, options.results, options.device, place, options.jobs, wait
                     )
     return [_report(run, content, options) for run, content in zip(runs, contents)]
+
+
+def _check_done(runs: Sequence[Run], results: Path) -> None:
+    """Raise Faults for every damaged report, before hours go into the runs that come before it."""
+    faults = []
+    for run in runs:
+        try:
+            done(run, results)
+        except Faults as fault:
+            faults += fault.faults
+    if faults:
+        raise Faults(faults)
 
 
 def profile(table: Table, options: Options) -> str:

@@ -120,6 +120,22 @@ def test_a_second_run_trains_nothing_and_prints_the_same(finished, command, monk
     )
 
 
+def test_damaged_reports_are_told_at_once_and_before_anything_is_run(
+    finished, command, tmp_path, monkeypatch, capsys
+):
+    words = [str(tmp_path) if word == str(finished / "results") else word for word in command[0]]
+    shutil.copytree(finished / "results", tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(runs, "_executed", lambda *_: pytest.fail("something was run"))
+    paths = sorted(tmp_path.glob("Tones/table03/*/*/report.json"))
+    damaged = [paths[0], paths[-1]]
+    for path in damaged:
+        path.write_text(path.read_text()[:-200])
+    paths[1].unlink()
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "2 faults" in said and all(f"{path}: is damaged or of another version" in said for path in damaged)
+
+
 def test_a_plan_counts_what_is_done(finished, command, monkeypatch, capsys):
     """... on anybody's corpus, whose clips it counts, and what is left with another seed."""
     monkeypatch.setattr(cost, "seconds", lambda *given: cost.Seconds(3600, 0, 0))
