@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["alive", "locked", "naming", "whole"]
+__all__ = ["alive", "in_place", "locked", "naming", "whole"]
 
 
 @contextlib.contextmanager
@@ -60,13 +60,18 @@ def locked(folder: Path, busy: str, wait: bool = True) -> Iterator[bool]:
     ``wait``, False is yielded instead of True and nothing is held.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with open(folder / ".lock", "w", opener=in_place) as file:
         held = _lock(file)
         if not held and wait:
             print(f"{folder}: another process {busy}; waiting for it", file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
             held = True
         yield held
+
+
+def in_place(path: str, flags: int) -> int:
+    """An opener for what is not written as a whole: a link would lead the writing out of the folder."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _lock(file) -> bool:

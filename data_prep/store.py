@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from data_prep import audio, manifest
 from data_prep.faults import Faults
-from data_prep.files import locked, naming, whole
+from data_prep.files import in_place, locked, naming, whole
 from data_prep.manifest import Clip
 from data_prep.spectrogram import ImageSettings, image
 from data_prep.workers import workers
@@ -252,7 +252,10 @@ def _stated_in(folder: Path) -> dict:
 
 def _whole_rows(folder: Path, row_bytes: int) -> list[str]:
     """Keys of the rows that are whole on disk, after cutting off what a stopped build left torn."""
-    with open(folder / "images.f32", "ab") as images, open(folder / "rows.csv", "a+b") as rows:
+    with (
+        open(folder / "images.f32", "ab", opener=in_place) as images,
+        open(folder / "rows.csv", "a+b", opener=in_place) as rows,
+    ):
         rows.seek(0)
         lines = rows.read().splitlines(keepends=True)
         good = next((i for i, line in enumerate(lines) if not KEY.fullmatch(line)), len(lines))
@@ -265,7 +268,10 @@ def _whole_rows(folder: Path, row_bytes: int) -> list[str]:
 
 def _append(folder: Path, images: Iterable[tuple[str, bytes]]) -> None:
     """Append rows, in batches; a key is only written once its image is on disk."""
-    with open(folder / "images.f32", "ab") as data, open(folder / "rows.csv", "ab") as rows:
+    with (
+        open(folder / "images.f32", "ab", opener=in_place) as data,
+        open(folder / "rows.csv", "ab", opener=in_place) as rows,
+    ):
 
         def settle(keys: list[str]) -> None:
             data.flush()

@@ -1,5 +1,6 @@
 """The store: what it holds, that it goes on where it stopped, and that faults leave nothing behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -245,6 +246,18 @@ def test_settings_that_are_none_are_told_and_no_image_is_lost(corpus, folder, te
     with pytest.raises(Faults, match=f"{folder}: the store is damaged"):
         Store(folder)
     assert (folder / "images.f32").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["images.f32", "rows.csv", "index.csv", "settings.json", ".lock"])
+def test_a_link_in_a_store_does_not_lead_the_writing_out_of_it(corpus, folder, tmp_path, name):
+    root, frame = corpus
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    folder.mkdir(parents=True)
+    (folder / name).symlink_to(outside)
+    with contextlib.suppress(Faults, OSError):
+        build(frame, root, folder, SETTINGS, jobs=1)
+    assert outside.read_text() == "mine"
 
 
 def test_an_index_of_other_images_is_told_and_mended(corpus, folder):
