@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
@@ -16,7 +15,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import gluon
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from data_prep.faults import Faults
 from data_prep.files import whole
@@ -161,11 +160,9 @@ def load_parameters(net: gluon.Block, path: Path, devices: list[mx.Context]) -> 
 
 
 def _save(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    content = save(dict(arrays))  # not save_file, which writes to a file of its own, which nobody sweeps
     with whole(path) as aside:
-        try:
-            save_file(dict(arrays), aside)
-        except SafetensorError as error:
-            raise OSError(errno.EIO, f"could not be written to its end ({error})", str(path)) from None
+        aside.write_bytes(content)
 
 
 def _checksum(path: Path) -> str:
