@@ -138,7 +138,7 @@ class Checkpoint:
     def _keep_only(self, names: Collection[str]) -> None:
         for old in self.folder.glob("epoch-*"):
             if old.name not in names:
-                old.unlink()
+                old.unlink(missing_ok=True)  # by another of several workers
 
 
 def save_parameters(net: gluon.Block, path: Path) -> None:

@@ -186,7 +186,8 @@ def train(
                     f"the loss is not finite in epoch {epoch + 1}, batch {number + 1}, first in {where}; "
                     + _kept(checkpoint)
                 )
-            place.batches, place.loss, place.correct = number + 1, place.loss + loss, place.correct + right
+            place.batches = number + 1
+            place.loss, place.correct = place.loss + loss, place.correct + int(right)
             trainer.update(batch_size)
             bar.n = epoch + (number + 1) / batches  # a sum of parts would end beside the whole
             bar.update(0)

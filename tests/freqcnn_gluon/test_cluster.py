@@ -79,6 +79,11 @@ def history(path: Path) -> list[dict]:
     return [{**entry, "seconds": 0} for entry in (told["history"] if isinstance(told, dict) else told)]
 
 
+def within(state: Path) -> int:
+    """How many batches of an epoch that is not over yet the checkpoint has."""
+    return json.loads(state.read_text())["batches"]
+
+
 def values(path: Path) -> dict[str, np.ndarray]:
     with np.load(path) as found:
         return dict(found)
@@ -109,7 +114,7 @@ def out(tmp_path_factory):
     out = tmp_path_factory.mktemp("cluster")
     run = started(out, {"step": 1, "kept": True})
     state, until = out / "checkpoint.json", time.monotonic() + LIMIT
-    while not (state.exists() and history(state)) and time.monotonic() < until:
+    while not (state.exists() and history(state) and within(state)) and time.monotonic() < until:
         time.sleep(0.02)
     pids = [int((out / f"pid-{number}").read_text()) for number in (0, 1)]
     os.kill(pids[1], signal.SIGKILL)
