@@ -261,7 +261,7 @@ def test_every_requirement_and_all_it_pulls_in_has_one_exact_version(version):
     assert [str(pin) for pin in pins if not re.fullmatch(r"==[\w.]+", str(pin.specifier))] == []
     for pin in pins:
         try:
-            supported = importlib.metadata.metadata(pin.name)["Requires-Python"]
+            supported = importlib.metadata.metadata(pin.name).get("Requires-Python")
         except importlib.metadata.PackageNotFoundError:
             continue  # the other set's, or another Python's
         if importlib.metadata.version(pin.name) == str(pin.specifier)[2:] and supported:
