@@ -28,6 +28,8 @@ CHECK_COUNTS ?= yes
 ASSUME ?=
 ## which table's open points `make sensitivity` varies
 TABLE ?= 3
+## what convolutions and dense layers compute in: float32, or bfloat16 on a CPU
+DTYPE ?= float32
 ## kind of GPU that `make plan` estimates for: T4, V100 or A100
 GPU ?= V100
 ## how many of them
@@ -42,7 +44,8 @@ corpora = $(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chai
 	$(if $(ENTERFACE),--enterface "$(ENTERFACE)")
 table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results "$(RESULTS)" \
 	$(corpora) $(if $(PROFILE),--profile "$(PROFILE)") $(if $(JOBS),--jobs "$(JOBS)") \
-	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") $(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
+	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") --dtype "$(DTYPE)" \
+	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
 
 launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" --)

@@ -44,6 +44,7 @@ PACKAGES = "numpy scipy mxnet mxnet-cu112 gluoncv soundfile av pandas scikit-lea
 PACKAGES += "kaldi-native-fbank espeakng-loader".split()
 # Those of the processor's that choose between ways to compute, which round differently.
 INSTRUCTIONS = "avx avx2 fma avx512f avx512_vnni avx512_bf16 amx_tile asimd sve".split()
+DTYPES = ("float32", "bfloat16")
 SYS = Path("/sys")
 
 
@@ -60,6 +61,9 @@ class Gpu(NamedTuple):
 
     def __str__(self) -> str:
         return f"GPU {self.index} ({self.name}, compute capability {_dotted(self.capability)})"
+
+
+_dtype = ""  # what the networks of this process are trained in, once one is
 
 
 def prepare() -> None:
@@ -158,6 +162,32 @@ def contexts(device: str = "auto") -> list[mx.Context]:
     import mxnet as mx
 
     return [mx.Context(kind, number) for number in numbers]
+
+
+def check_dtype(dtype: str, kind: str) -> None:
+    """Raise Faults unless MXNet can train in ``dtype`` on devices of ``kind``, 'cpu' or 'gpu'."""
+    if dtype not in DTYPES:
+        raise Faults(f"there is no dtype '{dtype}': choose one of {', '.join(DTYPES)}")
+    if dtype == "bfloat16" and kind != "cpu":
+        raise Faults("dtype bfloat16 is the CPU's alone in MXNet 1.9.1: give DEVICE=cpu or DTYPE=float32")
+    if dtype == "bfloat16" and not _cpu_has("avx512bw"):  # what oneDNN's kernels of that kind are made of
+        raise Faults(f"dtype bfloat16 needs AVX-512, which {_cpu_model()} has not: give DTYPE=float32")
+
+
+def mixed_precision(dtype: str) -> None:
+    """Have networks built from now on compute convolutions and dense layers in ``dtype``, one of DTYPES.
+
+    Through MXNet's own automatic mixed precision: weights, their updates and BatchNorm's statistics stay
+    float32. It holds for the whole process and cannot be taken back: Faults where another dtype was used.
+    """
+    global _dtype
+    if dtype != _dtype and _dtype:
+        raise Faults(f"this process computes in {_dtype} already: train in {dtype} in a process of its own")
+    if dtype != "float32" and not _dtype:
+        from mxnet.contrib import amp
+
+        amp.init(dtype)
+    _dtype = dtype
 
 
 def seed(value: int) -> None:
@@ -287,6 +317,10 @@ def _installed(package: str) -> str | None:
 
 def _cpu_model() -> str:
     return _cpu("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_has(flag: str) -> bool:
+    return flag in _cpu("flags").split()
 
 
 def _cpu(what: str) -> str:

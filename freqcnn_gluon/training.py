@@ -62,7 +62,7 @@ class Examples:
 class Settings:
     """How to train. The paper: SGD, ``learning_rate`` 'started from 0.01', momentum, weight decay
     (Sec. 5). ``micro_batch``: at most so many samples are in memory at once on a device; gradients
-    add up over a batch, BatchNorm sees a micro-batch at a time.
+    add up over a batch, BatchNorm sees a micro-batch at a time. ``dtype``: see ``runtime.mixed_precision``.
     """
 
     epochs: int
@@ -74,6 +74,7 @@ class Settings:
     weight_decay: float = 1e-8
     schedule: str = "cosine"
     initializer: str = "xavier"
+    dtype: str = "float32"
 
     def __post_init__(self):
         for kind, name, known in (
@@ -116,6 +117,7 @@ def train(
     longer finite, naming the epoch, the batch, the layer where that began and the checkpoint before it;
     Faults for a batch that is too small to be shared out.
     """
+    runtime.mixed_precision(settings.dtype)
     runtime.seed(settings.seed)
     net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)

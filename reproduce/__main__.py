@@ -151,6 +151,11 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         "take one run at a time (--nthreads 1) and see --data and --results at the same place",
     )
     command.add_argument(
+        "--dtype",
+        default="float32",
+        help="what convolutions and dense layers compute in; bfloat16 is for CPUs with AVX-512",
+    )
+    command.add_argument(
         "--no-check-counts", action="store_true", help="go on with counts that are not the paper's"
     )
     command.add_argument(
@@ -177,6 +182,7 @@ def _options(options: argparse.Namespace) -> Options:
         profile=options.profile,
         seeds=options.seeds,
         device=options.device,
+        dtype=options.dtype,
         jobs=options.jobs,
         scheduler=options.scheduler,
         check_counts=not options.no_check_counts,

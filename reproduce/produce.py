@@ -30,15 +30,17 @@ PROFILES = ("paper", "quick")
 @dataclass(frozen=True)
 class Options:
     """How to run, whatever the table. ``roots``: corpus -> its folder; without one its stand-in is used.
-    ``profile``: None is 'paper' with a corpus and 'quick' without. ``assume``: 'id=value' each. ``jobs``:
-    processes at a time, to prepare audio (None: one a core) and to run (None: one, with all cores);
-    ``scheduler``: the address of a Dask cluster that runs instead.
+    ``profile``: None is 'paper' with a corpus and 'quick' without. ``dtype``: what networks compute in, see
+    ``runtime.mixed_precision``. ``assume``: 'id=value' each. ``jobs``: processes at a time, to prepare
+    audio (None: one a core) and to run (None: one, with all cores); ``scheduler``: the address of a Dask
+    cluster that runs instead.
     """
 
     roots: Mapping[str, Path | None]
     profile: str | None = None
     seeds: int = 1
     device: str = "auto"
+    dtype: str = "float32"
     jobs: int | None = None
     scheduler: str | None = None
     check_counts: bool = True
@@ -92,12 +94,13 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
     has the reports' content. Raises Faults if both batches and runs are to be shared out.
     """
     # Does not import MXNet, which a table that is done need not wait for.
-    from freqcnn_gluon.runtime import choose
+    from freqcnn_gluon.runtime import check_dtype, choose
 
     if options.scheduler and cluster.join().count > 1:
         raise Faults("HOSTS shares every batch and SCHEDULER whole runs: give one of the two")
     if not options.scheduler:  # whose workers have other devices
-        choose(options.device)  # its faults are told before anything is prepared
+        kind, _ = choose(options.device)  # its faults are told before anything is prepared
+        check_dtype(options.dtype, kind)
     chosen = choices(table.number, options.assume)
     with cluster.join().in_turn():
         corpus = prepare(
@@ -159,6 +162,8 @@ def runs_of(table: Table, systems: Sequence[System], options: Options, source: s
     chosen, own = choices(table.number, options.assume), sizes(table, options)
     if own.epochs and not any(each.startswith("epochs=") for each in options.assume):
         chosen["training"]["epochs"] = own.epochs
+    if options.dtype != "float32":  # float32 has no name in a run, so that its hash is what it always was
+        chosen["training"]["dtype"] = options.dtype
     return [
         Run(
             source=source,

@@ -267,6 +267,7 @@ def _trained(table: Table, found: Sequence[Mapping]) -> list[str]:
     report = found[0]
     run, settings = report["run"], report["settings"]
     sizes = sorted({each["settings"]["micro_batch"] for each in found})
+    dtype = run["choices"]["training"].get("dtype")
 
     def clips(part: str) -> str:
         counts = sorted({each["clips"][part] for each in found})
@@ -278,7 +279,8 @@ def _trained(table: Table, found: Sequence[Mapping]) -> list[str]:
         f"{clips('train')} training clips{over_sampled} and {clips('test')} test clips, "
         f"SGD from {settings['learning_rate']:g} ({settings['schedule']}), "
         f"momentum {settings['momentum']:g}, weight decay {settings['weight_decay']:g}, "
-        f"batch {run['batch_size']} in micro-batches of {' or '.join(map(str, sizes))}.",
+        f"batch {run['batch_size']} in micro-batches of {' or '.join(map(str, sizes))}"
+        + (f", convolutions and dense layers in {dtype}." if dtype else "."),
         f"Device {', '.join(report['device'])}; data {run['data'][:12]}; finished {report['finished']}.",
     ]
     return notes + [f"- {remark}" for remark in report["remarks"]]

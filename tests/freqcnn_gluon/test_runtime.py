@@ -328,3 +328,49 @@ def test_versions_are_the_installed_ones():
     assert versions["cpu"] and versions["python"] == sys.version.split()[0]
     known = set(Path("/proc/cpuinfo").read_text().split()) & set(runtime.INSTRUCTIONS)
     assert versions["instructions"].split() == sorted(known, key=runtime.INSTRUCTIONS.index)
+
+
+def test_a_dtype_that_cannot_be_trained_in_here_is_one_sentence(monkeypatch):
+    runtime.check_dtype("float32", "gpu")
+    for flag, dtype, kind, said in (
+        (True, "float16", "cpu", "choose one of float32, bfloat16"),
+        (True, "bfloat16", "gpu", "DEVICE=cpu"),
+        (False, "bfloat16", "cpu", "AVX-512"),
+    ):
+        monkeypatch.setattr(runtime, "_cpu_has", lambda asked: flag)
+        with pytest.raises(Faults, match=said):
+            runtime.check_dtype(dtype, kind)
+    runtime.check_dtype("float32", "cpu")
+    monkeypatch.setattr(runtime, "_cpu_has", lambda asked: True)
+    runtime.check_dtype("bfloat16", "cpu")
+
+
+@pytest.mark.skipif(not runtime._cpu_has("avx512bw"), reason="bfloat16 needs AVX-512")
+def test_bfloat16_is_within_its_rounding_of_float32_and_leaves_weights_float32():
+    code = """
+import sys, freqcnn_gluon
+import mxnet as mx, numpy as np
+from data_prep.faults import Faults
+from freqcnn_gluon import runtime
+from freqcnn_gluon.systems import build
+from freqcnn_gluon.training import Examples, Settings, train
+images = np.random.default_rng(0).random((8, 32, 32), dtype=np.float32)
+examples = Examples(images, np.arange(8), np.arange(8) % 2)
+net = build("table7", 2, 32)
+settings = Settings(epochs=2, batch_size=8, micro_batch=4, dtype=sys.argv[1])
+outcome = train(net, settings, examples, {"test": examples}, 2, [mx.cpu()])
+assert {np.dtype(each.dtype).name for each in net.collect_params().values()} == {'float32'}
+try:
+    runtime.mixed_precision("bfloat16" if sys.argv[1] == "float32" else "float32")
+except Faults:
+    print(*(entry["loss"] for entry in outcome.history))
+"""
+    losses = {}
+    for dtype in runtime.DTYPES:
+        words, one = [sys.executable, "-c", code, dtype], os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=60, env=one)
+        assert done.returncode == 0, done.stderr
+        losses[dtype] = [float(word) for word in done.stdout.split()]
+    assert np.isfinite(losses["bfloat16"]).all() and len(losses["bfloat16"]) == 2
+    ours, other = losses["float32"][0], losses["bfloat16"][0]  # before anything is learnt
+    assert 0 < abs(ours - other) < 0.03 * ours  # a factor of 8 bits is right to 0.4 %

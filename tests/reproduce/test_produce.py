@@ -208,13 +208,16 @@ def recorded(monkeypatch):
 
 def test_other_choices_have_their_own_folders(finished, command, monkeypatch):
     asked = recorded(monkeypatch)
-    for extra in ([], ["--seeds", "2"], ["--assume", "schedule=constant"], ["--assume", "floor_db=60"]):
+    monkeypatch.setattr(runtime, "_cpu_has", lambda flag: True)
+    others = ["--seeds", "2"], ["--assume", "schedule=constant"], ["--assume", "floor_db=60"]
+    for extra in ([], *others, ["--dtype", "bfloat16"]):
         main([*command[0], *extra])
     results = finished / "results"
     done = [(run.folder(results) / "report.json").exists() for run in asked]
     # how networks are trained is no setting of the i-vectors
-    assert done == [True] * 7 + [True, False] * 7 + [True] + [False] * 6 + [False] * 7
-    assert len({run.folder(results) for run in asked}) == 7 + 7 + 6 + 7
+    otherwise_trained = [True] + [False] * 6
+    assert done == [True] * 7 + [True, False] * 7 + otherwise_trained + [False] * 7 + otherwise_trained
+    assert len({run.folder(results) for run in asked}) == 7 + 7 + 6 + 7 + 6
     networks = [run for run in asked if run.system != "ivector"]
     assert {run.choices["training"]["epochs"] for run in networks} == {1}
     others = [run for run in networks if run.system != "table2"]
