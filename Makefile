@@ -30,6 +30,8 @@ ASSUME ?=
 TABLE ?= 3
 ## what convolutions and dense layers compute in: float32, or bfloat16 on a CPU
 DTYPE ?= float32
+## which groups `make bench` measures, as in "step memory" or "step-table7"; all where it is empty
+BENCH ?=
 ## kind of GPU that `make plan` estimates for: T4, V100 or A100
 GPU ?= V100
 ## how many of them
@@ -53,7 +55,7 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
 .PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test test-kill \
-	test-long fuzz verify-results doctor check-gpu-setup clean
+	test-long fuzz verify-results bench doctor check-gpu-setup clean
 
 help:  ## this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -135,11 +137,16 @@ verify-results: setup  ## run some of results/reference again and compare: the s
 doctor:  ## say what is wrong with this machine, in plain words
 	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)"
 
+bench:  ## measure speed and memory beside PyTorch, onnxruntime and librosa; fill docs/speed.md
+	@tools/setup.sh "$(OUT)/.venv-bench" cpu
+	@"$(OUT)/.venv-bench/bin/python" -m pip install --quiet --no-input -r benchmarks/requirements.txt
+	@"$(OUT)/.venv-bench/bin/python" benchmarks/speed $(BENCH)
+
 check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and prove that MXNet loads from it
 	@tools/setup.sh "$(OUT)/.venv-gpu" gpu
 	@"$(OUT)/.venv-gpu/bin/python" tools/check_gpu_setup.py
 
 clean:  ## remove the environments and the caches; data and results stay
 	@for folder in "$(VENV)" "$(OUT)/.venv-gpu"; do [ ! -f "$$folder/pyvenv.cfg" ] || rm -rf "$$folder"; done
-	@rm -rf .pytest_cache "$(OUT)/.venv-fuzz"
+	@rm -rf .pytest_cache "$(OUT)/.venv-fuzz" "$(OUT)/.venv-bench"
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

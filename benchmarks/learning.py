@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], help="id=value of an assumption")
     parser.add_argument("--network", type=json.loads, default={}, help="JSON: keyword arguments of FreqCNN")
     parser.add_argument("--dropout", type=float, default=1.0, help="factor on every dropout rate")
+    parser.add_argument("--dtype", default="float32", help="what convolutions and dense layers compute in")
     parser.add_argument("--out", type=Path, default=Path("data/learning"))
     parser.add_argument(
         "--report", type=Path, help="add each run's history to this file, a line of JSON a run"
@@ -84,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = images.rows(frame["clip"])
     chosen = choices({"table7": 8, "table10": 11}.get(options.architecture, 3), options.set)
     for seed in range(options.seeds):
+        runtime.mixed_precision(options.dtype)
         runtime.seed(seed)
         network = chosen["network"] | options.network
         net = build(options.architecture, len(labels), options.size, **network)
@@ -93,7 +95,11 @@ def main(arguments: list[str] | None = None) -> None:
             )
         )
         settings = Settings(
-            batch_size=options.batch_size, micro_batch=options.batch_size, seed=seed, **chosen["training"]
+            batch_size=options.batch_size,
+            micro_batch=options.batch_size,
+            seed=seed,
+            dtype=options.dtype,
+            **chosen["training"],
         )
         outcome = train(
             net,

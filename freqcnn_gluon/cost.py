@@ -23,13 +23,14 @@ SAMPLES = 4
 TRIALS = 2
 
 
-def operations(net: gluon.HybridBlock, size: int) -> int:
-    """Floating-point operations of a prediction for one sample; a training step takes STEP times as many.
+def operations(net: gluon.HybridBlock, size: int, channels: int = 1) -> int:
+    """Floating-point operations of a prediction for one sample (channels, size, size); a training step takes
+    STEP times as many.
 
     Those of convolutions and dense layers, a multiplication and an addition counted as two.
     """
     internals = net(mx.sym.Variable("data")).get_internals()
-    _, shapes, _ = internals.infer_shape(data=(1, 1, size, size))
+    _, shapes, _ = internals.infer_shape(data=(1, channels, size, size))
     shape, nodes = dict(zip(internals.list_outputs(), shapes)), json.loads(internals.tojson())["nodes"]
     # A weight's shape: output channels, then what one number of the output adds up.
     return sum(

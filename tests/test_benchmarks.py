@@ -1,12 +1,15 @@
 """The benchmarks run as the documents say; what they measure is for a person to read."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from freqcnn_gluon import runtime
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -22,7 +25,7 @@ def noise(path, number):
 
 def test_every_benchmark_is_run_here():
     tested = Path(__file__).read_text(encoding="utf-8")
-    names = sorted(path.name for path in BENCHMARKS.glob("*.py"))
+    names = sorted(path.name for path in BENCHMARKS.glob("*.py")) + ["speed"]
     assert names and [name for name in names if f'run("{name}"' not in tested] == []
 
 
@@ -63,3 +66,69 @@ def test_ivector_says_how_long_an_iteration_takes():
     done = run("ivector.py", "--clips", "20", "--gaussians", "8", "--rank", "5")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("an iteration ") and done.stdout.endswith(" times\n")
+
+
+def test_speed_measures_everything_and_puts_it_where_the_page_has_room(tmp_path):
+    page = (BENCHMARKS.parent / "docs" / "speed.md").read_text(encoding="utf-8")
+    empty = re.sub(r"(<!-- \w+, from \S+ -->\n).*?(<!-- end -->)", r"\1\2", page, flags=re.S)
+    (tmp_path / "speed.md").write_text(empty, encoding="utf-8")
+    words = ["--tiny", "--results", tmp_path / "results", "--docs", tmp_path]
+    network = [f"{group}-table7" for group in ("step", "inference", "memory", "peak")]
+    done = run("speed", *words, *network, "spectrograms", "growth")
+    assert done.returncode == 0, done.stderr
+    found = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "results").glob("*.json")}
+    assert sorted(found) == sorted([*network, "spectrograms", "growth-clips", "growth-step"])
+    assert all(each["machine"]["threads"] >= 1 and len(each["load"]) == 2 for each in found.values())
+    timed = found["step-table7"]["found"]["seconds"]["MXNet"]
+    assert timed["median"] == np.median(timed["times"]) > 0
+    shares = found["peak-table7"]["found"]["stages"]
+    assert len(shares) == 10 and np.isclose(sum(each["of_time"] for each in shares.values()), 1)
+    assert found["growth-step"]["found"]["step: side of the image"]["exponent"] > 0
+    filled = (tmp_path / "speed.md").read_text(encoding="utf-8")
+    for said in (
+        "Table 7, batch 4",
+        "Table 7, batch 1",
+        "Table 7, 32 × 32",
+        "1 core",
+        "block 5",
+        "peak memory",
+    ):
+        assert said in filled and said not in empty, said
+    assert {path.name for path in tmp_path.glob("*.png")} == {"speed-step.png", "speed-growth.png"}
+
+    done = run("speed", "--tiny", "everything")
+    assert done.returncode == 1 and "nothing called 'everything'" in done.stderr
+
+
+def test_a_missed_aim_is_called_one(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "speed"))
+    from render import _compared
+
+    values = {"MXNet": 2.0, "PyTorch": 2.5, "torch.compile": 2.4, "MXNet, bfloat16": 1.0}
+    rows = _compared({"a": values | {"PyTorch, bfloat16": 0.9}}, str, aim=1.5).splitlines()
+    assert [[cell.strip() for cell in row.split("|")[4:-1]] for row in rows[-2:]] == [
+        ["torch.compile", "2.4", "1.20", "1.5", "**missed**"],
+        ["PyTorch, bfloat16", "0.9", "0.90", "1", "**missed**"],
+    ]
+    assert "| met " in _compared({"a": values}, str, aim=1.2)
+
+
+def test_accuracy_trains_in_either_dtype(tmp_path):
+    lines = ["path,label,speaker,text"]
+    for number in range(8):
+        noise(tmp_path / f"{number}.wav", number)
+        lines.append(f"{number}.wav,{'ab'[number % 2]},s{number // 4},t")
+    (tmp_path / "clips.csv").write_text("\n".join(lines))
+    words = [tmp_path / "clips.csv", "--results", tmp_path, "--out", tmp_path / "out", "--test", "speaker=s1"]
+    words += ["--architecture", "table7", "--size", "32", "--set", "epochs=1"]
+    done = run("accuracy.py", *words)
+    if not runtime._cpu_has("avx512bw"):
+        assert done.returncode == 1 and "AVX-512" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    runs = json.loads((tmp_path / "accuracy.json").read_text())["found"]["runs"]
+    assert [(dtype, [each["seed"] for each in found]) for dtype, found in runs.items()] == [
+        ("float32", [0]),
+        ("bfloat16", [0]),
+    ]
+    assert all(0 <= found[0]["uar"] <= 1 for found in runs.values())

@@ -1,0 +1,106 @@
+"""Candidates timed side by side: each in its own process, in turns, one computing at a time.
+
+MXNet and PyTorch bring an OpenMP runtime each, whose threads wait for work busily; in one process they
+would take the cores from each other. So each candidate is a worker process (``worker.py``), and the parent
+asks one after the other, round after round: what disturbs the machine disturbs all of them alike, and a
+ratio of medians is of one run.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from data_prep.faults import Faults
+
+WORKER = Path(__file__).with_name("worker.py")
+PAUSE = 0.3  # s; what a runtime's threads may go on spinning after their work
+
+
+class Worker:
+    """The candidate ``name``, 'module:class', made with ``arguments`` in a process with ``threads`` threads.
+
+    ``missing`` says what it lacks where it cannot be imported. Raises Faults when the process dies.
+    """
+
+    def __init__(self, name: str, threads: int, **arguments):
+        self.name = name
+        environment = os.environ | {
+            "OMP_NUM_THREADS": str(threads),
+            "MKL_NUM_THREADS": str(threads),
+            "NUMBA_NUM_THREADS": str(threads),
+            "PYTHONHASHSEED": "0",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, WORKER, name, json.dumps(arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    # Asked for late, so that several candidates are made at a time.
+    @functools.cached_property
+    def _made(self) -> dict:
+        return self._answer()
+
+    @property
+    def missing(self) -> str | None:
+        return self._made.get("missing")
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return self._made.get("versions", {})
+
+    def ask(self, what: str, **arguments):
+        """What the candidate's method ``what`` answers; 'run': the seconds it takes; 'peak': bytes."""
+        self._made  # noqa: B018  its first answer is no answer to this
+        self.process.stdin.write(json.dumps([what, arguments]) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            code = self.process.wait()
+            raise Faults(
+                f"{self.name} ended with exit code {code} before it answered; see above for its words"
+            )
+        return json.loads(line)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def alternating(
+    workers: Mapping[str, Worker], title: str, rounds: int, warm: int = 2, pause: float = PAUSE
+) -> dict[str, dict[str, object]]:
+    """Seconds of each worker's ``run``, by its name: the ``median`` of ``rounds`` and all ``times``.
+
+    The first ``warm`` rounds, in which things are compiled and memory is taken, do not count.
+    """
+    times: dict[str, list[float]] = {name: [] for name in workers}
+    for number in tqdm(range(warm + rounds), title, unit="round", leave=False):
+        for name, worker in workers.items():
+            seconds = worker.ask("run")
+            if number >= warm:
+                times[name].append(seconds)
+            time.sleep(pause)
+    return {name: {"median": statistics.median(each), "times": each} for name, each in times.items()}

@@ -1,0 +1,89 @@
+"""How near each stage of a network comes to the fastest convolution and matrix product of this machine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import freqcnn_gluon  # noqa: F401  must come before MXNet
+
+# isort: split
+import mxnet as mx
+from mxnet import autograd
+from mxnet.gluon import nn
+
+from candidates.gluon import Network
+from freqcnn_gluon.cost import STEP, operations
+
+CONVOLUTIONS = [(64, 3, 128), (64, 5, 128), (64, 7, 128), (128, 5, 64), (256, 3, 32), (32, 7, 224)]
+
+
+class Blocks(Network):
+    """The stages of ``table`` one by one, each trained on what it would be given."""
+
+    def shares(self, rounds: int) -> dict:
+        """For each stage seconds of a training step, operations, and the share of the convolution peak.
+
+        Operations are those of its convolutions and dense layers: forward, and twice as many
+        backward.
+        """
+        x = mx.nd.array(self.examples.images[:, None])
+        convolution = max(_convolution(*shape, rounds) for shape in CONVOLUTIONS)
+        stages = {}
+        for number, stage in enumerate(self.net.stages):
+            name = f"{'conv. and pool' if number % 2 else 'block'} {number // 2 + 1}"
+            stages[name], x = self._stage(stage, x, rounds, first=number == 0)
+        whole = sum(each["seconds"] for each in stages.values())
+        for each in stages.values():
+            each["share"] = each["operations"] / each["seconds"] / convolution
+            each["of_time"] = each["seconds"] / whole
+        counted = sum(each["operations"] for each in stages.values())
+        return {
+            "convolution_peak": convolution,
+            "matrix_peak": _matrix(rounds),
+            "stages": stages,
+            "share": counted / whole / convolution,
+            "versions": self.versions,
+        }
+
+    def _stage(self, stage, x, rounds: int, first: bool) -> tuple[dict, mx.nd.NDArray]:
+        batch, channels, size, _ = x.shape
+        counted = STEP * batch * operations(stage, size, channels)
+        if not first:
+            x.attach_grad()
+
+        def once():
+            with autograd.record():
+                y = stage(x)
+            y.backward()
+            mx.nd.waitall()
+            return y
+
+        once()
+        seconds = _median(once, rounds)
+        return {"seconds": seconds, "operations": counted}, once().detach()
+
+
+def _convolution(channels: int, kernel: int, side: int, rounds: int) -> float:
+    """Operations a second of a convolution forward."""
+    x = mx.nd.random.normal(shape=(4, channels, side, side))
+    layer = nn.Conv2D(channels, kernel, padding=kernel // 2, in_channels=channels)
+    layer.initialize()
+    layer.hybridize(static_alloc=True, static_shape=True)
+    layer(x).wait_to_read()
+    return 2 * x.size * channels * kernel**2 / _median(lambda: layer(x).wait_to_read(), rounds)
+
+
+def _matrix(rounds: int, side: int = 2048) -> float:
+    a = mx.nd.random.normal(shape=(side, side))
+    mx.nd.dot(a, a).wait_to_read()
+    return 2 * side**3 / _median(lambda: mx.nd.dot(a, a).wait_to_read(), rounds)
+
+
+def _median(once, rounds: int) -> float:
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        once()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)

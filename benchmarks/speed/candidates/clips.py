@@ -1,0 +1,64 @@
+"""A corpus of many short clips: from WAV files to a store, and an epoch of training on it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import freqcnn_gluon  # noqa: F401  must come before MXNet
+
+# isort: split
+import numpy as np
+import pandas as pd
+import soundfile
+from worker import peak_bytes
+
+from data_prep import manifest, store
+from data_prep.spectrogram import ImageSettings
+from freqcnn_gluon import runtime
+
+SIZE = 32
+
+
+class Clips:
+    """``clips`` files of half a second below ``folder``; what is there already is used again."""
+
+    def __init__(self, folder: str, clips: int):
+        self.versions = {}
+        self.folder, self.names = Path(folder) / "wav", [f"{number}.wav" for number in range(clips)]
+        self.folder.mkdir(exist_ok=True)
+        for number, name in enumerate(self.names):
+            if not (self.folder / name).exists():
+                noise = np.random.default_rng(number).standard_normal(8000) / 9
+                soundfile.write(self.folder / name, noise, 16000)
+
+    def grow(self) -> dict[str, float]:
+        """Seconds to build the store and of a training epoch, and the most memory that this process had."""
+        frame = pd.DataFrame(
+            {"clip": self.names, "path": self.names, "label": "a", "speaker": "b", "text": "c"}
+        )
+        frame = frame.assign(start=np.nan, stop=np.nan, partition="")[list(manifest.COLUMNS)]
+        started = time.perf_counter()
+        built = store.build(
+            frame, self.folder, self.folder.parent / f"store-{len(self.names)}", ImageSettings(SIZE)
+        )
+        store_seconds = time.perf_counter() - started
+
+        from freqcnn_gluon.systems import build
+        from freqcnn_gluon.training import Examples, Settings, train
+
+        labels = np.arange(len(self.names)) % 2
+        examples = Examples(built.images, built.rows(self.names), labels)
+        few = Examples(built.images, examples.rows[:2], labels[:2])
+        settings = Settings(epochs=2, batch_size=min(32, len(labels)), micro_batch=32)
+        outcome = train(
+            build("table7", 2, SIZE),
+            settings,
+            examples,
+            {"test": few},
+            2,
+            runtime.contexts("cpu"),
+            title="epochs",
+        )
+        epoch = outcome.history[-1]["seconds"]
+        return {"store_seconds": store_seconds, "epoch_seconds": epoch, "peak_bytes": peak_bytes()}

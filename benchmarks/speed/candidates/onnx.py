@@ -1,0 +1,23 @@
+"""The same network in onnxruntime."""
+
+from __future__ import annotations
+
+import onnxruntime
+
+from candidates import batch_of
+from freqcnn_gluon import runtime
+from freqcnn_gluon.architectures import ARCHITECTURES
+
+
+class Infer:
+    """The logits of a batch, from numpy to numpy array, by the ONNX file ``path`` of ``table``'s network."""
+
+    def __init__(self, path: str, table: str, size: int, batch: int):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = runtime.threads()
+        self.versions = {"onnxruntime": onnxruntime.__version__}
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.images, _ = batch_of(batch, size, ARCHITECTURES[table].classes)
+
+    def run(self) -> None:
+        (self.logits,) = self.session.run(None, {self.session.get_inputs()[0].name: self.images})

@@ -1,0 +1,177 @@
+"""The spectrogram of some minutes of sound, ours and others' with the same parameters.
+
+50 ms frames with half overlap, symmetric Hamming window, FFT of 1024, magnitude, dB above 80 below the
+maximum.
+Each ``run`` computes it for all of ``clips``, and ``Files`` goes the whole way from WAV files to images.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy
+import soundfile
+from PIL import Image
+from scipy import fft, signal
+from scipy.signal.windows import hamming
+
+from data_prep import manifest, store
+from data_prep.spectrogram import ImageSettings, mirspectrum
+from data_prep.workers import workers
+
+RATE, FRAME, HOP, POINTS, FLOOR = 16000, 800, 400, 1024, 80.0
+SECONDS = 15  # of a clip, as UT-Podcast's are
+# librosa and torch put a shorter window in the middle of the FFT's frame: so much before and after.
+MARGIN = (POINTS - FRAME) // 2
+
+
+def speech(clips: int) -> list[np.ndarray]:
+    """Noise with the fall of speech toward high frequencies, float64, as long as UT-Podcast's clips."""
+    random = np.random.default_rng(0)
+    return [signal.lfilter([0.1], [1, -0.9], random.standard_normal(RATE * SECONDS)) for _ in range(clips)]
+
+
+def decibels(magnitude: np.ndarray) -> np.ndarray:
+    """What MIRtoolbox's 'dB' does, in place, for those that have magnitudes alone."""
+    magnitude += 1e-16
+    np.log10(magnitude, out=magnitude)
+    magnitude *= 20
+    magnitude -= magnitude.max()
+    np.maximum(magnitude, -FLOOR, out=magnitude)
+    magnitude += FLOOR
+    return magnitude
+
+
+class Spectrogram:
+    """``way``: 'ours', 'librosa', 'scipy' or 'fft', which is the windowed frames' FFTs and nothing else."""
+
+    def __init__(self, way: str, clips: int, jobs: int = 1):
+        self.versions = {"numpy": np.__version__, "scipy": scipy.__version__}
+        self.clips, self.jobs, self.of = speech(clips), jobs, getattr(self, f"of_{way}")
+        if way == "librosa":
+            import librosa
+
+            self.versions = {"librosa": librosa.__version__}
+        self.pool = workers(jobs)
+        self.stream = self.pool.__enter__() if jobs > 1 else map
+
+    def run(self) -> None:
+        for self.last in self.stream(self.of, self.clips):
+            pass
+
+    def write(self, path: str) -> None:
+        """The first clip's spectrogram (bins, frames), to be compared."""
+        np.save(path, np.asarray(self.of(self.clips[0])))
+
+    @staticmethod
+    def of_ours(samples: np.ndarray) -> np.ndarray:
+        return mirspectrum(samples, RATE, db=FLOOR)[0]
+
+    @staticmethod
+    def of_librosa(samples: np.ndarray) -> np.ndarray:
+        import librosa
+
+        samples = np.pad(samples, MARGIN)
+        found = librosa.stft(
+            samples, n_fft=POINTS, hop_length=HOP, win_length=FRAME, window=_window(), center=False
+        )
+        return decibels(np.abs(found))
+
+    @staticmethod
+    def of_scipy(samples: np.ndarray) -> np.ndarray:
+        window = signal.ShortTimeFFT(_window(), HOP, RATE, mfft=POINTS, fft_mode="onesided", phase_shift=None)
+        first = FRAME // 2 // HOP  # the frame that begins at the first sample
+        last = first + (len(samples) - FRAME) // HOP + 1
+        return decibels(np.abs(window.stft(samples, first, last)))
+
+    @staticmethod
+    def of_fft(samples: np.ndarray) -> list[np.ndarray]:
+        frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
+        padded, found = np.zeros((64, POINTS)), []  # as the cache likes it best
+        for i in range(0, len(frames), len(padded)):
+            block = padded[: len(frames) - i]
+            np.multiply(frames[i : i + len(block)], _window(), out=block[:, :FRAME])
+            found.append(fft.rfft(block, axis=1))
+        return found
+
+
+@functools.cache
+def _window() -> np.ndarray:
+    return hamming(FRAME)
+
+
+class TorchSpectrogram:
+    """The same by torch.stft, in float64 as the others, on ``torch``'s own threads."""
+
+    def __init__(self, clips: int):
+        import torch
+
+        from freqcnn_gluon import runtime
+
+        torch.set_num_threads(runtime.threads())
+        self.torch, self.versions = torch, {"torch": torch.__version__}
+        self.clips = [torch.from_numpy(samples) for samples in speech(clips)]
+        self.window = torch.hamming_window(FRAME, periodic=False, dtype=torch.float64)
+
+    def of(self, samples):
+        torch = self.torch
+        padded = torch.nn.functional.pad(samples, (MARGIN, MARGIN))
+        found = torch.stft(padded, POINTS, HOP, FRAME, self.window, center=False, return_complex=True)
+        magnitude = found.abs().add_(1e-16).log10_().mul_(20)
+        return magnitude.sub_(magnitude.max()).clamp_(min=-FLOOR).add_(FLOOR)
+
+    def run(self) -> None:
+        with self.torch.inference_mode():
+            for samples in self.clips:
+                self.last = self.of(samples)
+
+    def write(self, path: str) -> None:
+        np.save(path, self.of(self.clips[0]).numpy())
+
+
+class Files:
+    """The whole way from WAV files in ``folder`` to images on disk: our store, or a plain loop of librosa's.
+
+    ``way``: 'ours' with ``jobs`` processes, or 'librosa': load, stft, dB, resize, one file after another.
+    """
+
+    def __init__(self, way: str, folder: str, clips: int, rate: int, size: int, jobs: int = 1):
+        self.versions = {}
+        self.folder, self.rate, self.jobs, self.way = Path(folder), rate, jobs, way
+        self.settings, self.out = ImageSettings(size), Path(folder) / f"out-{way}-{jobs}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.names = [f"{number}.wav" for number in range(clips)]
+        for name, samples in zip(self.names, speech(clips)):
+            if not (self.folder / name).exists():
+                soundfile.write(self.folder / name, samples[: len(samples) * rate // RATE], rate, "PCM_16")
+        if way == "librosa":
+            import librosa
+
+            self.versions = {"librosa": librosa.__version__}
+
+    def run(self) -> None:
+        shutil.rmtree(self.out, ignore_errors=True)
+        getattr(self, f"by_{self.way}")()
+
+    def by_ours(self) -> None:
+        frame = pd.DataFrame(
+            {"clip": self.names, "path": self.names, "label": "a", "speaker": "b", "text": "c"}
+        )
+        frame = frame.assign(start=np.nan, stop=np.nan, partition="")[list(manifest.COLUMNS)]
+        store.build(frame, self.folder, self.out, self.settings, self.jobs)
+
+    def by_librosa(self) -> None:
+        import librosa
+
+        images, size = [], (self.settings.size, self.settings.size)
+        for name in self.names:
+            samples, _ = librosa.load(self.folder / name, sr=RATE)
+            found = librosa.stft(samples, n_fft=POINTS, hop_length=HOP, win_length=FRAME, window="hamming")
+            scaled = librosa.amplitude_to_db(np.abs(found), ref=np.max, top_db=FLOOR) / FLOOR + 1
+            images.append(np.clip(Image.fromarray(scaled).resize(size, Image.Resampling.BICUBIC), 0, 1))
+        self.out.mkdir()
+        np.save(self.out / "images.npy", np.stack(images))

@@ -1,0 +1,285 @@
+"""What is measured: each piece takes minutes and returns what ``results/<piece>.json`` holds.
+
+``tiny`` makes sizes so small that all is run through in seconds, for the tests; its figures mean nothing.
+A candidate whose package is not installed is left out and named in ``missing``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from alternate import Worker, alternating
+
+from data_prep.faults import Faults
+from freqcnn_gluon import runtime
+from freqcnn_gluon.architectures import ARCHITECTURES
+
+OURS, OURS_BFLOAT16 = "MXNet", "MXNet, bfloat16"
+STEPS = {
+    OURS: ("candidates.gluon:Step", {}),
+    "PyTorch": ("candidates.pytorch:Step", {}),
+    "PyTorch, channels_last": ("candidates.pytorch:Step", {"channels_last": True}),
+    "torch.compile": ("candidates.pytorch:Step", {"compiled": True}),
+    "torch.compile, channels_last": ("candidates.pytorch:Step", {"compiled": True, "channels_last": True}),
+    OURS_BFLOAT16: ("candidates.gluon:Step", {"dtype": "bfloat16"}),
+    "PyTorch, bfloat16": ("candidates.pytorch:Step", {"bfloat16": True}),
+    "PyTorch, bfloat16, channels_last": (
+        "candidates.pytorch:Step",
+        {"bfloat16": True, "channels_last": True},
+    ),
+    "torch.compile, bfloat16": ("candidates.pytorch:Step", {"bfloat16": True, "compiled": True}),
+}
+INFERENCES = {
+    name: (candidate.replace("Step", "Infer"), arguments)
+    for name, (candidate, arguments) in STEPS.items()
+    if "bfloat16" not in name
+}
+# The batches of a step and of a prediction: all candidates are in memory at a time.
+BATCHES = {"table2": 2, "table7": 4, "table10": 2}
+PREDICTED = {"table2": (1, 8), "table7": (1, 32), "table10": (1, 8)}
+TOLERANCE = 1e-4
+ROUNDS = 5
+
+
+def step(table: str, tiny: bool) -> dict:
+    """Seconds of a training step, against the same network in PyTorch."""
+    size = _size(table, tiny)
+    with tempfile.TemporaryDirectory() as folder:
+        agreement = _agreement(table, min(size, 64), folder)
+    return _network(table, size, BATCHES[table], STEPS, tiny) | {"agreement": agreement}
+
+
+def inference(table: str, tiny: bool) -> dict:
+    """Seconds of a prediction from numpy array to numpy array, one clip and many."""
+    size, found = _size(table, tiny), {}
+    for batch in (1,) if tiny else PREDICTED[table]:
+        with tempfile.TemporaryDirectory() as folder:
+            exported = _exported(table, size, batch, folder)
+            found[str(batch)] = _network(table, size, batch, INFERENCES | exported, tiny)
+    return found
+
+
+def memory(table: str, tiny: bool) -> dict:
+    """Bytes that a further sample adds to the peak of a training step, from the peaks of two batches."""
+    few, many = (1, 2) if tiny else (1, 4)
+    common = {"table": table, "size": _size(table, tiny)}
+    peaks: dict[str, list[int]] = {}
+    missing, versions = {}, {}
+    for name, (candidate, arguments) in STEPS.items():
+        if "channels_last" in name:  # the same numbers in another order
+            continue
+        for batch in (few, many):
+            with Worker(candidate, runtime.threads(), batch=batch, **common, **arguments) as worker:
+                if worker.missing:
+                    missing[name] = worker.missing
+                    break
+                versions |= worker.versions
+                for _ in range(2):
+                    worker.ask("run")
+                peaks.setdefault(name, []).append(worker.ask("peak"))
+    a_sample = {name: (each[1] - each[0]) / (many - few) for name, each in peaks.items()}
+    return {
+        "size": common["size"],
+        "batches": [few, many],
+        "peaks": peaks,
+        "a_sample": a_sample,
+        "missing": missing,
+        "versions": versions,
+    }
+
+
+def peak(table: str, tiny: bool) -> dict:
+    """The share of the machine's convolution and matrix peak that each block's training step reaches."""
+    common = {"table": table, "size": _size(table, tiny), "batch": BATCHES[table]}
+    with Worker("candidates.blocks:Blocks", runtime.threads(), **common) as worker:
+        return worker.ask("shares", rounds=_rounds(tiny)) | common
+
+
+def spectrograms(tiny: bool) -> dict:
+    """Hours of sound a second: the spectrogram alone on one core and on all, and from WAV files to images."""
+    clips, seconds = (2, 15) if tiny else (40, 15)
+    hours, found = clips * seconds / 3600, {}
+    for jobs in sorted({1, runtime.threads()}):
+        common = {"clips": clips, "jobs": jobs}
+        chosen = {
+            way: ("candidates.spectra:Spectrogram", {"way": way} | common)
+            for way in ("ours", "librosa", "scipy", "fft")
+        }
+        chosen["torch"] = ("candidates.spectra:TorchSpectrogram", {"clips": clips})
+        threads = {way: jobs if way == "torch" else 1 for way in chosen}
+        with _workers(chosen, threads) as (workers, missing):
+            apart = _same_spectrograms(workers)
+            timed = _timed(workers, f"spectrograms, {jobs} at a time", tiny)
+            told = _told(timed, workers, missing)
+        found["1 core" if jobs == 1 else f"{jobs} cores"] = told | {"hours": hours, "apart": apart}
+    with tempfile.TemporaryDirectory() as folder:
+        common = {"folder": folder, "clips": clips, "rate": 8000, "size": 256}
+        files = "candidates.spectra:Files"
+        chosen = {
+            "ours": (files, {"way": "ours", "jobs": runtime.threads()} | common),
+            "ours, 1 core": (files, {"way": "ours", "jobs": 1} | common),
+            "librosa": (files, {"way": "librosa"} | common),
+        }
+        with _workers(chosen, dict.fromkeys(chosen, 1)) as (workers, missing):
+            timed = _timed(workers, "WAV files to images", tiny)
+            found["files"] = _told(timed, workers, missing) | {"hours": hours}
+    return found
+
+
+def clips(tiny: bool) -> dict:
+    """How time and memory grow with the number of clips: a store of them, and an epoch on it."""
+    with tempfile.TemporaryDirectory() as folder:
+        grown = {}
+        for count in (4, 8) if tiny else (100, 1000, 10000):
+            with Worker("candidates.clips:Clips", runtime.threads(), folder=folder, clips=count) as worker:
+                grown[count] = worker.ask("grow")
+    return {
+        f"clips: {said}": _curve({count: each[kind] for count, each in grown.items()}, unit)
+        for said, kind, unit in (
+            ("store", "store_seconds", "s"),
+            ("epoch", "epoch_seconds", "s"),
+            ("peak memory", "peak_bytes", "B"),
+        )
+    }
+
+
+def steps(tiny: bool) -> dict:
+    """How a training step's time grows with the size of the image, the segments and the cores."""
+    common = {"table": "table7", "size": 32 if tiny else 128, "batch": 4}
+    all_cores = runtime.threads()
+    varied: dict[str, dict[int, tuple[int, dict]]] = {
+        "side of the image": {
+            size: (all_cores, common | {"size": size}) for size in ((32, 64) if tiny else (64, 128, 256))
+        },
+        "segments n": {n: (all_cores, common | {"segments": n}) for n in ((1, 2) if tiny else (1, 2, 4, 8))},
+        "cores": {
+            n: (n, common) for n in sorted({1, *(2**i for i in range(1, 9) if 2**i < all_cores), all_cores})
+        },
+    }
+    found = {}
+    for name, points in varied.items():
+        chosen = {
+            str(value): ("candidates.gluon:Step", arguments) for value, (_, arguments) in points.items()
+        }
+        threads = {str(value): count for value, (count, _) in points.items()}
+        with _workers(chosen, threads) as (workers, _):
+            timed = _timed(workers, name, tiny)
+        if len(points) > 1:
+            found[f"step: {name}"] = _curve({int(n): each["median"] for n, each in timed.items()}, "s")
+    return found
+
+
+GROUPS: dict[str, dict[str, Callable[[bool], dict]]] = {
+    **{
+        each.__name__: {f"{each.__name__}-{table}": partial(each, table) for table in BATCHES}
+        for each in (step, inference, memory, peak)
+    },
+    "spectrograms": {"spectrograms": spectrograms},
+    "growth": {"growth-clips": clips, "growth-step": steps},
+}
+
+
+def pieces(names: Sequence[str]) -> dict[str, Callable[[bool], dict]]:
+    """The pieces of the groups, or those of that name themselves; all where ``names`` is empty."""
+    every = {name: measure for group in GROUPS.values() for name, measure in group.items()}
+    if unknown := [name for name in names if name not in GROUPS and name not in every]:
+        known = ", ".join(dict.fromkeys((*GROUPS, *every)))
+        raise Faults(f"there is nothing called '{name}' to measure: choose of {known}" for name in unknown)
+    chosen = [piece for name in names or GROUPS for piece in GROUPS.get(name, [name])]
+    return {piece: every[piece] for piece in chosen}
+
+
+def _size(table: str, tiny: bool) -> int:
+    return 32 if tiny else ARCHITECTURES[table].size
+
+
+def _rounds(tiny: bool) -> int:
+    return 2 if tiny else ROUNDS
+
+
+def _timed(workers: Mapping[str, Worker], title: str, tiny: bool) -> dict[str, dict]:
+    return alternating(workers, title, _rounds(tiny), **({"warm": 1, "pause": 0} if tiny else {}))
+
+
+@contextlib.contextmanager
+def _workers(
+    candidates: Mapping[str, tuple[str, dict]], threads: Mapping[str, int]
+) -> Iterator[tuple[dict[str, Worker], dict[str, str]]]:
+    """The candidates' processes by name, and what those lack that cannot run here."""
+    with contextlib.ExitStack() as stack:
+        workers = {
+            name: stack.enter_context(Worker(candidate, threads[name], **arguments))
+            for name, (candidate, arguments) in candidates.items()
+        }
+        missing = {name: worker.missing for name, worker in workers.items() if worker.missing}
+        yield {name: worker for name, worker in workers.items() if name not in missing}, missing
+
+
+def _told(timed: dict, workers: Mapping[str, Worker], missing: dict) -> dict:
+    versions: dict[str, object] = {}
+    for worker in workers.values():
+        versions |= worker.versions
+    return {"seconds": timed, "missing": missing, "versions": versions}
+
+
+def _network(table: str, size: int, batch: int, candidates: Mapping, tiny: bool) -> dict:
+    """One network's candidates timed on one batch."""
+    common = {"table": table, "size": size, "batch": batch}
+    chosen = {name: (candidate, common | given) for name, (candidate, given) in candidates.items()}
+    with _workers(chosen, dict.fromkeys(chosen, runtime.threads())) as (workers, missing):
+        timed = _timed(workers, f"{table}, batch {batch}", tiny)
+        return _told(timed, workers, missing) | {"size": size, "batch": batch}
+
+
+def _agreement(table: str, size: int, folder: str) -> dict:
+    """How far the twin's logits and gradients are from ours with our weights; nothing without PyTorch.
+
+    Raises Faults where it is more than TOLERANCE: then the two are not the same network.
+    """
+    common = {"table": table, "size": size, "batch": 2}
+    weights, answer = f"{folder}/weights.npz", f"{folder}/answer.npz"
+    with Worker("candidates.pytorch:Answer", runtime.threads(), **common) as twin:
+        if twin.missing:
+            return {}
+        with Worker("candidates.gluon:Answer", runtime.threads(), **common) as worker:
+            worker.ask("write", weights=weights, path=answer)
+        found = twin.ask("differences", weights=weights, path=answer)
+    if not max(found["logits"], found["gradient"]) < TOLERANCE:
+        raise Faults(f"{table}: the twin in PyTorch differs from our network by {found}: nothing was timed")
+    return found | {"size": size}
+
+
+def _exported(table: str, size: int, batch: int, folder: str) -> dict[str, tuple[str, dict]]:
+    """onnxruntime as a candidate, on what PyTorch exports of the twin; nothing without PyTorch."""
+    path = f"{folder}/net.onnx"
+    with Worker("candidates.pytorch:Infer", runtime.threads(), table=table, size=size, batch=batch) as worker:
+        if worker.missing:
+            return {}
+        worker.ask("export", path=path)
+    return {"onnxruntime": ("candidates.onnx:Infer", {"path": path})}
+
+
+def _same_spectrograms(workers: Mapping[str, Worker]) -> dict[str, float]:
+    """dB by which each way differs from ours at most; Faults where that is more than rounding."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = {}
+        for way, worker in workers.items():
+            if way != "fft":
+                worker.ask("write", path=f"{folder}/{way}.npy")
+                found[way] = np.load(Path(folder) / f"{way}.npy")
+    apart = {way: float(np.abs(each - found["ours"]).max()) for way, each in found.items()}
+    if max(apart.values()) > 1e-6:
+        raise Faults(f"the spectrograms are not the same: they are {apart} dB apart")
+    return apart
+
+
+def _curve(points: Mapping[int, float], unit: str) -> dict:
+    """``points`` in ``unit`` and the exponent of the power law through them by least squares."""
+    x, y = (np.log(list(each)) for each in (points.keys(), points.values()))
+    exponent = float(np.polyfit(x, y, 1)[0])
+    return {"points": {str(n): value for n, value in points.items()}, "unit": unit, "exponent": exponent}

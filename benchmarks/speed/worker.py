@@ -1,0 +1,52 @@
+"""One candidate in a process of its own, steered over pipes (see ``alternate``).
+
+    python benchmarks/speed/worker.py candidates.gluon:Step '{"table": "table7", "size": 224, "batch": 8}'
+
+makes ``Step(table=..., ...)`` and then answers each line of JSON on stdin, ``["run"]`` or ``["method",
+{arguments}]``, with a line of JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+
+def peak_bytes() -> int:
+    """The most memory that this process ever had, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def main() -> None:
+    # What libraries print must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    module, _, name = sys.argv[1].partition(":")
+    try:
+        candidate = getattr(importlib.import_module(module), name)(**json.loads(sys.argv[2]))
+        answer = {"versions": candidate.versions}
+    except ImportError as error:
+        answer = {"missing": str(error)}
+    print(json.dumps(answer), file=answers)
+    for line in sys.stdin:
+        what, *arguments = json.loads(line)
+        if what == "run":
+            started = time.perf_counter()
+            candidate.run()
+            answer = time.perf_counter() - started
+        elif what == "peak":
+            answer = peak_bytes()
+        else:
+            answer = getattr(candidate, what)(**arguments[0])
+        print(json.dumps(answer), file=answers)
+
+
+if __name__ == "__main__":
+    main()
