@@ -32,6 +32,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("csv", type=Path, help="labelled recordings, as learning.py takes them")
+    parser.add_argument("--out", default="data/learning", help="where spectrograms go, as for learning.py")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="where accuracy.json goes")
     options, words = parser.parse_known_args()
     for dtype in runtime.DTYPES:
@@ -40,7 +41,7 @@ def main() -> None:
     for dtype in runtime.DTYPES:  # in a process each, since a dtype cannot be taken back
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "runs"
-            asked = [options.csv, *words, "--dtype", dtype, "--report", report]
+            asked = [options.csv, *words, "--out", options.out, "--dtype", dtype, "--report", report]
             if subprocess.run([sys.executable, HERE / "learning.py", *asked]).returncode:
                 raise Faults(f"the training in {dtype} failed; see above for its words")
             lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]

@@ -62,7 +62,9 @@ class Worker:
         return self._made.get("versions", {})
 
     def ask(self, what: str, **arguments):
-        """What the candidate's method ``what`` answers; 'run': the seconds it takes; 'peak': bytes."""
+        """What the candidate's method ``what`` answers; 'run': the seconds it takes; 'peak': the most bytes
+        that it had since it began, or since it was told to 'forget'.
+        """
         self._made  # noqa: B018  its first answer is no answer to this
         self.process.stdin.write(json.dumps([what, arguments]) + "\n")
         self.process.stdin.flush()

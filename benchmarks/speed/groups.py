@@ -65,8 +65,11 @@ def inference(table: str, tiny: bool) -> dict:
 
 
 def memory(table: str, tiny: bool) -> dict:
-    """Bytes that a further sample adds to the peak of a training step, from the peaks of two batches."""
-    few, many = (1, 2) if tiny else (1, 4)
+    """Bytes that a further sample adds to the peak of a training step, from the peaks of two batches.
+
+    The peak is that of steps after the first, or it would be the compiler's.
+    """
+    few, many = (1, 2) if tiny else (BATCHES[table], 3 * BATCHES[table])
     common = {"table": table, "size": _size(table, tiny)}
     peaks: dict[str, list[int]] = {}
     missing, versions = {}, {}
@@ -79,8 +82,9 @@ def memory(table: str, tiny: bool) -> dict:
                     missing[name] = worker.missing
                     break
                 versions |= worker.versions
-                for _ in range(2):
-                    worker.ask("run")
+                worker.ask("run")
+                worker.ask("forget")
+                worker.ask("run")
                 peaks.setdefault(name, []).append(worker.ask("peak"))
     a_sample = {name: (each[1] - each[0]) / (many - few) for name, each in peaks.items()}
     return {
@@ -118,7 +122,8 @@ def spectrograms(tiny: bool) -> dict:
             told = _told(timed, workers, missing)
         found["1 core" if jobs == 1 else f"{jobs} cores"] = told | {"hours": hours, "apart": apart}
     with tempfile.TemporaryDirectory() as folder:
-        common = {"folder": folder, "clips": clips, "rate": 8000, "size": 256}
+        count = clips if tiny else 5 * clips
+        common = {"folder": folder, "clips": count, "rate": 8000, "size": 256}
         files = "candidates.spectra:Files"
         chosen = {
             "ours": (files, {"way": "ours", "jobs": runtime.threads()} | common),
@@ -127,7 +132,7 @@ def spectrograms(tiny: bool) -> dict:
         }
         with _workers(chosen, dict.fromkeys(chosen, 1)) as (workers, missing):
             timed = _timed(workers, "WAV files to images", tiny)
-            found["files"] = _told(timed, workers, missing) | {"hours": hours}
+            found["files"] = _told(timed, workers, missing) | {"hours": count * seconds / 3600}
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,6 @@ from scipy.signal.windows import hamming
 
 from data_prep import manifest, store
 from data_prep.spectrogram import ImageSettings, mirspectrum
-from data_prep.workers import workers
 
 RATE, FRAME, HOP, POINTS, FLOOR = 16000, 800, 400, 1024, 80.0
 SECONDS = 15  # of a clip, as UT-Podcast's are
@@ -29,10 +29,10 @@ SECONDS = 15  # of a clip, as UT-Podcast's are
 MARGIN = (POINTS - FRAME) // 2
 
 
-def speech(clips: int) -> list[np.ndarray]:
+def speech(number: int) -> np.ndarray:
     """Noise with the fall of speech toward high frequencies, float64, as long as UT-Podcast's clips."""
-    random = np.random.default_rng(0)
-    return [signal.lfilter([0.1], [1, -0.9], random.standard_normal(RATE * SECONDS)) for _ in range(clips)]
+    noise = np.random.default_rng(number).standard_normal(RATE * SECONDS)
+    return signal.lfilter([0.1], [1, -0.9], noise)
 
 
 def decibels(magnitude: np.ndarray) -> np.ndarray:
@@ -47,20 +47,22 @@ def decibels(magnitude: np.ndarray) -> np.ndarray:
 
 
 class Spectrogram:
-    """``way``: 'ours', 'librosa', 'scipy' or 'fft', which is the windowed frames' FFTs and nothing else."""
+    """``way``: 'ours', 'librosa', 'scipy' or 'fft', which is the windowed frames' FFTs and nothing else.
+
+    ``jobs`` clips at a time, in threads, which share arrays: what numpy and scipy compute runs side by side.
+    """
 
     def __init__(self, way: str, clips: int, jobs: int = 1):
         self.versions = {"numpy": np.__version__, "scipy": scipy.__version__}
-        self.clips, self.jobs, self.of = speech(clips), jobs, getattr(self, f"of_{way}")
+        self.clips, self.of = [speech(number) for number in range(clips)], getattr(self, f"of_{way}")
         if way == "librosa":
             import librosa
 
             self.versions = {"librosa": librosa.__version__}
-        self.pool = workers(jobs)
-        self.stream = self.pool.__enter__() if jobs > 1 else map
+        self.map = ThreadPoolExecutor(jobs).map if jobs > 1 else map
 
     def run(self) -> None:
-        for self.last in self.stream(self.of, self.clips):
+        for self.last in self.map(self.of, self.clips):
             pass
 
     def write(self, path: str) -> None:
@@ -114,7 +116,7 @@ class TorchSpectrogram:
 
         torch.set_num_threads(runtime.threads())
         self.torch, self.versions = torch, {"torch": torch.__version__}
-        self.clips = [torch.from_numpy(samples) for samples in speech(clips)]
+        self.clips = [torch.from_numpy(speech(number)) for number in range(clips)]
         self.window = torch.hamming_window(FRAME, periodic=False, dtype=torch.float64)
 
     def of(self, samples):
@@ -145,8 +147,9 @@ class Files:
         self.settings, self.out = ImageSettings(size), Path(folder) / f"out-{way}-{jobs}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.names = [f"{number}.wav" for number in range(clips)]
-        for name, samples in zip(self.names, speech(clips)):
+        for number, name in enumerate(self.names):
             if not (self.folder / name).exists():
+                samples = speech(number)
                 soundfile.write(self.folder / name, samples[: len(samples) * rate // RATE], rate, "PCM_16")
         if way == "librosa":
             import librosa
