@@ -50,7 +50,6 @@ def main() -> None:
                 "seed": line["seed"],
                 "accuracy": line["history"][-1]["accuracy"],
                 "uar": line["history"][-1]["test"]["uar"],
-                "seconds": sum(entry["seconds"] for entry in line["history"]),
             }
             for line in lines
         ]

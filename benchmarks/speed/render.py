@@ -216,11 +216,10 @@ def _accuracy(found: Mapping) -> str:
             dtype,
             *(", ".join(f"{each[kind]:.3f}" for each in runs) for kind in ("accuracy", "uar")),
             f"{sum(each['uar'] for each in runs) / len(runs):.3f}",
-            f"{sum(each['seconds'] for each in runs) / len(runs):.0f} s",
         ]
         for dtype, runs in found["runs"].items()
     ]
-    head = ["", "training accuracy, by seed", "UAR on what was held out", "mean", "a run"]
+    head = ["", "training accuracy, by seed", "UAR on what was held out", "mean"]
     return f"`{found['words']}`\n\n{_table(head, rows)}"
 
 
