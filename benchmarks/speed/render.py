@@ -150,7 +150,9 @@ def _inference(found: Mapping) -> str:
 
 def _memory(found: Mapping) -> str:
     columns = {f"{name}, {part['size']} × {part['size']}": part["a_sample"] for name, part in found.items()}
-    return _compared(columns, lambda bytes_: f"{bytes_ / 1e6:.0f} MB")
+    missing = {f"{name} ({why})" for part in found.values() for name, why in part["missing"].items()}
+    told = _compared(columns, lambda bytes_: f"{bytes_ / 1e6:.0f} MB")
+    return told + (f"\n\nNot here: {', '.join(sorted(missing))}." if missing else "")
 
 
 def _spectrograms(found: Mapping) -> str:
