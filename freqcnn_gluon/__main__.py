@@ -135,15 +135,7 @@ def _fit(options: argparse.Namespace) -> None:
         options.learning_rate,
         options.seed,
     )
-    fit(
-        options.data,
-        options.out,
-        recipe,
-        options.test_share,
-        options.device,
-        options.jobs,
-        options.log_dir,
-    )
+    fit(options.data, options.out, recipe, options.test_share, options.device, options.jobs, options.log_dir)
     report = json.loads((options.out / "report.json").read_text(encoding="utf-8"))
     last = report["history"][-1]
     right = f"{100 * last['accuracy']:.1f} % of them right in the end"
@@ -209,16 +201,9 @@ def _recogniser(options: argparse.Namespace):
         from .onnx_model import OnnxModel
 
         return OnnxModel(path / "model.onnx" if path.is_dir() else path), None
-    import pandas as pd
+    from .model import Model, trained_on
 
-    from .model import CLIPS, Model
-
-    model = Model.load(path, options.device)
-    try:
-        clips = pd.read_csv(path / CLIPS, dtype=str, keep_default_na=False)
-        return model, set(clips["key"][clips["partition"] == "train"])
-    except (OSError, ValueError, KeyError) as error:
-        raise Faults(f"{path / CLIPS}: the model is damaged ({error}); copy it again") from None
+    return Model.load(path, options.device), trained_on(path)
 
 
 def _add_predict(commands) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import mxnet as mx
 import numpy as np
+import pandas as pd
 from safetensors import SafetensorError, numpy
 
 from data_prep.faults import Faults
@@ -26,7 +27,7 @@ from .architectures import architecture
 from .network import FreqCNN
 from .training import Examples, predict
 
-__all__ = ["Model"]
+__all__ = ["Model", "trained_on"]
 
 CHUNK = 16  # images that go through the network at a time
 ABOUT, WEIGHTS, REPORT, CLIPS = "model.json", "model.safetensors", "report.json", "clips.csv"
@@ -107,6 +108,16 @@ class Model:
         count = len(images)
         examples = Examples(images, np.arange(count), np.zeros(count))
         return predict(self.net, examples, self.devices, CHUNK)
+
+
+def trained_on(folder: Path | str) -> set[str]:
+    """The content keys of the clips that trained the model in ``folder``. Raises Faults if it is damaged."""
+    path = Path(folder) / CLIPS
+    try:
+        clips = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return set(clips["key"][clips["partition"] == "train"])
+    except (OSError, ValueError, KeyError) as error:
+        raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
 
 
 def _small(path: Path) -> str:

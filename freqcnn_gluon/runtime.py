@@ -208,13 +208,12 @@ def threads() -> int:
 
 def versions() -> dict[str, str | int]:
     """What a run's report says of the software and the machine it ran on."""
-    flags = _cpu("flags|Features").split()
     return {
         "python": platform.python_version(),
         **{package: version for package in PACKAGES if (version := _installed(package))},
         "platform": " ".join((platform.system(), platform.machine(), *platform.libc_ver())),
         "cpu": _cpu_model(),
-        "instructions": " ".join(name for name in INSTRUCTIONS if name in flags),
+        "instructions": " ".join(name for name in INSTRUCTIONS if _cpu_has(name)),
         "threads": threads(),
     }
 
@@ -320,7 +319,7 @@ def _cpu_model() -> str:
 
 
 def _cpu_has(flag: str) -> bool:
-    return flag in _cpu("flags").split()
+    return flag in _cpu("flags|Features").split()
 
 
 def _cpu(what: str) -> str:

@@ -19,7 +19,7 @@ from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
 from .peers import PEERS
 from .render import write
-from .runs import Run, done, execute_together
+from .runs import Run, done, execute
 from .tables import TABLES, Profile, System, Table
 
 __all__ = ["PROFILES", "Options", "produce", "profile", "run_all", "runs_of", "sizes"]
@@ -125,7 +125,7 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
             for number, (run, title) in enumerate(zip(runs, titles)):
                 if contents[number] is None:
                     place = f"[{number + 1}/{len(runs)}] {title}"
-                    contents[number] = execute_together(
+                    contents[number] = execute(
                         run, corpus, options.results, options.device, place, options.jobs, wait
                     )
     return [_report(run, content, options) for run, content in zip(runs, contents)]

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -18,7 +19,6 @@ from data_prep.faults import Faults
 
 __all__ = ["links", "read"]
 
-RUN = "source table row system fold seed profile size batch_size data choices".split()
 SETTINGS = "learning_rate schedule momentum weight_decay micro_batch".split()
 CLOSE = 1e-9  # of a share that is counted again
 
@@ -70,9 +70,12 @@ def links(listed: Path) -> list[str]:
 
 
 def _check_run(run: Mapping) -> None:
-    if missing := [name for name in RUN if name not in run]:
+    from .runs import Run  # which reads its reports by this module
+
+    names = [field.name for field in fields(Run)]
+    if missing := [name for name in names if name not in run]:
         raise ValueError(f"its run lacks {', '.join(missing)}")
-    if more := sorted(set(run) - set(RUN)):
+    if more := sorted(set(run) - set(names)):
         raise ValueError(f"no run of this version has {', '.join(more)}")
     _typed(run, str, "source", "row", "system", "fold", "profile", "data")
     _typed(run, int, "table", "seed")

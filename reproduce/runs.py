@@ -28,7 +28,7 @@ from .peers import PEERS, Task, peer, softmax
 from .peers.features import extract
 from .reports import read
 
-__all__ = ["Run", "commit", "done", "execute", "execute_together"]
+__all__ = ["Run", "commit", "done", "execute"]
 
 ROOT = Path(__file__).resolve().parents[1]
 LEFT, DONE, TRAINING = range(3)  # what the first of several workers tells the others of a run
@@ -88,37 +88,15 @@ def execute(
 
     The content of failed.json if the run diverges, or did under the same versions and on the same device.
     While another process has the run, it is waited for or, without ``wait``, None is returned.
-    """
-    folder = run.folder(results)
-    if report := done(run, results):
-        return report
-    with locked(folder, "has this run", wait) as held:
-        if not held:
-            return None
-        if report := done(run, results):  # meanwhile
-            return report
-        return _executed(run, corpus, folder, device, title or run.row, jobs)
 
-
-def execute_together(
-    run: Run,
-    corpus: Corpus,
-    results: Path,
-    device: str = "auto",
-    title: str = "",
-    jobs: int | None = None,
-    wait: bool = True,
-) -> dict | None:
-    """``execute`` among all workers (see ``freqcnn_gluon.cluster``), or by this process if it is alone.
-
-    The first worker does it all and returns what ``execute`` does; the others help to train the network, if
-    one is to be trained, and return None where the first does, else nothing of a report.
+    Among several workers (see ``freqcnn_gluon.cluster``) the first does it all; the others help to train the
+    network, if one is to be trained, and return None where the first does, else nothing of a report.
     """
     from freqcnn_gluon.numerics import Diverged
 
-    workers = cluster.join()
+    workers, title = cluster.join(), title or run.row
     if not workers.rank:
-        found = execute(run, corpus, results, device, title, jobs, wait)
+        found = _executed(run, corpus, results, device, title, jobs, wait)
         workers.told(LEFT if found is None else DONE)
         return found
     while (told := workers.told(0)) == TRAINING:
@@ -127,7 +105,22 @@ def execute_together(
     return None if told == LEFT else {}
 
 
-def _executed(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None) -> dict:
+def _executed(
+    run: Run, corpus: Corpus, results: Path, device: str, title: str, jobs: int | None, wait: bool
+) -> dict | None:
+    """What ``execute`` returns of a run, which one process has at a time."""
+    if report := done(run, results):
+        return report
+    folder = run.folder(results)
+    with locked(folder, "has this run", wait) as held:
+        if not held:
+            return None
+        if report := done(run, results):  # meanwhile
+            return report
+        return _made(run, corpus, folder, device, title, jobs)
+
+
+def _made(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None) -> dict:
     # Neither of these imports MXNet.
     from freqcnn_gluon import runtime
     from freqcnn_gluon.numerics import Diverged

@@ -23,6 +23,17 @@ def noise(path, number):
     soundfile.write(path, np.random.default_rng(number).standard_normal(2000) / 9, 16000)
 
 
+def clips(folder, count):
+    """A CSV of ``count`` recordings of noise, four of each speaker, with the labels a and b."""
+    lines = ["path,label,speaker,text"]
+    for number in range(count):
+        noise(folder / f"{number}.wav", number)
+        lines.append(f"{number}.wav,{'ab'[number % 2]},s{number // 4},t")
+    path = folder / "clips.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
 def test_every_benchmark_is_run_here():
     tested = Path(__file__).read_text(encoding="utf-8")
     names = sorted(path.name for path in BENCHMARKS.glob("*.py")) + ["speed"]
@@ -30,12 +41,7 @@ def test_every_benchmark_is_run_here():
 
 
 def test_learning_holds_out_what_it_is_told_to(tmp_path):
-    lines = ["path,label,speaker,text"]
-    for number in range(12):
-        noise(tmp_path / f"{number}.wav", number)
-        lines.append(f"{number}.wav,{'ab'[number % 2]},s{number // 4},t")
-    (tmp_path / "clips.csv").write_text("\n".join(lines))
-    words = [tmp_path / "clips.csv", "--architecture", "fnn", "--size", "32", "--set", "epochs=2"]
+    words = [clips(tmp_path, 12), "--architecture", "fnn", "--size", "32", "--set", "epochs=2"]
     words += ["--validation", "speaker=s1", "--out", tmp_path / "out", "--report", tmp_path / "runs"]
     done = run("learning.py", *words, "--test", "speaker=s2")
     assert done.returncode == 0, done.stderr
@@ -114,12 +120,7 @@ def test_a_missed_aim_is_called_one(monkeypatch):
 
 
 def test_accuracy_trains_in_either_dtype(tmp_path):
-    lines = ["path,label,speaker,text"]
-    for number in range(8):
-        noise(tmp_path / f"{number}.wav", number)
-        lines.append(f"{number}.wav,{'ab'[number % 2]},s{number // 4},t")
-    (tmp_path / "clips.csv").write_text("\n".join(lines))
-    words = [tmp_path / "clips.csv", "--results", tmp_path, "--out", tmp_path / "out", "--test", "speaker=s1"]
+    words = [clips(tmp_path, 8), "--results", tmp_path, "--out", tmp_path / "out", "--test", "speaker=s1"]
     words += ["--architecture", "table7", "--size", "32", "--set", "epochs=1"]
     done = run("accuracy.py", *words)
     if not runtime._cpu_has("avx512bw"):

@@ -13,9 +13,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
+from tones import write_tones
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
 ENDS = {"kill": -9, "interrupt": 130, "full": 1}
@@ -27,16 +26,7 @@ GROWING = "images.f32", "rows.csv", "checkpoint.json"  # the others are there as
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    root = tmp_path_factory.mktemp("corpora") / "Tones"
-    draws, time = np.random.default_rng(0), np.arange(4000) / 8000
-    for partition, first in (("train", 1), ("test", 50)):
-        for label, pitch in (("AU", 500), ("UK", 1200), ("US", 2500)):
-            folder = root / "audio" / partition / label
-            folder.mkdir(parents=True)
-            for speaker in range(first, first + 6):
-                tone = 0.3 * np.sin(2 * np.pi * pitch * time) + 0.05 * draws.standard_normal(4000)
-                soundfile.write(folder / f"{label}-{speaker}__1.wav", tone, 8000)
-    return root
+    return write_tones(tmp_path_factory.mktemp("corpora") / "Tones")
 
 
 def begin(stage, out, corpus, *end):

@@ -31,6 +31,7 @@ def _fuzz(name: str, seconds: int, counts: Path, corpus: Path, out: Path, log: P
     with atheris.instrument_imports(
         include=["data_prep", "freqcnn_gluon", "reproduce"], enable_loader_override=False
     ):
+        import promise
         import targets
     target = targets.TARGETS[name]
     for number, seed in enumerate(target.seeds()):
@@ -39,12 +40,12 @@ def _fuzz(name: str, seconds: int, counts: Path, corpus: Path, out: Path, log: P
 
     def one(content: bytes) -> None:
         had[:] += 1, len(content)
-        targets.tried(target, content)
+        promise.tried(target, content)
 
     options = [
         f"-max_total_time={seconds}",
         f"-max_len={LONGEST}",
-        f"-timeout={targets.SECONDS}",
+        f"-timeout={promise.SECONDS}",
         f"-rss_limit_mb={MEMORY}",
         f"-artifact_prefix={out}/{name}-",
         "-seed=1",
@@ -87,13 +88,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/fuzz"), help="where findings and logs go")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="try this input on the one TARGET again")
     options = parser.parse_args()
+    import promise
     import targets
 
     names = options.targets or list(targets.TARGETS)
     if strange := sorted(set(names) - set(targets.TARGETS)):
         parser.error(f"there is no target {', '.join(strange)}; there are {', '.join(targets.TARGETS)}")
     if options.replay:
-        targets.tried(targets.TARGETS[names[0]], options.replay.read_bytes())
+        promise.tried(targets.TARGETS[names[0]], options.replay.read_bytes())
         print(f"{options.replay}: a value or Faults, as promised")
         return 0
     kept, total = True, np.zeros(2, np.int64)

@@ -1,8 +1,7 @@
 """What reads files that anybody may have written, each as a function of bytes and an empty folder.
 
-The promise that ``tried`` holds them to: a value, or Faults that name the file; no other exception, nothing
-that takes long, nothing run and nothing written outside the folder. run.py feeds them what coverage leads to,
-test_findings.py what was once found.
+``promise.tried`` holds them to it; run.py feeds them what coverage leads to, test_findings.py what was once
+found.
 """
 
 from __future__ import annotations
@@ -15,108 +14,36 @@ import json
 import os
 import re
 import struct
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-sys.path[:0] = [
-    str(Path(__file__).parents[1] / each) for each in ("data_prep", "freqcnn_gluon", "reproduce", "..")
-]
+from promise import Finding, Target
+import freqcnn_gluon  # noqa: F401  what must come before MXNet
+import mxnet as mx
+import onnx
+from films import write_avi
+from made import report
+from mxnet.gluon import Trainer, nn
+from onnx import helper
+from test_export import model
 
-import freqcnn_gluon  # noqa: E402, F401, I001  what must come before MXNet
-import mxnet as mx  # noqa: E402
-import onnx  # noqa: E402
-from films import write_avi  # noqa: E402
-from made import report  # noqa: E402
-from mxnet.gluon import Trainer, nn  # noqa: E402
-from onnx import helper  # noqa: E402
-from test_export import model  # noqa: E402
+from data_prep import audio, manifest, own, store
+from data_prep.corpora import chains, enterface, ut_podcast
+from data_prep.faults import Faults
+from data_prep.spectrogram import ImageSettings, image
+from freqcnn_gluon import checkpoint
+from freqcnn_gluon.about import About, _checksum
+from freqcnn_gluon.model import Model
+from freqcnn_gluon.onnx_model import OnnxModel
+from reproduce.readme import reports_in
+from reproduce.render import markdown
+from reproduce.runs import Run
+from reproduce.tables import TABLES
 
-from data_prep import audio, manifest, own, store  # noqa: E402
-from data_prep.corpora import chains, enterface, ut_podcast  # noqa: E402
-from data_prep.faults import Faults  # noqa: E402
-from data_prep.spectrogram import ImageSettings, image  # noqa: E402
-from freqcnn_gluon import checkpoint  # noqa: E402
-from freqcnn_gluon.about import About, _checksum  # noqa: E402
-from freqcnn_gluon.model import Model  # noqa: E402
-from freqcnn_gluon.onnx_model import OnnxModel  # noqa: E402
-from reproduce.readme import reports_in  # noqa: E402
-from reproduce.render import markdown  # noqa: E402
-from reproduce.runs import Run  # noqa: E402
-from reproduce.tables import TABLES  # noqa: E402
-
-SECONDS = 20  # that one input may take
 CUT = b"\n%%\n"  # between the files of a target that has several
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
-RUNS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect")
-
-
-class Finding(BaseException):
-    """The promise was broken. No Exception, so that nothing under test takes it for its own."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """``read(content, folder)`` may return or raise Faults; ``seeds``: valid contents to begin with."""
-
-    read: Callable[[bytes, Path], object]
-    seeds: Callable[[], list[bytes]]
-
-
-def tried(target: Target, content: bytes) -> None:
-    """Raises whatever breaks the promise."""
-    target.seeds()  # what is made once for all inputs is not theirs
-    with tempfile.TemporaryDirectory() as aside:
-        folder, started = Path(aside) / "folder", time.monotonic()
-        folder.mkdir()
-        with _watched(folder):
-            try:
-                target.read(content, folder)
-            except Faults as faults:
-                if strange := [each for each in faults.faults or [""] if str(folder) not in each]:
-                    raise Finding(f"a fault names no file: {strange[0]!r}") from None
-        if time.monotonic() - started > SECONDS:
-            raise Finding(f"took {time.monotonic() - started:.1f} s")
-
-
-_inside: Path | None = None
-
-
-def _audited(event: str, arguments: tuple) -> None:
-    if _inside is None:
-        return
-    if event in RUNS or event == "pickle.find_class":
-        raise Finding(f"{event}{arguments}")
-    if (event == "open" and arguments[2] & WRITES) or event in CHANGES:
-        for path in arguments[: 2 if event in ("os.rename", "os.link", "os.symlink") else 1]:
-            if isinstance(path, (str, bytes, os.PathLike)):
-                path = os.path.abspath(os.fsdecode(path))
-                if path != os.devnull and not path.startswith(f"{_inside}{os.sep}") and path != str(_inside):
-                    raise Finding(f"{event} outside of the folder: {path}")
-
-
-@functools.cache
-def _hooked() -> None:
-    sys.dont_write_bytecode = True  # modules that are imported late
-    sys.addaudithook(_audited)
-
-
-@contextlib.contextmanager
-def _watched(folder: Path) -> Iterator[None]:
-    global _inside
-    _hooked()
-    _inside = folder
-    try:
-        yield
-    finally:
-        _inside = None
 
 
 # Tables

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from targets import TARGETS, Finding, Target, tried
+from promise import Finding, Target, tried
+from targets import TARGETS
 
 from data_prep.faults import Faults
 
@@ -61,6 +62,6 @@ def test_a_broken_promise_is_seen(breaking, said):
 
 
 def test_what_takes_long_is_seen(monkeypatch):
-    monkeypatch.setattr("targets.SECONDS", 0)
+    monkeypatch.setattr("promise.SECONDS", 0)
     with pytest.raises(Finding, match="took"):
         tried(Target(lambda content, folder: None, list), b"")

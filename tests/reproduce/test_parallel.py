@@ -13,7 +13,8 @@ import dask
 import pytest
 from distributed import LocalCluster
 from distributed.system import MEMORY_LIMIT
-from test_produce import fnn_only, write_tones
+from test_produce import fnn_only
+from tones import write_tones
 
 from data_prep.faults import Faults
 from data_prep.files import locked

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 from films import write_avi
 from test_chains import write as write_chains
+from tones import write_tones
 
 from data_prep import files
 from freqcnn_gluon import cost, runtime, training
@@ -25,19 +25,6 @@ from reproduce.runs import Run, commit
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def write_tones(root: Path) -> Path:
-    """Half a second of noise over a tone whose pitch is the accent."""
-    random, time = np.random.default_rng(0), np.arange(4000) / 8000
-    for partition, first in (("train", 1), ("test", 50)):
-        for label, pitch in (("AU", 500), ("UK", 1200), ("US", 2500)):
-            folder = root / "audio" / partition / label
-            folder.mkdir(parents=True)
-            for speaker in range(first, first + 6):
-                tone = 0.3 * np.sin(2 * np.pi * pitch * time) + 0.05 * random.standard_normal(4000)
-                soundfile.write(folder / f"{label}-{speaker}__1.wav", tone, 8000)
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +186,7 @@ def recorded(monkeypatch):
     """The runs that a command asks for, which are neither trained nor listed."""
     asked = []
     told = {"run": {"source": "Tones"}}
-    monkeypatch.setattr(produced, "execute_together", lambda run, *rest: asked.append(run) or told)
+    monkeypatch.setattr(produced, "execute", lambda run, *rest: asked.append(run) or told)
     monkeypatch.setattr(
         produced, "_results", lambda table, options: produced.run_all(table, table.systems(), options) and ""
     )
@@ -320,10 +307,10 @@ def test_a_run_that_another_process_has_is_left_for_the_end(finished, command, t
     shutil.copytree(finished / "results", out)
     (report,) = out.glob("Tones/table03/fnn/*/report.json")
     aside = report.rename(tmp_path / "report.json")
-    execute, lock = produced.execute_together, files._lock
+    execute, lock = produced.execute, files._lock
     monkeypatch.setattr(
         produced,
-        "execute_together",
+        "execute",
         lambda run, *rest: order.append((run.row, rest[-1])) or execute(run, *rest),
     )
 
