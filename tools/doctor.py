@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIBRARIES = (
-    "numpy scipy soundfile pandas matplotlib PIL av sklearn kaldi_native_fbank onnxruntime gluoncv".split()
-)
+LIBRARIES = "numpy scipy soundfile pandas matplotlib PIL av sklearn kaldi_native_fbank onnxruntime".split()
+LIBRARIES += "gluoncv safetensors distributed".split()
 QUICK_GB, PAPER_GB = 2, 20  # disk that the stand-ins, and the paper's corpora with their images, take
 TRAINING_GB = 16  # memory that micro-batches are cut to fit
 STEP = """
