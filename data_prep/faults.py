@@ -73,7 +73,10 @@ def _once_more(lost) -> None:
     if issubclass(lost.exc_type, KeyboardInterrupt):
         again = threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
         again.daemon = True
-        again.start()
+        try:
+            again.start()
+        except KeyboardInterrupt:  # on a busy machine a thread starts so slowly that it is back already
+            _once_more(lost)
     else:
         sys.__unraisablehook__(lost)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import threading
 import time
 
 import pytest
@@ -118,6 +119,19 @@ def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
 
     assert main() == 130
     assert capsys.readouterr().err == "stopped; the same command goes on from here\n"
+
+
+def test_ctrl_c_that_comes_back_too_early_is_not_lost_either(capsys, monkeypatch):
+    start, slow = threading.Timer.start, [True]
+
+    def slowly(timer):
+        start(timer)
+        if slow.pop():
+            time.sleep(5)  # as if this thread had to wait for a core
+
+    monkeypatch.setattr(threading.Timer, "start", lambda timer: slowly(timer) if slow else start(timer))
+    test_ctrl_c_in_a_destructor_is_not_lost(capsys)
+    assert not slow
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
