@@ -107,7 +107,8 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
             for _ in file.blocks(block_size, frames=first):
                 pass
         for block in file.blocks(block_size, frames=last - first, dtype="float64", always_2d=True):
-            samples[decoded : decoded + len(block)] = block.mean(axis=1)
+            mono = block[:, 0] if file.channels == 1 else block.mean(axis=1)  # slow, even of one
+            samples[decoded : decoded + len(block)] = mono
             decoded += len(block)
     except soundfile.LibsndfileError as error:
         raise Faults(f"{path}: breaks off or is damaged ({error.error_string}); copy it again") from None
@@ -122,9 +123,10 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
         raise Faults(
             f"{what}: lasts {len(samples) / rate:.4f} s, less than one frame of {SHORTEST} s; leave it out"
         )
-    if not np.isfinite(samples).all():
+    low, high = samples.min(), samples.max()  # NaN if any is
+    if not np.isfinite([low, high]).all():
         raise Faults(f"{what}: has samples that are no numbers (NaN or infinite); write the file again")
-    if samples.min() == samples.max():
+    if low == high:
         raise Silence(f"{what}: is silent (all samples are {samples[0]:g}); replace it or leave it out")
     return samples
 

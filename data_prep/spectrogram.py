@@ -124,9 +124,13 @@ def mirspectrum(
             here *= 10.0 if power else 20.0
 
     if db is not None and db is not False and db is not True:
-        magnitude -= magnitude.max(axis=1, keepdims=True) if version == "1.7" else magnitude.max()
-        np.maximum(magnitude, -db, out=magnitude)
-        magnitude += db
+        loudest = magnitude.max(axis=1, keepdims=True) if version == "1.7" else magnitude.max(keepdims=True)
+        loudest = np.broadcast_to(loudest, (frames, 1))
+        for i in range(0, frames, block):
+            here = magnitude[i : i + block]
+            here -= loudest[i : i + block]
+            np.maximum(here, -db, out=here)
+            here += db
     return magnitude.T, frequency, np.stack([starts, starts + width - 1]) / rate
 
 
@@ -138,7 +142,8 @@ def image(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
     magnitude, _, _ = mirspectrum(
         samples, settings.rate, settings.frame, settings.hop, db=settings.floor_db, version=settings.version
     )
-    scaled = Image.fromarray((magnitude / settings.floor_db).astype(np.float32))
+    scaled = Image.fromarray((magnitude.T / settings.floor_db).astype(np.float32))
+    scaled = scaled.transpose(Image.Transpose.TRANSPOSE)  # faster than numpy's copy in the other order
     # Bicubic is what MATLAB's imresize does unless told otherwise: it too widens the kernel when reducing.
     resized = scaled.resize((settings.size, settings.size), Image.Resampling.BICUBIC)
     return np.clip(np.asarray(resized), 0.0, 1.0)  # the kernel's negative lobes overshoot at edges

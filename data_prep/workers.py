@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -30,8 +31,16 @@ def undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
+KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
+
+
 def _as_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent reports Ctrl-C, once
+    # The next clip has arrays like the last one's: to take them from the system anew, page by page, is as
+    # much work as a spectrogram.
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        for option, threshold in KEPT.items():
+            mallopt(option, threshold)
 
     def outlived() -> None:
         # A killed parent would leave its workers waiting for ever, with the lock that they inherited.
