@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import mxnet as mx
+import numpy as np
 from mxnet.gluon import HybridBlock, nn
 
 from data_prep.faults import Faults
@@ -77,6 +78,27 @@ class ConvUnit(nn.HybridSequential):
                 start = mx.init.Constant(norm.gamma)
                 self.add(nn.BatchNorm(in_channels=conv.channels, gamma_initializer=start))
             self.add(activation(conv.activation))
+
+    def fold(self) -> None:
+        """Have the convolution do what the BatchNorm after it does, once the network is for prediction only.
+
+        gamma (w x + b - mean) / sqrt(var + eps) + beta = (s w) x + s (b - mean) + beta, with
+        s = gamma / sqrt(var + eps): a pass over the map less. The BatchNorm before it cannot go the same
+        way, since the zeros around the map are added behind it.
+        """
+        _, conv, *others, _ = self
+        if not others:
+            return
+        (norm,) = others
+
+        def numbers(parameter: mx.gluon.Parameter) -> np.ndarray:
+            return parameter.data(parameter.list_ctx()[0]).asnumpy().astype(np.float64)
+
+        scale = numbers(norm.gamma) / np.sqrt(numbers(norm.running_var) + norm._kwargs["eps"])
+        bias = scale * (numbers(conv.bias) - numbers(norm.running_mean)) + numbers(norm.beta)
+        conv.weight.set_data(mx.nd.array(scale[:, None, None, None] * numbers(conv.weight)))
+        conv.bias.set_data(mx.nd.array(bias))
+        del self._children[next(key for key, layer in self._children.items() if layer is norm)]
 
 
 def local_path(row: BlockRow, in_channels: int, segments: int, norm: Norm) -> nn.HybridSequential:

@@ -11,7 +11,7 @@ from data_prep.faults import Faults
 
 from .architectures import BLOCKS, Architecture, AttentionRow, BlockRow, FCRow, check_size
 from .attention import AttentionBlock
-from .blocks import BasicBlock, ConvAndPool, Norm, activation
+from .blocks import BasicBlock, ConvAndPool, ConvUnit, Norm, activation
 
 __all__ = ["FCHead", "FreqCNN"]
 
@@ -91,6 +91,7 @@ class FreqCNN(HybridBlock):
         super().__init__(**kwargs)
         self.architecture = architecture
         self.size = size
+        self.norm = norm
         rows = _with_attention([row for row, _ in architecture.rows], attention_blocks)
         channels = 1
         with self.name_scope():
@@ -121,6 +122,10 @@ class FreqCNN(HybridBlock):
                 channels = pool.convs[-1].channels
                 size //= 2
             self.head = FCHead(architecture.fc, channels, classes or architecture.classes, fc_batchnorm)
+
+    def fold(self) -> None:
+        """Fold every BatchNorm that can be, see ``ConvUnit.fold``; before hybridizing, and for good."""
+        self.apply(lambda layer: layer.fold() if isinstance(layer, ConvUnit) else None)
 
     def hybrid_forward(self, F, x):
         return self.head(self.stages(x))

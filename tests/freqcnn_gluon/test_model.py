@@ -10,6 +10,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mxnet.gluon import nn
 from safetensors import numpy as weights
 from test_export import IMAGES, model
 
@@ -55,6 +56,24 @@ def test_a_saved_model_is_the_same_model(tmp_path, attention):
     assert again.about.labels == made.about.labels and again.about.network == {"attention": attention}
     several = Model.load(tmp_path / "model", "cpu:0,1")
     assert several.devices == [mx.cpu(0), mx.cpu(1)]
+
+
+@pytest.mark.parametrize("architecture", ["table2", "table7", "table10"])
+def test_prediction_in_fewer_passes_answers_as_the_network_does(architecture):
+    made = model(architecture, fc_batchnorm=True)
+    images = mx.nd.array(IMAGES[:, None])
+    before = made.net(images).asnumpy()
+    found = made.probabilities(IMAGES)
+    expected = mx.nd.softmax(mx.nd.array(before)).asnumpy()
+    assert expected.std() > 1e-3
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_array_equal(made.net(images).asnumpy(), before)  # which is left as it was
+    norms = []
+    for net in (made.net, made._folded):
+        layers = []
+        net.stages.apply(layers.append)
+        norms.append(sum(isinstance(layer, nn.BatchNorm) for layer in layers))
+    assert norms[1] == (norms[0] if architecture == "table7" else norms[0] // 2)
 
 
 def test_missing_and_swapped_files(saved, tmp_path):

@@ -75,7 +75,11 @@ class Step(Network):
 
 
 class Infer(Network):
-    """The logits of a batch, from numpy array to numpy array."""
+    """The logits of a batch, from numpy array to numpy array, as ``Model.probabilities`` computes them."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.net.fold()
 
     def run(self) -> None:
         self.logits = self.net(mx.nd.array(self.examples.images[:, None])).asnumpy()
