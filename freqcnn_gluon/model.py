@@ -112,7 +112,11 @@ class Model:
 
     @functools.cached_property
     def _folded(self) -> FreqCNN:
-        """The network in fewer passes; ``net`` itself stays whole, to be looked into, saved and exported."""
+        """(batch, 1, size, size) -> (batch, classes) logits in fewer passes, with weights of its own.
+
+        Made at the first prediction: what is done to ``net``'s weights afterwards it does not see. ``net``
+        itself stays whole, to be looked into, saved and exported.
+        """
         if self.net.norm.placement != "both":  # there is nothing to fold
             return self.net
         weights = dict(self._parameters())
