@@ -28,7 +28,7 @@ CHECK_COUNTS ?= yes
 ASSUME ?=
 ## which table's open points `make sensitivity` varies
 TABLE ?= 3
-## what convolutions and dense layers compute in: float32, or bfloat16 on a CPU
+## what convolutions compute in: float32, or bfloat16 on a CPU
 DTYPE ?= float32
 ## which groups `make bench` measures, as in "step memory" or "step-table7"; all where it is empty
 BENCH ?=

@@ -69,6 +69,7 @@ class ConvUnit(nn.HybridSequential):
 
     def __init__(self, conv: Conv, in_channels: int, norm: Norm = Norm(), **kwargs):
         super().__init__(**kwargs)
+        self._lifted = False
         with self.name_scope():
             self.add(nn.BatchNorm(in_channels=in_channels))
             self.add(
@@ -78,6 +79,31 @@ class ConvUnit(nn.HybridSequential):
                 start = mx.init.Constant(norm.gamma)
                 self.add(nn.BatchNorm(in_channels=conv.channels, gamma_initializer=start))
             self.add(activation(conv.activation))
+
+    def lift(self) -> None:
+        """Have the graph of a unit on the one-channel image convolve two channels; others stay as they are.
+
+        W * (gamma x + beta) = [gamma W, beta W] * [x, 1], where x is normalized and the padding's zeros are
+        around both: the same numbers, from inputs that need no gradient. In bfloat16 oneDNN is fast on two
+        channels and not on one, and leaves what follows in the order that it is fast in.
+        """
+        self._lifted = self[0].gamma.shape == (1,)
+
+    def hybrid_forward(self, F, x):
+        if not (self._lifted and F is mx.sym):  # without a graph, layer by layer, as the table has them
+            return super().hybrid_forward(F, x)
+        norm, conv, *others = self
+        gamma, beta, mean, variance, weight, bias = (
+            each.var()
+            for each in (norm.gamma, norm.beta, norm.running_mean, norm.running_var, conv.weight, conv.bias)
+        )
+        x = F.BatchNorm(x, F.ones_like(gamma), F.zeros_like(beta), mean, variance, **norm._kwargs)
+        x = F.concat(x, F.ones_like(x), dim=1)
+        weight = F.broadcast_mul(weight, F.reshape(F.concat(gamma, beta, dim=0), (1, 2, 1, 1)))
+        x = F.Convolution(x, weight, bias, **conv._kwargs)
+        for layer in others:
+            x = layer(x)
+        return x
 
     def fold(self) -> None:
         """Have the convolution do what the BatchNorm after it does, once the network is for prediction only.

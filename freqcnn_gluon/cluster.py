@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from data_prep.faults import Faults
 
+from . import runtime
+
 if TYPE_CHECKING:
     import mxnet as mx
 
@@ -138,6 +140,7 @@ def join() -> Workers:
         )
     import mxnet as mx
 
+    runtime.start()
     return Workers(mx.kv.create("dist_sync"))
 
 

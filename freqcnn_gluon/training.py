@@ -16,12 +16,13 @@ from tqdm import tqdm
 from data_prep.faults import Faults
 
 from . import runtime
+from .blocks import ConvUnit
 from .checkpoint import Checkpoint, Place
 from .cluster import Workers
 from .metrics import metrics
 from .numerics import Diverged, first_layer
 
-__all__ = ["Examples", "INITIALIZERS", "Outcome", "SCHEDULES", "Settings", "predict", "train"]
+__all__ = ["Examples", "INITIALIZERS", "Outcome", "SCHEDULES", "Settings", "compute_in", "predict", "train"]
 
 INITIALIZERS = {
     "xavier": lambda: mx.init.Xavier(),
@@ -117,7 +118,7 @@ def train(
     longer finite, naming the epoch, the batch, the layer where that began and the checkpoint before it;
     Faults for a batch that is too small to be shared out.
     """
-    runtime.mixed_precision(settings.dtype)
+    compute_in(settings.dtype, net)
     runtime.seed(settings.seed)
     net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)
@@ -222,6 +223,13 @@ def train(
             for part, examples in evaluated.items()
         }
     return Outcome(history, probabilities)
+
+
+def compute_in(dtype: str, net: gluon.HybridBlock) -> None:
+    """Have ``net`` compute in ``dtype``, as ``runtime.mixed_precision`` has it."""
+    runtime.mixed_precision(dtype)
+    if dtype == "bfloat16":
+        net.apply(lambda layer: layer.lift() if isinstance(layer, ConvUnit) else None)
 
 
 def _settle(

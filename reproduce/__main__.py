@@ -153,7 +153,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dtype",
         default="float32",
-        help="what convolutions and dense layers compute in; bfloat16 is for CPUs with AVX-512",
+        help="what convolutions compute in; bfloat16 is for CPUs with AVX-512",
     )
     command.add_argument(
         "--no-check-counts", action="store_true", help="go on with counts that are not the paper's"

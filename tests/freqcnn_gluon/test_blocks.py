@@ -57,6 +57,38 @@ def test_conv_unit_is_bn_conv_bn_activation(stride, batchnorm):
         unit.hybridize(static_alloc=True, static_shape=True)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_lifted_unit_computes_the_same_and_convolves_an_image_on_two_channels(channels):
+    x, weights = noise(3, channels, 8, 6), noise(3, 4, 8, 6)
+    found = []
+    for lifted in (False, True):
+        mx.random.seed(0)
+        unit = started(ConvUnit(Conv(4, 5, "tanh"), channels, Norm(gamma=0.5)))
+        unit[0].gamma.set_data(mx.nd.array(np.linspace(0.7, 0.9, channels), dtype="float64"))
+        unit[0].beta.set_data(mx.nd.array(np.linspace(-0.4, 0.3, channels), dtype="float64"))
+        if lifted:
+            unit.lift()
+        unit.hybridize(static_alloc=True, static_shape=True)
+        x.attach_grad()
+        with autograd.record():
+            made = unit(x)
+            loss = (made * weights).sum()
+        loss.backward()
+        parameters = unit._collect_params_with_prefix()
+        gradients = {name: each.grad() for name, each in parameters.items() if each.grad_req != "null"}
+        states = {name: each.data() for name, each in parameters.items() if each.grad_req == "null"}
+        found.append(
+            {"trained": made, "by input": x.grad.copy(), **gradients, **states, "predicted": unit(x)}
+        )
+        shapes = unit(mx.sym.Variable("x")).get_internals().infer_shape(x=x.shape)[1]
+        assert ((3, 2, 8, 6) in shapes) == (lifted or channels == 2)
+    assert found[0].keys() == found[1].keys() and len(found[0]) == 13
+    for name in found[0]:
+        np.testing.assert_allclose(
+            found[1][name].asnumpy(), found[0][name].asnumpy(), atol=1e-12, err_msg=name
+        )
+
+
 @pytest.mark.parametrize("hybrid", [False, True])
 @pytest.mark.parametrize("axis", ["frequency", "time"])
 @pytest.mark.parametrize("segments", [1, 2, 4, 8])

@@ -232,6 +232,27 @@ def test_cpus_by_number(capsys):
 
 
 @pytest.mark.parametrize(
+    ("cores", "asked", "engine"),
+    [
+        ("2", {}, "NaiveEngine"),
+        ("1", {}, "None"),
+        ("2", {"MXNET_ENGINE_TYPE": "ThreadedEngine"}, "ThreadedEngine"),
+    ],
+)
+def test_several_cores_compute_where_they_are_asked_and_no_line_announces_it(cores, asked, engine):
+    program = (
+        "import os, freqcnn_gluon; from freqcnn_gluon import runtime; runtime.contexts('cpu');"
+        "import sys, mxnet as mx; print(mx.nd.ones(3).sum().asscalar(), os.environ.get('MXNET_ENGINE_TYPE'));"
+        "print('heard', file=sys.stderr)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MXNET_")}
+    environment |= {"OMP_NUM_THREADS": cores} | asked
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=60, env=environment)
+    assert (done.stdout, done.stderr) == (f"3.0 {engine}\n", "heard\n")
+
+
+@pytest.mark.parametrize(
     "device", ["", "tpu", "gpu:", "gpu:a", "auto:0", "cpu:0,", "GPU", "cpu:-1", "cpu:0,0"]
 )
 def test_an_unknown_device_lists_what_is_accepted(device):

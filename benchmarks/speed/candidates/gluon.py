@@ -14,17 +14,17 @@ from candidates import batch_of
 from freqcnn_gluon import runtime
 from freqcnn_gluon.architectures import ARCHITECTURES
 from freqcnn_gluon.systems import build
-from freqcnn_gluon.training import INITIALIZERS, Examples, _gradients
+from freqcnn_gluon.training import INITIALIZERS, Examples, _gradients, compute_in
 
 
 class Network:
     """FreqCNN of ``table`` with seed 0's weights, and a batch for it."""
 
     def __init__(self, table: str, size: int, batch: int, segments: int = 2, dtype: str = "float32"):
-        runtime.mixed_precision(dtype)
         runtime.seed(0)
         self.versions = runtime.versions()
         self.net = build(table, ARCHITECTURES[table].classes, size, segments=segments)
+        compute_in(dtype, self.net)
         self.net.initialize(INITIALIZERS["xavier"]())
         images, labels = batch_of(batch, size, ARCHITECTURES[table].classes)
         self.examples = Examples(images[:, 0], np.arange(batch), labels)
