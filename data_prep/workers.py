@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -31,6 +33,8 @@ def undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
+TASK = 0.05  # s; to hand a worker its next takes a thousandth, or two where an image comes back
+MOST = 16  # items to a task
 KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
 
 
@@ -50,11 +54,19 @@ def _as_worker() -> None:
     threading.Thread(target=outlived, daemon=True).start()
 
 
+def _task(function: Callable, items: Sequence) -> tuple[float, list]:
+    """Seconds that an item took, and the results."""
+    began = time.perf_counter()
+    found = [function(item) for item in items]
+    return (time.perf_counter() - began) / len(items), found
+
+
 @contextlib.contextmanager
 def workers(jobs: int | None) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
     """A pool of ``jobs`` processes (None: one a core), as ``stream(function, items)``: the results in order.
 
-    Only so many items are under way at a time that memory stays flat. Raises Faults if a process is killed.
+    Short work goes to a process several items at a time, and so few are under way that memory stays flat.
+    Raises Faults if a process is killed.
     """
     if jobs is None:
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -63,15 +75,24 @@ def workers(jobs: int | None) -> Iterator[Callable[[Callable, Iterable], Iterato
     with naming(Path("/dev/shm")):  # where the system keeps the locks that processes share
         pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
 
+    def submit(*what) -> Future:
+        with undisturbed():
+            return pool.submit(*what)
+
     def stream(function: Callable, items: Iterable) -> Iterator:
-        under_way = deque()
-        for item in items:
-            with undisturbed():
-                under_way.append(pool.submit(function, item))
-            if len(under_way) == 4 * jobs:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+        under_way, items, together = deque(), iter(items), 1
+        while (task := list(itertools.islice(items, together))) or under_way:
+            if task:
+                under_way.append((task, submit(_task, function, task)))
+            if len(under_way) == 4 * jobs or not task:
+                oldest, future = under_way.popleft()
+                try:
+                    seconds, found = future.result()
+                except Faults:  # of one item, while those before it are worth having
+                    yield from (submit(function, item).result() for item in oldest)
+                else:
+                    together = max(1, min(MOST, int(TASK / max(seconds, 1e-9))))
+                    yield from found
 
     try:
         yield stream

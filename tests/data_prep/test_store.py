@@ -351,10 +351,21 @@ def test_a_second_build_waits_and_says_so(corpus, folder, computed, capfd):
     process.communicate()
 
 
-def test_memory_stays_flat(monkeypatch):
-    """However many clips there are, only a few of them are under way."""
-    taken, most = [], 0
+def _short(number: int) -> int:
+    return number
+
+
+def _long(number: int) -> int:
+    time.sleep(0.06)
+    return number
+
+
+@pytest.mark.parametrize(("function", "count", "under_way"), [(_short, 3000, 128), (_long, 40, 8)])
+def test_memory_stays_flat(function, count, under_way):
+    """However many clips there are, only a few of them are under way; of long ones, fewer."""
+    taken, done, most = [], [], 0
     with workers(2) as stream:
-        for done, _ in enumerate(stream(abs, (taken.append(i) or i for i in range(200)))):
-            most = max(most, len(taken) - done)
-    assert len(taken) == 200 and most <= 9
+        for number in stream(function, (taken.append(i) or i for i in range(count))):
+            done.append(number)
+            most = max(most, len(taken) - len(done))
+    assert done == taken == list(range(count)) and most <= under_way
