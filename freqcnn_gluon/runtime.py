@@ -96,12 +96,16 @@ def prepare() -> None:
         _load_cuda()
 
 
+@functools.cache
 def start() -> None:
     """Have MXNet begin without the line on stderr by which it announces every engine but its usual one."""
     import mxnet as mx
 
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         mx.nd.waitall()

@@ -231,6 +231,7 @@ def test_cpus_by_number(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.skipif("mxnet-cu112" in runtime.versions(), reason="GPUs need the engine's own threads")
 @pytest.mark.parametrize(
     ("cores", "asked", "engine"),
     [
@@ -381,6 +382,9 @@ net = build("table7", 2, 32)
 settings = Settings(epochs=2, batch_size=8, micro_batch=4, dtype=sys.argv[1])
 outcome = train(net, settings, examples, {"test": examples}, 2, [mx.cpu()])
 assert {np.dtype(each.dtype).name for each in net.collect_params().values()} == {'float32'}
+lifted = []
+net.apply(lambda layer: lifted.append(getattr(layer, "_lifted", False)))
+assert sum(lifted) == (3 if sys.argv[1] == "bfloat16" else 0)  # the units on the image
 try:
     runtime.mixed_precision("bfloat16" if sys.argv[1] == "float32" else "float32")
 except Faults:
