@@ -88,6 +88,9 @@ def prepare() -> None:
         # is better used by preparing the next operator beside.
         if threads() > 1:
             os.environ.setdefault("MXNET_ENGINE_TYPE", "NaiveEngine")
+            # Threads wait for each other busily, as a rule for milliseconds. Beside another program, in which
+            # case they keep the cores from those they wait for, a step took 30 times as long.
+            os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         # Weights updated several at a time, as for a GPU, take half as long again on a CPU.
         os.environ.setdefault("MXNET_OPTIMIZER_AGGREGATION_SIZE", "1")
     if gpu_set or _installed("mxnet"):  # an exported model is run without MXNet, and by any numpy
