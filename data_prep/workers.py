@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -33,8 +33,8 @@ def undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-TASK = 0.05  # s; to hand a worker its next takes a thousandth, or two where an image comes back
-MOST = 16  # items to a task
+TASK = 0.05  # s that a task of short items is to take: to hand one over takes 1 ms, 2 where images come back
+MOST = 16  # items to a task, however short they are: the results of all that are under way are in memory
 KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
 
 
@@ -54,11 +54,15 @@ def _as_worker() -> None:
     threading.Thread(target=outlived, daemon=True).start()
 
 
-def _task(function: Callable, items: Sequence) -> tuple[float, list]:
-    """Seconds that an item took, and the results."""
-    began = time.perf_counter()
-    found = [function(item) for item in items]
-    return (time.perf_counter() - began) / len(items), found
+def _task(function: Callable, items: Sequence) -> tuple[float, list, Faults | None]:
+    """Seconds that an item took, the results, and the fault of the item that has none, if one has."""
+    began, found, wrong = time.perf_counter(), [], None
+    try:
+        for item in items:
+            found.append(function(item))
+    except Faults as faults:
+        wrong = faults
+    return (time.perf_counter() - began) / len(items), found, wrong
 
 
 @contextlib.contextmanager
@@ -75,24 +79,18 @@ def workers(jobs: int | None) -> Iterator[Callable[[Callable, Iterable], Iterato
     with naming(Path("/dev/shm")):  # where the system keeps the locks that processes share
         pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
 
-    def submit(*what) -> Future:
-        with undisturbed():
-            return pool.submit(*what)
-
     def stream(function: Callable, items: Iterable) -> Iterator:
         under_way, items, together = deque(), iter(items), 1
         while (task := list(itertools.islice(items, together))) or under_way:
             if task:
-                under_way.append((task, submit(_task, function, task)))
+                with undisturbed():
+                    under_way.append(pool.submit(_task, function, task))
             if len(under_way) == 4 * jobs or not task:
-                oldest, future = under_way.popleft()
-                try:
-                    seconds, found = future.result()
-                except Faults:  # of one item, while those before it are worth having
-                    yield from (submit(function, item).result() for item in oldest)
-                else:
-                    together = max(1, min(MOST, int(TASK / max(seconds, 1e-9))))
-                    yield from found
+                seconds, found, wrong = under_way.popleft().result()
+                yield from found
+                if wrong:
+                    raise wrong
+                together = max(1, min(MOST, int(TASK / max(seconds, 1e-9))))
 
     try:
         yield stream

@@ -45,6 +45,16 @@ PACKAGES += "kaldi-native-fbank espeakng-loader".split()
 # Those of the processor's that choose between ways to compute, which round differently.
 INSTRUCTIONS = "avx avx2 fma avx512f avx512_vnni avx512_bf16 amx_tile asimd sve".split()
 DTYPES = ("float32", "bfloat16")
+# For processes that compute with several cores of a CPU; each sets them for itself, see ``prepare``.
+SEVERAL_CORES = {
+    # An operator is computed where it is asked for. The engine's usual thread has threads of OpenMP's besides
+    # its caller's; being more than there are cores, they sleep between operators, at a loss of 8 % of a step at
+    # the paper's size. A single core is better used by preparing one operator beside another.
+    "MXNET_ENGINE_TYPE": "NaiveEngine",
+    # OpenMP's threads wait for each other busily, as a rule for milliseconds. Where another program computes
+    # too, they keep the cores from those they wait for: a step took 30 times as long.
+    "GOMP_SPINCOUNT": "3000",
+}
 SYS = Path("/sys")
 
 
@@ -83,14 +93,9 @@ def prepare() -> None:
             os.environ["OMP_NUM_THREADS"] = str(_cores())
     gpu_set = _installed("mxnet-cu112")
     if not gpu_set:
-        # An operator is computed where it is asked for, by all cores. In a thread of the engine's, another
-        # would wait for it on the same cores, at a loss of 8 % of a step at the paper's size; a single core
-        # is better used by preparing the next operator beside.
         if threads() > 1:
-            os.environ.setdefault("MXNET_ENGINE_TYPE", "NaiveEngine")
-            # Threads wait for each other busily, as a rule for milliseconds. Beside another program, in which
-            # case they keep the cores from those they wait for, a step took 30 times as long.
-            os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+            for name, value in SEVERAL_CORES.items():
+                os.environ.setdefault(name, value)
         # Weights updated several at a time, as for a GPU, take half as long again on a CPU.
         os.environ.setdefault("MXNET_OPTIMIZER_AGGREGATION_SIZE", "1")
     if gpu_set or _installed("mxnet"):  # an exported model is run without MXNet, and by any numpy

