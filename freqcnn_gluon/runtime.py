@@ -48,8 +48,8 @@ DTYPES = ("float32", "bfloat16")
 # For processes that compute with several cores of a CPU; each sets them for itself, see ``prepare``.
 SEVERAL_CORES = {
     # An operator is computed where it is asked for. The engine's usual thread has threads of OpenMP's besides
-    # its caller's; being more than there are cores, they sleep between operators, at a loss of 8 % of a step at
-    # the paper's size. A single core is better used by preparing one operator beside another.
+    # its caller's; being more than there are cores, they sleep between operators, at a loss of 8 % of a step
+    # at the paper's size. A single core is better used by preparing one operator beside another.
     "MXNET_ENGINE_TYPE": "NaiveEngine",
     # OpenMP's threads wait for each other busily, as a rule for milliseconds. Where another program computes
     # too, they keep the cores from those they wait for: a step took 30 times as long.
