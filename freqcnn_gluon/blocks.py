@@ -84,8 +84,9 @@ class ConvUnit(nn.HybridSequential):
         """Have the graph of a unit on the one-channel image convolve two channels; others stay as they are.
 
         W * (gamma x + beta) = [gamma W, beta W] * [x, 1], where x is normalized and the padding's zeros are
-        around both: the same numbers, from inputs that need no gradient. In bfloat16 oneDNN is fast on two
-        channels and not on one, and leaves what follows in the order that it is fast in.
+        around both: the same numbers, from inputs that need no gradient, which does not come through to the
+        image. In bfloat16 oneDNN is fast on two channels and not on one, and leaves what follows in the order
+        that it is fast in.
         """
         self._lifted = self[0].gamma.shape == (1,)
 
@@ -97,8 +98,11 @@ class ConvUnit(nn.HybridSequential):
             each.var()
             for each in (norm.gamma, norm.beta, norm.running_mean, norm.running_var, conv.weight, conv.bias)
         )
-        x = F.BatchNorm(x, F.ones_like(gamma), F.zeros_like(beta), mean, variance, **norm._kwargs)
-        x = F.concat(x, F.ones_like(x), dim=1)
+        # MXNet moves the running statistics in BatchNorm's backward pass: it has to come by, if with nothing.
+        scale = F.ones_like(gamma) + 0 * gamma
+        x = F.BatchNorm(x, scale, F.zeros_like(beta), mean, variance, **norm._kwargs)
+        bias = F.broadcast_add(bias, 0 * F.mean(x))
+        x = F.concat(F.BlockGrad(x), F.ones_like(x), dim=1)
         weight = F.broadcast_mul(weight, F.reshape(F.concat(gamma, beta, dim=0), (1, 2, 1, 1)))
         x = F.Convolution(x, weight, bias, **conv._kwargs)
         for layer in others:

@@ -381,9 +381,9 @@ net = build("table7", 2, 32)
 settings = Settings(epochs=2, batch_size=8, micro_batch=4, dtype=sys.argv[1])
 outcome = train(net, settings, examples, {"test": examples}, 2, [mx.cpu()])
 assert {np.dtype(each.dtype).name for each in net.collect_params().values()} == {'float32'}
-lifted = []
-net.apply(lambda layer: lifted.append(getattr(layer, "_lifted", False)))
+lifted = [unit._lifted for unit in (*net.stages[0].local, *net.stages[0].global_)]
 assert sum(lifted) == (3 if sys.argv[1] == "bfloat16" else 0)  # the units on the image
+assert net.stages[0].global_[0][0].running_mean.data().asscalar() > 0.1  # which is 0.5: it was followed
 try:
     runtime.mixed_precision("bfloat16" if sys.argv[1] == "float32" else "float32")
 except Faults:
