@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -35,14 +36,14 @@ def _labels(group: pd.DataFrame) -> str:
     )
 
 
-def _prepared(arguments: argparse.Namespace, module, found: corpora.Scan, protocol) -> pd.DataFrame:
+def _prepared(arguments: argparse.Namespace, found: corpora.Scan, protocol) -> pd.DataFrame:
     """Write manifest and store, and say what they hold."""
     frame, images = corpora.prepare(
         found,
         arguments.out,
         ImageSettings(arguments.size),
         protocol,
-        module.count_faults(found.manifest) if arguments.check_counts else (),
+        found.counts if arguments.check_counts else (),
         arguments.jobs,
     )
     for note in (*found.notes, *corpora.repeated(frame, images)):
@@ -53,7 +54,7 @@ def _prepared(arguments: argparse.Namespace, module, found: corpora.Scan, protoc
 
 def _ut_podcast(arguments: argparse.Namespace) -> None:
     protocol = partial(ut_podcast.protocol, seed=arguments.seed)
-    frame = _prepared(arguments, ut_podcast, ut_podcast.scan(arguments.root), protocol)
+    frame = _prepared(arguments, ut_podcast.scan(arguments.root), protocol)
     if crossing := splits.crossing_speakers(frame):  # the split is the corpus's own: told, not refused
         names = ", ".join(crossing[:8])
         print(f"note: {len(crossing)} speakers are in both partitions: {names}", file=sys.stderr)
@@ -61,16 +62,16 @@ def _ut_podcast(arguments: argparse.Namespace) -> None:
 
 def _chains(arguments: argparse.Namespace) -> None:
     if arguments.calibrate:
-        print(_calibration(chains.calibrate(arguments.root)))
+        print(_calibration(chains.calibrate(arguments.root), arguments.root))
         return
     if arguments.out is None:
         raise Faults("OUT is missing: name a folder to write to, or ask for --calibrate")
     found = chains.scan(arguments.root, arguments.window, arguments.rest, arguments.sentences)
-    _prepared(arguments, chains, found, chains.protocol)
+    _prepared(arguments, found, chains.protocol)
 
 
-def _calibration(frame: pd.DataFrame, most: int = 10) -> str:
-    """The nearest ways to cut, and the default beside them."""
+def _calibration(frame: pd.DataFrame, root: Path, most: int = 10) -> str:
+    """The nearest ways to cut the corpus in ``root``, and the default beside them."""
     rule = dict(window=2.0, rest="drop", sentences="whole")
     default = frame[(frame[list(rule)] == pd.Series(rule)).all(axis=1)]
     best = frame.iloc[0]
@@ -83,15 +84,15 @@ def _calibration(frame: pd.DataFrame, most: int = 10) -> str:
             "the default:",
             default.to_string(index=False),
             "",
-            f'to use the nearest: make table8 CHAINS={"..."} ASSUME="window={best["window"]:g} '
-            f'rest={best["rest"]} sentences={best["sentences"]}"',
+            f"to use the nearest: make table8 CHAINS={shlex.quote(str(root))} "
+            f'ASSUME="window={best["window"]:g} rest={best["rest"]} sentences={best["sentences"]}"',
         ]
     )
 
 
 def _enterface(arguments: argparse.Namespace) -> None:
     protocol = partial(enterface.protocol, folds_seed=arguments.seed)
-    frame = _prepared(arguments, enterface, enterface.scan(arguments.root), protocol)
+    frame = _prepared(arguments, enterface.scan(arguments.root), protocol)
     print(enterface.folds_text(frame))
 
 

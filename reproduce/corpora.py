@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -140,17 +141,18 @@ def prepare(
     """
     kind = CORPORA[name]
     found = _find(name, root, data, _taken(kind.module.scan, choices), jobs)
-    source, check_counts = _source_of(kind, found, check_counts)
+    source, check_counts = _source_of(found, check_counts)
     folder = data / source / name
     frame, images = corpora.prepare(
         found,
         folder,
         image,
         partial(kind.module.protocol, **_taken(kind.module.protocol, choices)),
-        kind.module.count_faults(found.manifest) if check_counts else (),
+        found.counts if check_counts else (),
         jobs,
     )
     notes = found.notes + corpora.repeated(frame, images)
+    _say(found.notes)
     if kind.speakers_apart:
         _check_speakers(frame)
         notes += tuple(kind.module.folds_text(frame).splitlines())
@@ -174,7 +176,8 @@ def counted(
     """
     kind = CORPORA[name]
     found = scanned(name, root, data, choices, jobs)
-    source, _ = _source_of(kind, found, check_counts)
+    source, _ = _source_of(found, check_counts)
+    _say(found.notes)
     return kind.module.protocol(found.manifest, **_taken(kind.module.protocol, choices)), source
 
 
@@ -184,14 +187,19 @@ def _taken(function: Callable, choices: Mapping[str, object]) -> dict[str, objec
     return {name: value for name, value in choices.items() if name in names}
 
 
-def _source_of(kind: Kind, found: Scan, check_counts: bool) -> tuple[str, bool]:
+def _source_of(found: Scan, check_counts: bool) -> tuple[str, bool]:
     """Where the clips come from, and whether their counts have to be the paper's."""
     if is_standin(found.root):
         return STANDIN, False
-    if check_counts or not kind.module.count_faults(found.manifest):
+    if check_counts or not found.counts:
         return PAPER, True
     name = found.root.resolve().name
     return (f"own-{name}" if name in (PAPER, STANDIN) else name), False
+
+
+def _say(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _check_speakers(frame: pd.DataFrame) -> None:

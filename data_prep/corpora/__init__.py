@@ -16,14 +16,16 @@ __all__ = ["Scan", "listing", "prepare", "repeated"]
 
 @dataclass(frozen=True)
 class Scan:
-    """What is in the folder ``root``: the ``manifest`` of its clips, the ``faults`` of its layout, and
-    ``notes`` on what a reader of the results should know.
+    """What is in the folder ``root``: the ``manifest`` of its clips, the ``faults`` of its layout,
+    ``notes`` on what a reader of the results should know, and as ``counts`` what numbers otherwise than in
+    the paper: a corpus of which nothing does is the paper's.
     """
 
     root: Path
     manifest: pd.DataFrame
     faults: list[str]
     notes: tuple[str, ...] = ()
+    counts: Sequence[str] = ()
 
 
 def prepare(
@@ -36,7 +38,7 @@ def prepare(
 ) -> tuple[pd.DataFrame, store.Store]:
     """Write ``out``/manifest.csv, as the corpus's ``protocol`` completes it, and the store of its images.
 
-    ``counts``: the corpus's ``count_faults``, or none to go on with any. Raises Faults with all that is
+    ``counts``: those of ``found``, or none to go on with any. Raises Faults with all that is
     wrong, layout, counts and clips; nothing has been written then.
     """
     faults = [*found.faults, *counts]

@@ -62,7 +62,7 @@ def scan(root: Path | str) -> Scan:
     few = left_out(frame)
     kept = frame[~frame["speaker"].isin(few)].reset_index(drop=True)
     notes = (f"left out, since some of their records are missing: {', '.join(few)}.",) if few else ()
-    return Scan(root, kept, faults, notes)
+    return Scan(root, kept, faults, notes, count_faults(kept))
 
 
 def left_out(frame: pd.DataFrame) -> list[str]:

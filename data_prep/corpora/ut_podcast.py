@@ -53,7 +53,7 @@ def scan(root: Path | str) -> Scan:
     frame = frame.sort_values(
         ["partition", "label", "clip"], ascending=[False, True, True], ignore_index=True
     )
-    return Scan(root, frame, faults)
+    return Scan(root, frame, faults, counts=count_faults(frame))
 
 
 def protocol(frame: pd.DataFrame, over_sampling: str = "each", seed: int = 0) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What a fold trains on and what it is tested on."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,13 @@ import pandas as pd
 import pytest
 
 from data_prep import store
+from data_prep.__main__ import main as data_prep
+from data_prep.corpora import chains
 from data_prep.faults import Faults
-from reproduce.corpora import CORPORA, Corpus, _check_speakers
+from data_prep.spectrogram import ImageSettings
+from reproduce import corpora as corpora_module
+from reproduce.assumptions import choices
+from reproduce.corpora import CORPORA, Corpus, _check_speakers, counted, prepare
 
 
 class Rows(store.Store):
@@ -51,6 +57,53 @@ def test_remarks_are_the_scans_and_the_splits():
         "s09 is left out.",
         "1 speakers are in both parts: s.",
     ]
+
+
+@pytest.fixture
+def whole_chains(monkeypatch, tmp_path):
+    """A corpus with all of CHAINS's readings, of whose fables none is cut as in Table 6; images aside."""
+    files = pd.DataFrame(
+        [
+            ("", speaker, text, 70.0 if text in chains.FABLES else 3.1)
+            for speaker in chains.LABELS
+            for text in chains.FOLDS
+        ],
+        columns=["path", "speaker", "text", "seconds"],
+    )
+    asked = []
+    monkeypatch.setattr(chains, "_files", lambda root: (files, []))
+    monkeypatch.setattr(
+        corpora_module.corpora,
+        "prepare",
+        lambda found, out, image, protocol, counts, jobs: asked.append(counts) or (found.manifest, None),
+    )
+    monkeypatch.setattr(corpora_module.corpora, "repeated", lambda *given: ())
+    return tmp_path, asked
+
+
+@pytest.mark.parametrize(
+    "assume", ["", "window=1.5", "window=3.0", "rest=keep", "rest=half", "sentences=cut"]
+)
+@pytest.mark.parametrize("check_counts", [True, False])
+def test_chains_is_the_papers_however_it_is_cut(assume, check_counts, whole_chains, capsys):
+    root, asked = whole_chains
+    chosen = choices(8, assume.split())["data"]
+    made = prepare("chains", root, root, ImageSettings(16), chosen, check_counts)
+    assert made.source == "paper" and asked == [[]]
+    assert made.folder == root / "paper" / "chains" and len(made.labels) == 36
+    (said,) = made.remarks()
+    assert "Table 6's 1530, 1296 and 1188" in said and capsys.readouterr().err == f"note: {said}\n"
+    assert counted("chains", root, root, chosen, check_counts)[1] == "paper"
+
+
+def test_what_calibration_prints_can_be_typed(whole_chains, capsys):
+    root, _ = whole_chains
+    root = root / "my CHAINS"
+    assert data_prep(["chains", str(root), "--calibrate"]) == 0
+    words = shlex.split(capsys.readouterr().out.rpartition("to use the nearest: ")[2])
+    assert words[:3] == ["make", "table8", f"CHAINS={root}"]
+    chosen = choices(8, words[3].removeprefix("ASSUME=").split())["data"]
+    assert counted("chains", root, root, chosen)[1] == "paper"
 
 
 def test_a_speaker_in_two_folds_is_an_error():
