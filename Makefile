@@ -14,7 +14,7 @@ UT_PODCAST ?=
 CHAINS ?=
 ## eNTERFACE'05's folder (Tables 11, 12); the same
 ENTERFACE ?=
-## paper (the paper's sizes) or quick; paper with a corpus, quick with the stand-in where it is empty
+## paper (the paper's sizes) or quick (no verdicts); paper with a corpus, quick with the stand-in where it is empty
 PROFILE ?=
 ## how many seeds each row is trained with
 SEEDS ?= 1

@@ -21,9 +21,10 @@ from data_prep.standin import enterface as standin_enterface
 from data_prep.standin import ut_podcast as standin_ut_podcast
 from data_prep.standin.folder import is_standin
 
-__all__ = ["CORPORA", "PAPER", "STANDIN", "Corpus", "counted", "prepare", "scanned"]
+__all__ = ["CORPORA", "PAPER", "QUICK", "STANDIN", "Corpus", "counted", "prepare", "scanned"]
 
 PAPER, STANDIN = "paper", "standin"
+QUICK = "quick"  # results of the paper's corpora in the quick profile, which are not the paper's sizes
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _source_of(found: Scan, check_counts: bool) -> tuple[str, bool]:
     if check_counts or not found.counts:
         return PAPER, True
     name = found.root.resolve().name
-    return (f"own-{name}" if name in (PAPER, STANDIN) else name), False
+    return (f"own-{name}" if name in (PAPER, QUICK, STANDIN) else name), False
 
 
 def _say(notes: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .corpora import STANDIN
+from .corpora import QUICK, STANDIN
 
 __all__ = ["as_webp", "draw_confusion", "draw_systems", "shades", "training_curves"]
 
@@ -93,7 +93,8 @@ def _shades(count: int) -> tuple[np.ndarray, list[str]]:
 
 
 def _here(source: str) -> str:
-    return "here: STAND-IN, synthesised speech" if source == STANDIN else f"here: {source}"
+    marked = {STANDIN: "STAND-IN, synthesised speech", QUICK: "QUICK, small spectrograms and few epochs"}
+    return f"here: {marked.get(source, source)}"
 
 
 def training_curves(histories: Sequence[Sequence[Mapping]], name: str) -> str:

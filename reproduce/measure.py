@@ -52,9 +52,9 @@ def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
     """A row for each cell of the table: where it stands, paper, ours, sd over seeds, 95 % interval, seeds,
     verdict. Percentages, or counts where ``predicted`` is given.
 
-    The verdict is 'within' or 'outside' (see ``verdict``) on the paper's corpus, 'not run' where there is
-    no report, 'failed' where one of the runs that the cell needs is, 'unknown' where the paper's number is,
-    and empty on any other corpus.
+    The verdict is 'within' or 'outside' (see ``verdict``) on the paper's corpus in the paper's sizes, 'not
+    run' where there is no report, 'failed' where one of the runs that the cell needs is, 'unknown' where
+    the paper's number is, and empty for any other source.
     """
     lines = []
     for cell in table.cells:

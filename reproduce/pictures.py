@@ -13,6 +13,7 @@ from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
 from data_prep.store import Store, store_folder
 
+from .corpora import PAPER, QUICK
 from .figures import as_webp, shades
 from .measure import Report, reports_of
 from .tables import Table
@@ -53,11 +54,12 @@ def pictures(table: Table, reports: Sequence[Report], folder: Path, data: Path) 
     if not found or table.claim.home != table.number:
         return Pictures()
     content = found[0].content
+    source = content["run"]["source"]
+    prepared = data / (PAPER if source == QUICK else source) / table.corpus
     try:
-        images = _images(table, content, data)
+        images = _images(prepared, content)
     except (Faults, OSError):
-        where = f"{data}/{content['run']['source']}/{table.corpus}"
-        return Pictures(missing=[f"No spectrograms: these clips' images are not in {where}."])
+        return Pictures(missing=[f"No spectrograms: these clips' images are not in {prepared}."])
     clips = [
         Picture(
             shades(image[::-1]),
@@ -73,10 +75,9 @@ def pictures(table: Table, reports: Sequence[Report], folder: Path, data: Path) 
     return Pictures(clips, attention, () if attention else ["This network has no attention blocks."])
 
 
-def _images(table: Table, content: Mapping, data: Path) -> dict[str, tuple[str, np.ndarray]]:
+def _images(folder: Path, content: Mapping) -> dict[str, tuple[str, np.ndarray]]:
     """clip -> its label and image (size, size), low frequencies first; Faults where they are not at hand."""
     run = content["run"]
-    folder = data / run["source"] / table.corpus
     store = Store(store_folder(folder, ImageSettings(size=run["size"], **run["choices"]["image"])))
     if store.fingerprint(manifest.read(folder / "manifest.csv")) != run["data"]:
         raise Faults(f"{folder}: has other clips than the run")

@@ -14,7 +14,7 @@ from data_prep.spectrogram import ImageSettings
 from freqcnn_gluon import cluster
 
 from .assumptions import choices
-from .corpora import counted, prepare
+from .corpora import PAPER, QUICK, counted, prepare
 from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
 from .peers import PEERS
@@ -158,7 +158,12 @@ def sizes(table: Table, options: Options) -> Profile:
 
 
 def runs_of(table: Table, systems: Sequence[System], options: Options, source: str, data: str) -> list[Run]:
-    """The runs of ``systems`` on a corpus's ``source`` with the fingerprint ``data``, by fold and seed."""
+    """The runs of ``systems`` on a corpus's ``source`` with the fingerprint ``data``, by fold and seed.
+
+    In the quick profile the paper's corpora are the source QUICK, whose files are its own.
+    """
+    if source == PAPER and profile(table, options) == "quick":
+        source = QUICK
     chosen, own = choices(table.number, options.assume), sizes(table, options)
     if own.epochs and not any(each.startswith("epochs=") for each in options.assume):
         chosen["training"]["epochs"] = own.epochs

@@ -11,7 +11,7 @@ from data_prep.files import whole
 
 from . import text
 from .assumptions import Assumption, assumptions
-from .corpora import PAPER, STANDIN
+from .corpora import PAPER, QUICK, STANDIN
 from .figures import draw_confusion, draw_systems
 from .measure import Report, cells, comparisons, reports_of
 from .tables import Table
@@ -34,11 +34,18 @@ __all__ = [
 ]
 
 PICTURES = {3: draw_systems, 12: draw_confusion}
-STANDIN_WARNING = (
-    "STAND-IN",
-    "these are results on synthesised speech, not on the paper's corpus. They show that everything runs and "
-    "learns, and say nothing about the paper's numbers.",
-)
+WARNINGS = {
+    STANDIN: (
+        "STAND-IN",
+        "these are results on synthesised speech, not on the paper's corpus. They show that everything runs "
+        "and learns, and say nothing about the paper's numbers.",
+    ),
+    QUICK: (
+        "QUICK",
+        "these are results of small spectrograms and few epochs, not of the paper's sizes. They show that "
+        "everything runs and learns, and say nothing about the paper's numbers.",
+    ),
+}
 OWN_WARNING = (
     "NOT THE PAPER'S CORPUS",
     "'{source}' has the layout of the paper's corpus but not its counts. Its results are not to be set "
@@ -51,10 +58,12 @@ MCNEMAR = (
 
 
 def warning(source: str) -> tuple[str, str] | None:
-    """What results on anything but the paper's corpus are marked with: a word or two, and a sentence."""
+    """What results on anything but the paper's corpus, in its sizes, are marked with: a word or two, and a
+    sentence.
+    """
     if source == PAPER:
         return None
-    mark, sentence = STANDIN_WARNING if source == STANDIN else OWN_WARNING
+    mark, sentence = WARNINGS.get(source, OWN_WARNING)
     return mark, sentence.format(source=source)
 
 

@@ -21,7 +21,7 @@ from data_prep.files import whole
 
 from .assumptions import Assumption, assumptions
 from .audit import KINDS, UNCHECKED, audit
-from .corpora import CORPORA, PAPER, STANDIN
+from .corpora import CORPORA, PAPER, QUICK, STANDIN
 from .facts import NETWORK, Comparison, compared_in
 from .looks import Look, Reliability, look, reliability
 from .measure import Report, behind, cells, comparisons, reports_of
@@ -43,7 +43,12 @@ from .tables import TABLES, Table
 __all__ = ["page", "report"]
 
 FOLDER = Path(__file__).with_name("page")
-TITLES = {PAPER: "The paper's corpora", STANDIN: "Synthesised speech", NETWORK: "The networks"}
+TITLES = {
+    PAPER: "The paper's corpora",
+    QUICK: "The paper's corpora, quick profile",
+    STANDIN: "Synthesised speech",
+    NETWORK: "The networks",
+}
 SHAPES = {
     "within": "●",
     "outside": "△",

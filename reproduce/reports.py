@@ -17,6 +17,8 @@ import numpy as np
 
 from data_prep.faults import Faults
 
+from .corpora import PAPER
+
 __all__ = ["links", "read"]
 
 SETTINGS = "learning_rate schedule momentum weight_decay micro_batch".split()
@@ -84,6 +86,8 @@ def _check_run(run: Mapping) -> None:
             _typed(run, int, name)
     if not all(isinstance(each, dict) for each in [run["choices"], *run["choices"].values()]):
         raise ValueError("its choices are none")
+    if (run["source"], run["profile"]) == (PAPER, "quick"):
+        raise ValueError("it is quick and among those of the paper's sizes")
 
 
 def _typed(content: Mapping, kind: type, *names: str) -> None:

@@ -36,7 +36,7 @@ def report(
         system="table2",
         fold=fold,
         seed=seed,
-        profile="paper",
+        profile="quick" if source == "quick" else "paper",
         size=256,
         batch_size=48,
         data="0" * 64,

@@ -265,6 +265,22 @@ def fnn_only(words, out, monkeypatch):
     return words, lambda: list((out / "Tones" / "table03" / "fnn").glob("*/*.json"))
 
 
+def test_quick_results_of_the_papers_corpus_are_no_verdicts_and_in_a_folder_of_their_own(
+    command, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("data_prep.corpora.ut_podcast.count_faults", lambda frame: [])  # as of the real one
+    words, _ = fnn_only([word for word in command[0] if word != "--no-check-counts"], tmp_path, monkeypatch)
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "**QUICK**" in said and "within" not in said and "outside" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["quick"]
+    assert (command[1] / "data" / "paper" / "ut_podcast" / "manifest.csv").exists()
+    asked = recorded(monkeypatch)
+    words[words.index("quick")] = "paper"
+    assert main(words) == 0
+    assert {(run.source, run.profile, run.size) for run in asked} == {("paper", "paper", 256)}
+
+
 def test_a_run_that_diverges_is_shown_as_failed(finished, command, tmp_path, monkeypatch, capsys):
     """... and not tried again, but under other versions."""
     words, found = fnn_only(command[0], tmp_path, monkeypatch)

@@ -40,8 +40,11 @@ def test_seeds_are_averaged():
     assert "87.50 ± 17.68" in markdown(TABLES[3], [report("FNN"), report("FNN", confusion=right, seed=1)])
 
 
-@pytest.mark.parametrize("source, banner", [("standin", "STAND-IN"), ("accents", "NOT THE PAPER'S CORPUS")])
-def test_other_corpora_carry_a_banner_and_no_verdict(source, banner):
+@pytest.mark.parametrize(
+    "source, banner",
+    [("standin", "STAND-IN"), ("quick", "QUICK"), ("accents", "NOT THE PAPER'S CORPUS")],
+)
+def test_other_corpora_and_sizes_carry_a_banner_and_no_verdict(source, banner):
     text = markdown(TABLES[3], [report(source=source)])
     assert banner in text.splitlines()[2]
     assert "verdict |" not in text and "outside" not in text
@@ -96,6 +99,8 @@ def test_table_3_has_a_picture_of_its_numbers(tmp_path, monkeypatch):
     (figure,) = drawn
     upper, lower = figure.axes
     assert upper.get_title() == "paper" and "STAND-IN" in lower.get_title()
+    draw_systems(cells(TABLES[3], [report(source="quick")]), "quick", tmp_path / "a.png")
+    assert "QUICK" in drawn.pop().axes[1].get_title()
     systems = ["i-Vector", "FreqCNN", "FNN", "CNN", "AlexNet", "VGG-11", "ResNet-18"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == systems
     heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in upper.containers}

@@ -183,6 +183,22 @@ def test_the_standin_and_own_corpora_are_marked_and_the_papers_is_not(tree):
     assert sections["paper"].all("i", class_="papers")
 
 
+def test_quick_results_of_the_papers_corpora_are_marked_and_stand_apart(tmp_path):
+    put(tmp_path / "paper", 3, [made()])
+    put(tmp_path / "quick", 3, [made(source="quick")])
+    tree = read(page(tmp_path, tmp_path / "data"))
+    quick = by_id(tree, "s1")
+    assert quick.all("h2")[0].text == "The paper's corpora, quick profile"
+    assert quick.all("p", class_="banner")[0].text.startswith("QUICK") and not quick.all("i", class_="papers")
+    assert "within" not in {each.text for each in quick.all("span", class_="verdict")}
+    assert f"{tmp_path / 'data' / 'paper' / 'ut_podcast'}" in quick.text  # the clips are the corpus's own
+    paper = made()
+    paper.content["run"]["profile"] = "quick"  # as an older version left it
+    put(tmp_path / "paper", 3, [paper])
+    with pytest.raises(Faults, match="it is quick and among those of the paper's sizes"):
+        page(tmp_path, tmp_path / "data")
+
+
 def test_a_hostile_name_is_text(text, tree):
     assert "<img src=x" not in text
     assert [each.text for each in tree.all("h2")][1] == f"'{HOSTILE}'"

@@ -88,12 +88,12 @@ def test_a_run_that_fails_now_is_a_fault(report):
 
 
 def test_results_on_a_corpus_need_it(report, tmp_path):
-    content = changed(report, "run", "source", to="paper")
+    content = changed(report, "run", "source", to="quick")
     folder = Run(**content["run"]).folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / "report.json").write_text(json.dumps(content))
-    link = (folder / "report.json").relative_to(tmp_path / "paper").as_posix()
-    (tmp_path / "paper" / "table03.json").write_text(json.dumps([link]))
+    link = (folder / "report.json").relative_to(tmp_path / "quick").as_posix()
+    (tmp_path / "quick" / "table03.json").write_text(json.dumps([link]))
     with pytest.raises(Faults, match="say where ut_podcast's folder is"):
         list(verify(tmp_path, {}, tmp_path / "data"))
 
