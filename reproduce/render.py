@@ -82,7 +82,10 @@ def summary(table: Table, reports: Sequence[Report]) -> str:
 
 def to_be_known(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) -> list[str]:
     """Sentences below a table; ``frame``: of ``cells``."""
-    lines = ["'95 %' is the interval that the test clips and the seeds leave open (reproduce/verdict.py)."]
+    open_by = "the test clips and the seeds leave open for another training"
+    if not (frame["seeds"] > 1).any():
+        open_by = "the test clips leave open, the seeds aside: there is one"
+    lines = [f"'95 %' is the interval that {open_by} (reproduce/verdict.py)."]
     if source_of(reports) == PAPER:
         counts = frame["verdict"].value_counts()
         within, outside = counts.get("within", 0), counts.get("outside", 0)

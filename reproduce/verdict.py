@@ -1,11 +1,12 @@
 """Whether one of our numbers agrees with the paper's: the one rule.
 
-A recall on n test clips is known only to within the luck of those clips; training again with another
-seed moves it too. The 95 % interval joins both. A recall's test-set limits are Wilson's. UAR is a mean
-of C recalls, and its distances to either limit are the root of the sum of the recalls' squared ones,
-over C (the MOVER of Zou and Donner 2008, which covers 94.6 to 97 % where a normal interval falls to
-92). Over k seeds with variance v, z² v / k joins the sum, z = 1.96. The paper's value is 'within' or
-'outside' that interval.
+A recall on n test clips is known only to within the luck of those clips: with one seed the 95 % interval is
+theirs alone. Its limits are Wilson's for a recall; UAR is a mean of C recalls, and its distances to either
+limit are the root of the sum of the recalls' squared ones, over C (the MOVER of Zou and Donner 2008, which
+covers 94.6 to 97 % where a normal interval falls to 92). Another seed would move it too, by how much is not
+known from one. From k seeds with variance v it is, and since the paper's value is itself one training,
+t² v (1 + 1/k) joins the sum, t being Student's with k - 1 degrees of freedom. The paper's value is 'within'
+or 'outside' that interval. Clips count as independent, CHAINS's windows of one recording too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, t
 
 __all__ = ["Z", "holm", "interval", "mcnemar", "verdict"]
 
@@ -34,7 +35,9 @@ def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float
     recalls = right.mean(axis=0) / totals  # (classes,)
     root = Z * np.sqrt(recalls * (1 - recalls) / totals + Z**2 / (4 * totals**2))
     limits = (recalls + Z**2 / (2 * totals) + np.stack([-root, root])) / (1 + Z**2 / totals)  # (2, classes)
-    half = np.sqrt(((limits - recalls) ** 2).sum(axis=1) / classes**2 + Z**2 * spread / seeds)
+    # the seeds' part, squared; of one seed it is not known
+    other = t.ppf(0.975, seeds - 1) ** 2 * spread * (1 + 1 / seeds) if seeds > 1 else 0.0
+    half = np.sqrt(((limits - recalls) ** 2).sum(axis=1) / classes**2 + other)
     mean = values.mean()
     return float(mean), float(np.sqrt(spread)), float(max(0, mean - half[0])), float(min(1, mean + half[1]))
 

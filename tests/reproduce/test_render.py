@@ -37,7 +37,11 @@ def test_seeds_are_averaged():
     us = row(frame, "FNN", "US")
     assert us["ours"] == pytest.approx((75 + 100) / 2) and us["seeds"] == 2
     assert us["sd"] == pytest.approx(np.std([75, 100], ddof=1))
-    assert "87.50 ± 17.68" in markdown(TABLES[3], [report("FNN"), report("FNN", confusion=right, seed=1)])
+    text = markdown(TABLES[3], [report("FNN"), report("FNN", confusion=right, seed=1)])
+    assert "87.50 ± 17.68" in text and "that the test clips and the seeds leave open" in text
+    assert "that the test clips leave open, the seeds aside: there is one" in markdown(
+        TABLES[3], [report("FNN")]
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,38 @@ def test_the_interval_of_uar_covers_it_95_times_in_100(recalls):
     assert 0.94 < hits / 4000 < 0.975
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("scatter", [0.02, 0.06])
+def test_the_interval_of_several_seeds_covers_another_training_95_times_in_100(seeds, scatter):
+    """Each training has recalls of its own; all are tested on the same clips, each of which is as hard for
+    all. What another one would come to, were it tested on any number of clips, is what the interval is for.
+    """
+    random, totals = np.random.default_rng(0), np.array([332, 89, 240])
+    hits = 0
+    for _ in range(2000):
+        trainings = np.array([0.85, 0.7, 0.8]) + scatter * random.standard_normal((seeds + 1, 1))
+        right = np.stack(
+            [
+                (random.random(total) < trainings[:-1, [label]]).sum(axis=1)
+                for label, total in enumerate(totals)
+            ],
+            axis=1,
+        )
+        _, _, low, high = interval(right, totals)
+        hits += low <= trainings[-1].mean() <= high
+    assert 0.94 < hits / 2000 < 0.985
+
+
+def test_seeds_by_hand():
+    """Student's t with one degree of freedom is 12.706: two trainings say little of a third."""
+    right, totals = np.array([[600], [610]]), np.array([1000])
+    _, _, low, high = interval(right, totals)
+    wilson = binomtest(605, 1000).proportion_ci(method="wilson")
+    other = 12.706**2 * np.var([0.60, 0.61], ddof=1) * (1 + 1 / 2)
+    assert low == pytest.approx(0.605 - np.hypot(0.605 - wilson.low, other**0.5), abs=1e-5)
+    assert high == pytest.approx(0.605 + np.hypot(wilson.high - 0.605, other**0.5), abs=1e-5)
+
+
 def test_seeds_widen_it_by_what_they_scatter():
     totals = np.array([100])
     _, sd, low, high = interval(np.array([[60], [80]]), totals)
