@@ -11,6 +11,7 @@ from data_prep.files import whole
 
 from . import text
 from .assumptions import Assumption, assumptions
+from .audit import impossible
 from .corpora import PAPER, QUICK, STANDIN
 from .figures import draw_confusion, draw_systems
 from .measure import Report, cells, comparisons, reports_of
@@ -99,7 +100,20 @@ def to_be_known(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) ->
             f"Not run yet: {', '.join(left_out)}; the paper's figures are shown. `make table{table.number}` "
             "adds them, and does nothing again that is done."
         )
-    return [*lines, *table.notes, *_segments(reports)]
+    return [*lines, *_impossible(table), *table.notes, *_segments(reports)]
+
+
+def _impossible(table: Table) -> list[str]:
+    """What the audit proves wrong of the paper's numbers, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for each in impossible(table.number):
+        reason, _, instead = each.found.partition(": ")
+        cell = each.where.partition(", ")[2]
+        reasons.setdefault(reason, []).append(f"{cell} {each.claim} ({instead})")
+    return [
+        f"Impossible as the paper prints it (`make audit`), since {reason}: {'; '.join(found)}."
+        for reason, found in reasons.items()
+    ]
 
 
 def columns_of(frame: pd.DataFrame) -> list[str]:
@@ -114,6 +128,8 @@ def as_shown(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """``frame`` of ``cells`` as it is read: paper, ours, 95 % and verdict, all strings."""
     paper = frame["paper"].map(lambda value: "?" if pd.isna(value) else f"{value:.2f}")
     paper = paper.where(frame["predicted"] == "", paper.str.removesuffix(".00"))
+    # the one number of which the paper prints six digits
+    paper = paper.mask(frame["measure"] == "threshold", frame["paper"].map("{:g}".format))
     return pd.DataFrame(
         {
             "paper": paper.where([cell.printed for cell in table.cells], ""),

@@ -7,6 +7,7 @@ from .table import ALL, Cell, Table
 from .table11 import FOLDS, FREQCNN, QUICK
 
 _PAPER = published("table12_confusion")
+_PAPER.loc["Disgust", "Disgust"] = 167  # Sec. 5.3: 79.52 % of 210; the row itself could not be read
 
 TABLE = Table(
     number=12,
@@ -22,5 +23,8 @@ TABLE = Table(
     ),
     quick=QUICK,
     claim=FREQCNN,
-    notes=("Counts of test clips, all folds together. The paper's row for Disgust could not be read.",),
+    notes=(
+        "Counts of test clips, all folds together. The paper's row for Disgust could not be read; its 167 "
+        "right ones are from the text (Sec. 5.3: 79.52 %, of 210).",
+    ),
 )

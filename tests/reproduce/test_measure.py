@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
+from reproduce.exact import whole_count
 from reproduce.measure import Report, cells, comparisons, reports_of
 from reproduce.render import _ours
 from reproduce.tables import TABLES, System
@@ -91,8 +92,11 @@ def test_confusion_is_pooled_and_counted():
             assert found["ours"] == pytest.approx(counted.loc[true_label, predicted_label])
             assert found["low"] <= found["ours"] <= found["high"]
     assert cell(frame, measure="Fear", predicted="Fear")["paper"] == 178
-    unread = cell(frame, measure="Disgust", predicted="Disgust")
+    unread = cell(frame, measure="Disgust", predicted="Fear")
     assert np.isnan(unread["paper"]) and unread["verdict"] == "unknown"
+    of_text = cell(frame, measure="Disgust", predicted="Disgust")
+    assert of_text["paper"] == 167 == whole_count("79.52", 210)
+    assert of_text["verdict"] in ("within", "outside")
 
 
 def test_a_class_that_the_corpus_lacks_is_no_number():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made import report
 
-from reproduce.figures import draw_systems
+from reproduce.figures import draw_confusion, draw_systems
 from reproduce.measure import cells
 from reproduce.render import markdown, write
 from reproduce.tables import TABLES
@@ -92,7 +92,8 @@ def test_folds_have_columns_of_their_own():
     accuracy = f"{100 * 90 / 107:.2f}"
     assert lines[3][1:3] == ["ours", accuracy] and lines[3][-2] == accuracy
     threshold = next(line for line in lines if line[0] == "i-Vector, threshold")
-    assert threshold[1:8] == ["paper", "-2.46", "", "-3.04", "", "30.23", ""]  # the paper has no UAR of it
+    # as the paper prints it, which has no UAR of it
+    assert threshold[1:8] == ["paper", "-2.46241", "", "-3.04434", "", "30.2318", ""]
     assert [line[1] for line in lines if line[0].startswith("[FreqCNN]")] == ["1", "2", "3"]
 
 
@@ -123,9 +124,28 @@ def test_confusion_as_table_and_figure(tmp_path):
     assert lines[0] == ["True", "", "Angry", "Disgust", "Sadness", "Surprise", "Fear", "Happiness"]
     assert lines[2] == ["Angry", "paper", "180", "8", "3", "12", "5", "2"]
     assert lines[3] == ["", "standin", "100", "10", "10", "10", "10", "10"]
-    assert lines[5] == ["Disgust", "paper", "?", "?", "?", "?", "?", "?"]
+    assert lines[5] == ["Disgust", "paper", "?", "167", "?", "?", "?", "?"]
+    assert "its 167 right ones are from the text (Sec. 5.3: 79.52 %, of 210)" in markdown(TABLES[12], reports)
     assert (tmp_path / "table12.png").read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "table12.csv").read_text().splitlines()) == 37
+
+
+def test_a_count_of_a_row_that_was_not_read_whole_is_shaded_as_the_others(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **how: drawn.append(figure))
+    draw_confusion(cells(TABLES[12], []), "paper", tmp_path / "a.png")
+    shares = np.asarray(drawn[0].axes[0].images[0].get_array())
+    assert shares[1, 1] == pytest.approx(167 / 210) and shares[4, 4] == pytest.approx(178 / 210)
+
+
+def test_numbers_that_the_audit_proves_wrong_are_told_below_their_table():
+    (note,) = [line for line in markdown(TABLES[3], [report()]).splitlines() if "Impossible" in line]
+    assert "AlexNet, UAR 64.90 % (it would have to be 65.55; 64.90 % is its accuracy, 429 of 661)" in note
+    for number, wrong in ((8, 5), (9, 6)):
+        (note,) = [line for line in markdown(TABLES[number], []).splitlines() if "Impossible" in line]
+        assert note.count("it would have to be") == wrong and note.count("33 sentences") == 1
+    assert "tanh/relu, #3, UAR 90.79 % (it would have to be 90.74 %)" in note
+    assert "Impossible" not in markdown(TABLES[11], [])
 
 
 def test_fewer_segments_than_the_papers_are_told():
