@@ -14,7 +14,7 @@ from data_prep.faults import Faults
 from data_prep.files import whole
 
 from . import text
-from .assumptions import assumptions
+from .assumptions import assumptions, choices
 from .corpora import PAPER
 from .paper import published
 from .render import banner
@@ -98,17 +98,20 @@ def compared_in(folder: Path, number: int) -> Comparison:
     return Comparison(number, title, source, frame, pd.DataFrame(index=frame["row"].unique()))
 
 
-def architecture_table(number: int, net=None) -> Comparison:
-    """Table 2, 7 or 10 read off the network (``net``, by default FreqCNN as the table states it).
+def architecture_table(number: int, assume: Sequence[str] = (), net=None) -> Comparison:
+    """Table 2, 7 or 10 read off the network (``net``, by default FreqCNN as the table states it, with the
+    assumptions that touch it, of which ``assume`` chooses some otherwise: 'id=value' each).
 
-    'Conv and pool' is the paper's other spelling of 'Conv. and pool'; blanks do not count.
+    'Conv and pool' is the paper's other spelling of 'Conv. and pool'; blanks do not count. Raises Faults
+    for what cannot be assumed.
     """
+    chosen = choices(number, assume)["network"]
     from freqcnn_gluon.architectures import architecture  # MXNet takes seconds to import
     from freqcnn_gluon.describe import describe
     from freqcnn_gluon.network import FreqCNN
 
     paper = published(f"table{number:02}_architecture").fillna("")
-    ours = describe(net or FreqCNN(architecture(f"table{number}")))
+    ours = describe(net or FreqCNN(architecture(f"table{number}"), **chosen))
     rows = range(1, 1 + max(len(paper), len(ours)))
     further = ours[["Output", "Parameters"]].set_axis(rows[: len(ours)]).reindex(rows, fill_value="")
     further["Parameters"] = [f"{count:,}" if count != "" else "" for count in further["Parameters"]]
@@ -117,21 +120,24 @@ def architecture_table(number: int, net=None) -> Comparison:
     frame = _tidy(paper, ours)
     pooled = frame["row"].map(paper["Name"]).str.replace(".", "").eq("Conv and pool")
     frame["verdict"] = [
-        _agreement(cell.paper, cell.ours, tanh) for cell, tanh in zip(frame.itertuples(), pooled)
+        _agreement(cell.paper, cell.ours, chosen[ASSUMED] if pool else None)
+        for cell, pool in zip(frame.itertuples(), pooled)
     ]
-    open_points = (ASSUMED, "batchnorm") if number == 7 else (ASSUMED, "batchnorm", "head")
-    touching = [assumptions()[id] for id in open_points]
-    notes = tuple(f"- `{entry.id}`: {entry.question} Here: {entry.choice}." for entry in touching)
+    touching = [entry for entry in assumptions().values() if number in entry.tables]
+    notes = tuple(
+        f"- `{entry.id}`: {entry.question} Here: {chosen.get(entry.id, entry.choice)}." for entry in touching
+    )
     return Comparison(number, ARCHITECTURES[number], PAPER, frame, further, ("", *notes))
 
 
-def _agreement(paper: str, ours: str, pooled: bool) -> str:
-    """'same', 'assumed' (an activation that the paper names in the last of these rows) or 'different'."""
+def _agreement(paper: str, ours: str, activation: str | None) -> str:
+    """'same', 'assumed' (the ``activation``, which the paper names in the last of these rows alone) or
+    'different'.
+    """
     paper, ours = (" ".join(cell.replace("Conv.", "Conv").split()) for cell in (paper, ours))
     if paper == ours:
         return "same"
-    assumed = f"{paper}, {assumptions()[ASSUMED].choice}"
-    return "assumed" if pooled and paper and ours == assumed else "different"
+    return "assumed" if activation and paper and ours == f"{paper}, {activation}" else "different"
 
 
 def counts_table(number: int, manifest: pd.DataFrame, source: str) -> Comparison:

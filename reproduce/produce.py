@@ -71,7 +71,7 @@ def produce(number: int, options: Options) -> str:
         )
         compared = counts_table(number, frame, source)
     else:
-        compared, source = architecture_table(number), NETWORK
+        compared, source = architecture_table(number, options.assume), NETWORK
     return compared.write(options.results / source / f"table{number:02}")
 
 

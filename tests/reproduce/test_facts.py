@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from data_prep.corpora import chains, ut_podcast
+from data_prep.faults import Faults
 from freqcnn_gluon.architectures import architecture
 from freqcnn_gluon.network import FreqCNN
 from reproduce.facts import architecture_table, counts_table
@@ -31,20 +32,39 @@ def test_another_width_is_found_in_its_cell(where, cell):
     (block, pool), *others = table.rows
     wider = replace(block, **{where: replace(getattr(block, where), kernel=3)})
     net = FreqCNN(replace(table, rows=((wider, pool), *others)))
-    compared = architecture_table(7, net)
+    compared = architecture_table(7, net=net)
     assert verdicts(compared, "different") == {(1, cell)}
     assert "32, 5 × 5/1, sigmoid [here: 32, 3 × 3/1, sigmoid]" in compared.markdown()
 
 
 def test_another_depth_is_found_too():
-    compared = architecture_table(7, FreqCNN(architecture("table7"), attention_blocks=1))
+    compared = architecture_table(7, net=FreqCNN(architecture("table7"), attention_blocks=1))
     assert (7, "Name") in verdicts(compared, "different")
     assert "[here: none]" in compared.markdown()
 
 
 def test_another_choice_than_assumed_is_different():
-    compared = architecture_table(2, FreqCNN(architecture("table2"), conv_pool_activation="relu"))
+    compared = architecture_table(2, net=FreqCNN(architecture("table2"), conv_pool_activation="relu"))
     assert verdicts(compared, "different") == {(row, "Global convolution") for row in (2, 4, 6, 9)}
+
+
+@pytest.mark.parametrize("number", [2, 7, 10])
+def test_what_is_assumed_is_what_is_built(number):
+    listed = architecture_table(number)
+    said = architecture_table(number, ["conv_pool_activation=relu"])
+    assert "[+ relu]" in said.markdown() and "convolutions? Here: relu." in said.markdown()
+    assert verdicts(said, "different") == set() and len(verdicts(said, "assumed")) == 4
+    for assume in ("batchnorm=convolution" if number != 7 else "batchnorm=both", "fc_batchnorm=true"):
+        other = architecture_table(number, [assume])
+        assert not other.further["Parameters"].equals(listed.further["Parameters"])
+        assert f"Here: {assume.partition('=')[2]}.".lower() in other.markdown().lower()
+
+
+def test_what_does_not_touch_a_network_is_refused():
+    with pytest.raises(Faults) as caught:
+        architecture_table(2, ["nonsense=1", "gamma=1.0", "head=one"])
+    assert "no assumption" in caught.value.faults[0] and "does not touch" in caught.value.faults[1]
+    assert "no alternative" in caught.value.faults[2]
 
 
 def accents(missing=0):

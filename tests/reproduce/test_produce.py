@@ -381,6 +381,10 @@ def test_tables_that_count_and_describe(corpus, tmp_path, capsys):
     assert main(["table", "7", *words]) == 0
     assert "Table 7: Best parameters" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "r").glob("*/*.md")} == {"table01.md", "table07.md"}
+    assert main(["table", "7", *words, "--assume", "conv_pool_activation=relu"]) == 0
+    assert "[+ relu]" in capsys.readouterr().out
+    assert main(["table", "7", *words, "--assume", "schedule=step"]) == 1
+    assert "'schedule' does not touch table 7" in capsys.readouterr().err
 
 
 def test_audit_and_assumptions(tmp_path, capsys):
