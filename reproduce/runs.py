@@ -1,7 +1,7 @@
 """One run: a configuration in, ``results/<source>/tableNN/<row>/<fold>-s<seed>-<hash>/report.json`` out.
 
-A run that diverges leaves failed.json instead: the ``run``, the ``fault`` in a sentence, and the ``versions``
-and ``device`` under which it is not tried again.
+A run that diverges leaves failed.json instead: the ``run``, the ``fault`` in a sentence, and the ``commit``,
+``versions`` and ``device`` with which it is not tried again.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def execute(
 ) -> dict | None:
     """The run's report: read if it is done, otherwise trained, evaluated and written.
 
-    The content of failed.json if the run diverges, or did under the same versions and on the same device.
+    The content of failed.json if the run diverges, or did with the same code and versions on the same device.
     While another process has the run, it is waited for or, without ``wait``, None is returned.
 
     Among several workers (see ``freqcnn_gluon.cluster``) the first does it all; the others help to train the
@@ -126,13 +126,21 @@ def _made(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs:
     from freqcnn_gluon.numerics import Diverged
 
     kind, numbers = runtime.choose(device)
-    made_by = {"versions": runtime.versions(), "device": [f"{kind}({number})" for number in numbers]}
+    made_by = {
+        "commit": commit(),
+        "versions": runtime.versions(),
+        "device": [f"{kind}({number})" for number in numbers],
+    }
     failed = folder / "failed.json"
     told = _told(run, failed)
-    if told and all(told[name] == value for name, value in made_by.items()):
-        print(f"{title}: failed before and is not tried again, see {failed}", file=sys.stderr)
+    # an older record has no commit
+    if told and all(told.get(name, value) == value for name, value in made_by.items()):
+        print(
+            f"{title}: failed before and is not tried again, see {failed}; delete it to try again",
+            file=sys.stderr,
+        )
         return told
-    started, code = time.time(), commit()
+    started = time.time()
     way = _recognised if run.system in PEERS else _trained
     try:
         if way is _trained:
@@ -152,7 +160,7 @@ def _made(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs:
         **found,
         "predictions": _predictions(corpus, run.fold, scores),
         "remarks": corpus.remarks(),
-        "commit": code,
+        "commit": made_by["commit"],
         "versions": made_by["versions"],
         "finished": _now(),
         "seconds": round(time.time() - started, 1),

@@ -282,7 +282,7 @@ def test_quick_results_of_the_papers_corpus_are_no_verdicts_and_in_a_folder_of_t
 
 
 def test_a_run_that_diverges_is_shown_as_failed(finished, command, tmp_path, monkeypatch, capsys):
-    """... and not tried again, but under other versions."""
+    """... and not tried again, but under other versions, of other code, or without its record."""
     words, found = fnn_only(command[0], tmp_path, monkeypatch)
     asked = []
 
@@ -300,7 +300,17 @@ def test_a_run_that_diverges_is_shown_as_failed(finished, command, tmp_path, mon
         assert path.name == "failed.json" and "not finite" in told["fault"] and told["versions"]["mxnet"]
         assert "| ours" not in said.out and f"fold test, seed 0: {told['fault']}." in said.out
         assert said.out.count("failed ") >= 4 + 1 and f"{path.parent.name}/failed.json" in said.out
-        assert len(asked) == 1 and ("not tried again" in said.err) == again
+        assert len(asked) == 1 and (f"see {path}; delete it to try again" in said.err) == again
+    path.unlink()
+    assert main(words) == 0 and len(asked) == 2
+    monkeypatch.setattr(runs, "commit", lambda: "of mended code")
+    assert main(words) == 0 and len(asked) == 3
+    assert json.loads(path.read_text())["commit"] == "of mended code"
+    path.write_text(json.dumps(told))  # of the code before; an older version left none of any
+    assert main(words) == 0 and len(asked) == 4
+    del told["commit"]
+    path.write_text(json.dumps(told))
+    assert main(words) == 0 and len(asked) == 4
     monkeypatch.setattr(runtime, "versions", lambda: told["versions"] | {"mxnet": "2"})
     monkeypatch.setattr(training, "train", trained)
     assert main(words) == 0
