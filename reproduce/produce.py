@@ -17,7 +17,7 @@ from .assumptions import choices
 from .corpora import PAPER, QUICK, counted, prepare
 from .facts import NETWORK, architecture_table, counts_table
 from .measure import Report
-from .peers import PEERS
+from .peers import NETWORKS, PEERS
 from .render import write
 from .runs import Run, done, execute
 from .tables import TABLES, Profile, System, Table
@@ -204,6 +204,8 @@ def _settings(
     """A run's size, batch size and choices: those that its kind of system has."""
     if system.system in PEERS:
         peer = {**chosen.get(system.system, {}), **system.options}
+        if system.system in NETWORKS and "dtype" in chosen["training"]:
+            peer["dtype"] = chosen["training"]["dtype"]
         return {"size": None, "batch_size": None, "choices": {"data": chosen["data"], "peer": peer}}
     kept = {where: each for where, each in chosen.items() if where not in PEERS}
     network = _network(system, table, chosen["network"], size)

@@ -308,7 +308,7 @@ def _trained(table: Table, found: Sequence[Mapping]) -> list[str]:
         f"SGD from {settings['learning_rate']:g} ({settings['schedule']}), "
         f"momentum {settings['momentum']:g}, weight decay {settings['weight_decay']:g}, "
         f"batch {run['batch_size']} in micro-batches of {' or '.join(map(str, sizes))}"
-        + (f", convolutions and dense layers in {dtype}." if dtype else "."),
+        + (f", convolutions in {dtype}." if dtype else "."),
         f"Device {', '.join(report['device'])}; data {run['data'][:12]}; finished {report['finished']}.",
     ]
     return notes + [f"- {remark}" for remark in report["remarks"]]

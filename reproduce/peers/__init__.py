@@ -14,7 +14,7 @@ from data_prep.faults import Faults
 
 from .features import Features, Kind
 
-__all__ = ["PEERS", "Answer", "Peer", "Task", "peer", "softmax"]
+__all__ = ["NETWORKS", "PEERS", "Answer", "Peer", "Task", "peer", "softmax"]
 
 PEERS = {
     "ivector": "ivector",
@@ -25,6 +25,8 @@ PEERS = {
     "mel_dbn": "mel_dbn",
 }
 """Name -> the module that has it as PEER, imported when it is asked for: scikit-learn takes its time."""
+NETWORKS = ("spectrogram_dnn", "mel_dbn")
+"""Those that train networks, and so take the ``dtype`` that all of a process compute in."""
 
 
 @dataclass(frozen=True)

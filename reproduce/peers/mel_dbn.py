@@ -90,14 +90,14 @@ def _through(layers: nn.HybridSequential, values: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6) -> Answer:
+def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6, dtype: str = "float32") -> Answer:
     """The class by a linear SVM on the mean over a clip's segments of the belief network's last layer.
 
     The convolutional network learns the clips' labels from the segments; RBMs, one on the other, learn its
     last hidden layer; they go on to learn the labels; their last layer is what the SVM sees.
     """
     net = _Layers(_convolutions(), task.classes)
-    learn(net, task.features.values, task, cnn_epochs, "CNN")
+    learn(net, task.features.values, task, cnn_epochs, "CNN", dtype)
     found = _through(net.features, task.features.values)
     rows, _ = task.features.of(task.train)
     machines, inputs = [], found[rows]
@@ -109,7 +109,7 @@ def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6) -> Answer:
         )
         inputs = machines[-1].fit_transform(inputs)
     net = _Layers(_beliefs(machines), task.classes)
-    learn(net, found, task, dbn_epochs, "DBN")
+    learn(net, found, task, dbn_epochs, "DBN", dtype)
     found = _through(net.features, found)
     train, test = (
         mean_of_clips(found[rows], counts)

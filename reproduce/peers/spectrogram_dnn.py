@@ -25,7 +25,7 @@ def _seconds(samples: np.ndarray, rate: int) -> np.ndarray:
     return np.stack([image(each, settings) for each in seconds if each.any()] or [image(samples, settings)])
 
 
-def recognise(task: Task, dnn_epochs: int = 10) -> Answer:
+def recognise(task: Task, dnn_epochs: int = 10, dtype: str = "float32") -> Answer:
     """The class with the highest mean probability over a clip's windows."""
     from mxnet.gluon import nn
 
@@ -35,7 +35,7 @@ def recognise(task: Task, dnn_epochs: int = 10) -> Answer:
         for _ in range(LAYERS):
             net.add(nn.Dense(UNITS, "relu"), nn.Dropout(DROPOUT))
         net.add(nn.Dense(task.classes))
-    found = learn(net, task.features.values, task, dnn_epochs, "DNN")
+    found = learn(net, task.features.values, task, dnn_epochs, "DNN", dtype)
     _, counts = task.features.of(task.test)
     sizes = {"rate": task.features.rate, "windows": SIZE, "layers": LAYERS, "units": UNITS}
     return Answer(np.log(mean_of_clips(found, counts)), sizes | {"epochs": dnn_epochs})

@@ -24,9 +24,9 @@ def mean_of_clips(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.add.reduceat(values, counts.cumsum() - counts) / counts[:, None]
 
 
-def learn(net, values: np.ndarray, task: Task, epochs: int, what: str) -> np.ndarray:
-    """Train the Gluon block ``net`` on the ``values`` (N, ...) of the training clips' windows; the
-    probabilities (windows of the test clips, classes) after the last epoch.
+def learn(net, values: np.ndarray, task: Task, epochs: int, what: str, dtype: str) -> np.ndarray:
+    """Train the Gluon block ``net`` in ``dtype`` on the ``values`` (N, ...) of the training clips' windows;
+    the probabilities (windows of the test clips, classes) after the last epoch.
     """
     import mxnet as mx
 
@@ -38,7 +38,7 @@ def learn(net, values: np.ndarray, task: Task, epochs: int, what: str) -> np.nda
 
     outcome = train(
         net,
-        Settings(epochs=epochs, batch_size=64, micro_batch=64, seed=task.seed),
+        Settings(epochs=epochs, batch_size=64, micro_batch=64, seed=task.seed, dtype=dtype),
         examples(task.train, task.train_labels),
         {"test": examples(task.test, task.test_labels)},
         task.classes,

@@ -18,9 +18,10 @@ from sklearn.svm import SVC, LinearSVC
 from data_prep import store
 from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
+from freqcnn_gluon import runtime
 from reproduce.corpora import Corpus
 from reproduce.measure import Report, cells
-from reproduce.peers import PEERS, Task, peer, rbf, softmax
+from reproduce.peers import NETWORKS, PEERS, Task, peer, rbf, softmax
 from reproduce.peers.features import Features, extract
 from reproduce.peers.rbf import RadialBasis, bidirectional_pca
 from reproduce.render import markdown
@@ -225,6 +226,15 @@ def test_the_mel_systems_svm_sees_the_belief_networks_last_layer(corpus, monkeyp
     monkeypatch.setattr(mel_dbn, "LinearSVC", Spy)
     peer("mel_dbn").recognise(task(corpus, "mel_dbn", tmp_path), cnn_epochs=1, dbn_epochs=1)
     assert seen == [(30, 128)]  # a row a clip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_compute_in_what_they_are_told(corpus, name, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(runtime, "mixed_precision", asked.append)  # which is for the whole process
+    epochs = {"spectrogram_dnn": ["dnn_epochs"], "mel_dbn": ["cnn_epochs", "dbn_epochs"]}[name]
+    peer(name).recognise(task(corpus, name, tmp_path), **dict.fromkeys(epochs, 1), dtype="bfloat16")
+    assert set(asked) == {"bfloat16"}
 
 
 def test_unknown_names_and_softmax():

@@ -21,6 +21,7 @@ from reproduce import produce as produced
 from reproduce import runs
 from reproduce.__main__ import main
 from reproduce.corpora import prepare
+from reproduce.produce import Options, runs_of
 from reproduce.runs import Run, commit
 from reproduce.tables import TABLES
 
@@ -209,6 +210,21 @@ def test_other_choices_have_their_own_folders(finished, command, monkeypatch):
     assert {run.choices["training"]["epochs"] for run in networks} == {1}
     others = [run for run in networks if run.system != "table2"]
     assert all(run.choices["network"] == {} for run in others)  # their defaults are not the list's to change
+
+
+def test_all_networks_of_a_table_compute_in_one_dtype(tmp_path):
+    def runs(dtype: str) -> dict[str, Run]:
+        found = runs_of(TABLES[11], TABLES[11].systems(), Options({}, dtype=dtype), "standin", "")
+        return {run.system: run for run in found}
+
+    usual, fewer_bits = runs("float32"), runs("bfloat16")
+    told = {
+        name: (run.choices.get("training") or run.choices["peer"]).get("dtype")
+        for name, run in fewer_bits.items()
+    }
+    trained = {"table10", "spectrogram_dnn", "mel_dbn"}
+    assert told == {name: "bfloat16" if name in trained else None for name in usual}
+    assert {name for name in usual if usual[name] != fewer_bits[name]} == trained
 
 
 def test_tables_share_what_they_have_in_common(command, monkeypatch):
