@@ -131,7 +131,7 @@ def _start(
     try:
         process = subprocess.Popen(
             command,
-            env=os.environ | variables,
+            env={name: value for name, value in os.environ.items() if name not in runtime.SET} | variables,
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said and subprocess.STDOUT,

@@ -45,7 +45,8 @@ PACKAGES += "kaldi-native-fbank espeakng-loader".split()
 # Those of the processor's that choose between ways to compute, which round differently.
 INSTRUCTIONS = "avx avx2 fma avx512f avx512_vnni avx512_bf16 amx_tile asimd sve".split()
 DTYPES = ("float32", "bfloat16")
-# For processes that compute with several cores of a CPU; each sets them for itself, see ``prepare``.
+# For processes that compute with several cores of a CPU; each sets them for itself, see ``prepare``, and
+# takes those that it has SET from the environment of a child, which may have one core.
 SEVERAL_CORES = {
     # An operator is computed where it is asked for. The engine's usual thread has threads of OpenMP's besides
     # its caller's; being more than there are cores, they sleep between operators, at a loss of 8 % of a step
@@ -55,6 +56,7 @@ SEVERAL_CORES = {
     # too, they keep the cores from those they wait for: a step took 30 times as long.
     "GOMP_SPINCOUNT": "3000",
 }
+SET: set[str] = set()
 SYS = Path("/sys")
 
 
@@ -94,8 +96,8 @@ def prepare() -> None:
     gpu_set = _installed("mxnet-cu112")
     if not gpu_set:
         if threads() > 1:
-            for name, value in SEVERAL_CORES.items():
-                os.environ.setdefault(name, value)
+            SET.update(SEVERAL_CORES.keys() - os.environ.keys())
+            os.environ.update({name: SEVERAL_CORES[name] for name in SET})
         # Weights updated several at a time, as for a GPU, take half as long again on a CPU.
         os.environ.setdefault("MXNET_OPTIMIZER_AGGREGATION_SIZE", "1")
     if gpu_set or _installed("mxnet"):  # an exported model is run without MXNet, and by any numpy

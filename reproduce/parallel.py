@@ -148,7 +148,7 @@ def _cluster(left: int, options: Options) -> Iterator[tuple[Client, dict[int, st
         return
     devices, threads = shares(options.jobs, options.device)
     settings = dask.config.set(SETTINGS)
-    environment = _environment(OMP_NUM_THREADS=threads, TQDM_DISABLE=1)
+    environment = _environment({"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"})
     with settings, environment, contextlib.ExitStack() as stack:
         with undisturbed():  # so are all its threads and processes: Ctrl-C is for this one alone
             cluster = LocalCluster(
@@ -164,16 +164,19 @@ def _cluster(left: int, options: Options) -> Iterator[tuple[Client, dict[int, st
 
 
 @contextlib.contextmanager
-def _environment(**variables: int) -> Iterator[None]:
-    """Set the ``variables`` for processes that start within, those in the place of lost ones too."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update({name: str(value) for name, value in variables.items()})
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set the ``variables`` for processes that start within, those in the place of lost ones too, and take
+    away what is for this one alone.
+    """
+    before = dict(os.environ)
+    for name in runtime.SET:
+        os.environ.pop(name, None)
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({name: value} if value is not None else {})
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class _Bar:

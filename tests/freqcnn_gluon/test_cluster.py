@@ -15,7 +15,7 @@ from mxnet.gluon import nn
 from test_training import examples, settings
 
 from data_prep.faults import Faults
-from freqcnn_gluon import checkpoint, cluster, training
+from freqcnn_gluon import checkpoint, cluster, runtime, training
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 120  # seconds; what is bounded is bounded on a busy machine too
@@ -67,7 +67,8 @@ def started(out: Path, arguments: dict | str, *words: str, hosts="localhost,loca
     return subprocess.Popen(
         [sys.executable, "-m", "freqcnn_gluon", "launch", "--hosts", hosts, "--", *words],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"} | environment,
+        # each worker has two, and with them the engine that MXNet uses with several cores
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "4"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -204,6 +205,17 @@ def test_what_cannot_be_started_is_one_sentence(tmp_path, hosts, words, fault):
     run = started(tmp_path, "", *words, hosts=hosts)
     _, said = run.communicate(timeout=LIMIT)
     assert run.returncode == 1 and fault in said and said.count("\n") == 1
+
+
+@pytest.mark.skipif("mxnet-cu112" in runtime.versions(), reason="GPUs need the engine's own threads")
+@pytest.mark.parametrize(
+    ("asked", "engine"), [({}, "None"), ({"MXNET_ENGINE_TYPE": "NaiveEngine"}, "NaiveEngine")]
+)
+def test_a_worker_has_the_engine_of_its_own_threads(tmp_path, asked, engine):
+    program = "import os, freqcnn_gluon; print(os.environ.get('MXNET_ENGINE_TYPE'))"
+    run = started(tmp_path, "", sys.executable, "-c", program, OMP_NUM_THREADS="2", **asked)
+    said, _ = run.communicate(timeout=LIMIT)
+    assert (said, run.returncode) == (f"{engine}\n", 0)
 
 
 def test_a_role_without_its_variables_is_told(monkeypatch):

@@ -4,9 +4,12 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import dask
@@ -27,6 +30,7 @@ from reproduce.corpora import prepare
 from reproduce.produce import Options, run_all, runs_of
 from reproduce.tables import TABLES
 
+ROOT = Path(__file__).parents[2]
 LIMIT = 120  # seconds; what is bounded is bounded on a busy machine too
 # What the workers are made to do: every epoch takes a while and leaves a checkpoint, every training is noted.
 # Dask executes it twice in a process.
@@ -180,6 +184,27 @@ def test_a_cluster_without_the_program_is_told(asked):
     with without, LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as given:
         with pytest.raises(Faults, match="lacks the program .*: start workers in this folder, with `OMP_NUM"):
             run_all(table, systems, replace(options, scheduler=given.scheduler_address))
+
+
+@pytest.mark.skipif("mxnet-cu112" in runtime.versions(), reason="GPUs need the engine's own threads")
+def test_processes_have_the_engine_of_their_own_threads():
+    program = (
+        "import os, freqcnn_gluon; from reproduce import parallel; from reproduce.produce import Options\n"
+        "options, here = Options({}, jobs=2, device='cpu'), os.environ['MXNET_ENGINE_TYPE']\n"
+        "with parallel._cluster(2, options) as (client, _):\n"
+        "    found = client.run(os.getenv, 'MXNET_ENGINE_TYPE')\n"
+        "print(here, os.environ['MXNET_ENGINE_TYPE'], *found.values())"
+    )
+    usual = {name: each for name, each in os.environ.items() if name not in runtime.SEVERAL_CORES}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=usual | {"OMP_NUM_THREADS": "2"},
+        text=True,
+        capture_output=True,
+        timeout=LIMIT,
+    )
+    assert done.stdout == "NaiveEngine NaiveEngine None None\n", done.stderr
 
 
 def test_what_is_done_needs_no_cluster(asked, alone):
