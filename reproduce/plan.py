@@ -66,13 +66,14 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     """What the ``tables`` cost as Markdown: on this machine, measured on a few samples of each network, and
     on ``gpus`` GPUs of a ``kind`` in ``cost.PEAK``, by counted operations.
 
-    Raises Faults for a corpus with another layout.
+    Raises Faults for a corpus with another layout and a dtype that the device has not.
     """
     from freqcnn_gluon.cost import PEAK, SHARE
-    from freqcnn_gluon.runtime import choose, threads, versions
+    from freqcnn_gluon.runtime import check_dtype, choose, threads, versions
     from freqcnn_gluon.systems import MEMORY
 
     device = choose(options.device)
+    check_dtype(options.dtype, device[0])
     numbers = [table.number for table in tables]
     asked = [replace(options, assume=shared(options.assume, table.number, numbers)) for table in tables]
     counts = [_counts(table, own) for table, own in zip(tables, asked)]
@@ -80,7 +81,7 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
         runs_of(table, table.systems(), own, of.source, "") for table, own, of in zip(tables, asked, counts)
     ]
     pairs = [(run, of) for runs, of in zip(planned, counts) for run in runs]
-    timed, finished = _timed(pairs, options.device), _finished(options.results)
+    timed, finished = _timed(pairs, options), _finished(options.results)
     costs = {run.folder(Path()): _cost(run, of, timed, _key(asdict(run)) in finished) for run, of in pairs}
     lines, stores = [], {}
     for table, runs, of in zip(tables, planned, counts):
@@ -101,9 +102,9 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
             "Hours are of what is not done yet. A run that tables share counts in each of them, and once in "
             "'together'.",
             f"'Hours here' is an **extrapolation** from a few samples of each network on {processor} with "
-            f"{threads()} threads, one run at a time; ablations are scaled by their operations. Systems that "
-            "are not trained as a whole network (i-vectors, GMM and the like) are among the runs, not in the "
-            "hours, memory and disk.",
+            f"{threads()} threads in {options.dtype}, one run at a time; ablations are scaled by their "
+            "operations. Systems that are not trained as a whole network (i-vectors, GMM and the like) are "
+            "among the runs, not in the hours, memory and disk.",
             f"'{kind} hours' is an **estimate**, nothing was measured: counted operations at "
             f"{100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. 'on {gpus}': until {gpus} of them are "
             "done, a run on each at a time.",
@@ -148,16 +149,16 @@ def _counts(table: Table, options: Options) -> Counts:
     return Counts(STANDIN, clips, dict.fromkeys(table.folds, (clips - share, share)), classes)
 
 
-def _timed(pairs: Iterable[tuple[Run, Counts]], device: str) -> dict[tuple[str, int], Seconds]:
+def _timed(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[str, int], Seconds]:
     """(system, size) -> its seconds on the first device, with the paper's own settings of the network."""
     from freqcnn_gluon.cost import seconds
     from freqcnn_gluon.runtime import contexts
     from freqcnn_gluon.systems import build
 
-    first = contexts(device)[0]
+    first = contexts(options.device)[0]
     due = {(run.system, run.size): of.classes for run, of in pairs if run.system not in PEERS}
     return {
-        (system, size): seconds(build(system, classes, size), classes, size, first)
+        (system, size): seconds(build(system, classes, size), classes, size, first, options.dtype)
         for (system, size), classes in tqdm(due.items(), "timing", unit="network")
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mxnet import gluon
 
-from freqcnn_gluon import cost, training
+from freqcnn_gluon import cost, runtime, training
 from freqcnn_gluon.systems import build
 
 
@@ -60,9 +60,12 @@ def test_seconds_are_the_best_after_a_first_that_is_not_counted(monkeypatch):
     assert calls == ["gradients", "step", "prediction"] * 3
 
 
-def test_what_is_timed_is_a_step_that_learns():
+def test_what_is_timed_is_a_step_that_learns(monkeypatch):
+    asked = []
     net = build("fnn", 3, 16)
-    found = cost.seconds(net, 3, 16, mx.cpu())
+    monkeypatch.setattr(runtime, "mixed_precision", asked.append)  # which is for the whole process
+    found = cost.seconds(net, 3, 16, mx.cpu(), "bfloat16")
+    assert asked == ["bfloat16"]
     assert min(found.sample, found.step, found.prediction) > 0
     gradients = [parameter.grad().asnumpy() for parameter in net.collect_params().values()]
     assert all(np.abs(gradient).sum() > 0 for gradient in gradients)

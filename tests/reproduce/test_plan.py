@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from freqcnn_gluon import cost
+from freqcnn_gluon import cost, runtime
 from freqcnn_gluon.cost import Seconds
 from freqcnn_gluon.systems import MEMORY, build, training_bytes
 from reproduce.__main__ import main
@@ -19,10 +19,10 @@ TIMED = Seconds(sample=2, step=8, prediction=1)
 
 @pytest.fixture
 def timed(monkeypatch):
-    """The (classes, size) that were asked for, for none of which anything is computed."""
+    """The (classes, size, dtype) that were asked for, for none of which anything is computed."""
     asked = []
     monkeypatch.setattr(
-        cost, "seconds", lambda net, classes, size, device: asked.append((classes, size)) or TIMED
+        cost, "seconds", lambda net, classes, size, _, dtype: asked.append((classes, size, dtype)) or TIMED
     )
     return asked
 
@@ -41,7 +41,7 @@ def test_a_table_costs_what_its_numbers_of_clips_say(timed, tmp_path, capsys):
     said = capsys.readouterr().out
     (runs, done, hours, memory, disk, gpu, on_two), together = lines(said)["3"], lines(said)["together"]
     assert together == [runs, done, hours, memory, disk, gpu, on_two]
-    assert (runs, done) == (7, 0) and timed == [(3, 256)] * 6
+    assert (runs, done) == (7, 0) and timed == [(3, 256, "float32")] * 6
     assert hours == pytest.approx(6 * 60 * (2 * 1347 + 8 * 1347 / 48 + 661) / 3600, abs=0.06)
     names = ("table2", "fnn", "cnn", "alexnet", "vgg11", "resnet18")
     nets = [build(name, 3, 256) for name in names]
@@ -66,6 +66,15 @@ def test_runs_that_tables_share_count_once_together(timed, tmp_path, capsys):
     hours = found["8"][2] + found["9"][2] + found["11"][2] - sum(twice) / 3600
     assert found["together"][2] == pytest.approx(hours, abs=0.3)
     assert len(timed) == 6  # each network and size once: FreqCNN for speakers and emotions, and four others
+
+
+def test_steps_are_timed_in_the_dtype(timed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "_cpu_has", lambda flag: True)
+    words = ["plan", "3", *CPU, "--results", str(tmp_path), "--dtype", "bfloat16"]
+    assert main(words) == 0
+    assert timed == [(3, 256, "bfloat16")] * 6 and "threads in bfloat16" in capsys.readouterr().out
+    monkeypatch.setattr(runtime, "_cpu_has", lambda flag: False)
+    assert main(words) == 1 and "bfloat16 needs AVX-512" in capsys.readouterr().err and len(timed) == 6
 
 
 def test_a_table_that_trains_nothing_is_told(capsys):
