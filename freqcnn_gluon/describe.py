@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import mxnet as mx
 import pandas as pd
@@ -40,8 +41,8 @@ def describe(net: FreqCNN) -> pd.DataFrame:
             continue
         attends = isinstance(stage, AttentionBlock)
         kind = "Attention-based" if attends else "Basic"
-        local = _unit(stage.local[0]) if stage.local is not None else ""
-        global_ = _unit(stage.global_[0]) if stage.global_ is not None else ""
+        local = _each(map(_unit, stage.local or ()))
+        global_ = _each(map(_unit, stage.global_ or ()))
         count = parameter_count(stage) - (parameter_count(stage.attention) if attends else 0)
         rows.append((f"{kind} block {number // 2 + 1}", local, global_, "", shape(), count))
         if attends:
@@ -78,13 +79,18 @@ def _channels(unit: ConvUnit) -> str:
     return str(next(layer for layer in unit if isinstance(layer, nn.Conv2D))._channels)
 
 
+def _each(cells: Iterable[str]) -> str:
+    """The cell that all units of a path have; any other that one has is shown beside it."""
+    return "; ".join(dict.fromkeys(cells))
+
+
 def _unit(unit: ConvUnit) -> str:
     return f"{_channels(unit)}, {_kernel(unit)}"
 
 
 def _conv_cell(stage: nn.HybridSequential) -> str:
     units = [layer for layer in stage if isinstance(layer, ConvUnit)]
-    return f"{', '.join(_channels(unit) for unit in units)}, {_kernel(units[-1])}"
+    return f"{', '.join(_channels(unit) for unit in units)}, {_each(map(_kernel, units))}"
 
 
 def _pool_cell(stage: nn.HybridSequential) -> str:

@@ -37,6 +37,21 @@ def test_another_width_is_found_in_its_cell(where, cell):
     assert "32, 5 × 5/1, sigmoid [here: 32, 3 × 3/1, sigmoid]" in compared.markdown()
 
 
+@pytest.mark.parametrize(
+    ("unit", "where"),
+    [
+        (lambda net: net.stages[0].local[1], (1, "Local convolution")),
+        (lambda net: net.stages[0].global_[1], (1, "Global convolution")),
+        (lambda net: net.stages[-1][0], (12, "Global convolution")),
+    ],
+)
+def test_one_unit_that_is_not_as_its_path_is_found(unit, where):
+    net = FreqCNN(architecture("table2"))
+    unit(net)[-1]._act_type = "softsign"  # the shapes and the number of parameters stay
+    compared = architecture_table(2, net=net)
+    assert verdicts(compared, "different") == {where} and "softsign" in compared.markdown()
+
+
 def test_another_depth_is_found_too():
     compared = architecture_table(7, net=FreqCNN(architecture("table7"), attention_blocks=1))
     assert (7, "Name") in verdicts(compared, "different")
