@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,10 @@ def test_speed_measures_everything_and_puts_it_where_the_page_has_room(tmp_path)
     found = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "results").glob("*.json")}
     assert sorted(found) == sorted([*network, "spectrograms", "growth-clips", "growth-step"])
     assert all(each["machine"]["threads"] >= 1 and len(each["load"]) == 2 for each in found.values())
+    step, spectrograms = found["step-table7"]["found"], found["spectrograms"]["found"]["1 core"]
+    by_torch = {name for name in {*step["seconds"], *step["missing"]} if "MXNet" not in name}
+    assert by_torch and set(step["missing"]) == (set() if find_spec("torch") else by_torch)
+    assert set(spectrograms["missing"]) == {name for name in ("librosa", "torch") if not find_spec(name)}
     timed = found["step-table7"]["found"]["seconds"]["MXNet"]
     assert timed["median"] == np.median(timed["times"]) > 0
     shares = found["peak-table7"]["found"]["stages"]
@@ -104,6 +110,14 @@ def test_speed_measures_everything_and_puts_it_where_the_page_has_room(tmp_path)
 
     done = run("speed", "--tiny", "everything")
     assert done.returncode == 1 and "nothing called 'everything'" in done.stderr
+
+
+def test_the_page_shows_what_was_measured(tmp_path):
+    page = BENCHMARKS.parent / "docs" / "speed.md"
+    shutil.copy(page, tmp_path)
+    done = run("speed", "--render", "--docs", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "speed.md").read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
 
 
 def test_a_missed_aim_is_called_one(monkeypatch):

@@ -100,6 +100,8 @@ def test_make_has_the_target_and_the_program_takes_its_words(command):
             words = line[start:end]
             done = run([*words[words.index("-m") :], "--help"], ROOT)
             assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
+            # with --help a program takes any option
+            assert [word for word in words if word.startswith("--") and word not in done.stdout] == []
 
 
 @pytest.mark.parametrize("command", PYTHON)

@@ -168,9 +168,9 @@ def test_a_table_filters_to_the_rows_that_have_all_words(shown):
     browser = shown(unfolded=True)
     box = browser.find_element(By.XPATH, "//table[@id='s0-table3-cells']/../preceding-sibling::label")
     assert box.find_element(By.TAG_NAME, "output").text == "28 of 28 rows"
-    box.find_element(By.TAG_NAME, "input").send_keys("freqcnn OUTSIDE")
+    box.find_element(By.TAG_NAME, "input").send_keys("freqcnn WITHIN")
     rows, verdicts = column(browser, "s0-table3-cells", 1), column(browser, "s0-table3-cells", 6)
-    assert set(rows) <= {"FreqCNN"} and all("outside" in each for each in verdicts)
+    assert set(rows) == {"FreqCNN"} and all("within" in each for each in verdicts)
     assert box.find_element(By.TAG_NAME, "output").text == f"{len(rows)} of 28 rows"
     box.find_element(By.TAG_NAME, "input").send_keys(Keys.CONTROL, "a", Keys.DELETE)
     assert len(column(browser, "s0-table3-cells", 1)) == 28
