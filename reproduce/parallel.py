@@ -75,13 +75,15 @@ def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, opti
     """What ``runs.execute`` returns of each of the ``runs``; the ``titles`` say on the progress bar which
     are running.
 
-    Raises Faults for a scheduler that is not there, workers that do not see this machine's folders, and a
-    run that ends its process again and again.
+    Raises Faults for a scheduler that is not there, workers that do not see this machine's folders, more
+    runs at a time than there is memory for, and a run that ends its process again and again.
     """
     found = [done(run, options.results) for run in runs]
     left = [number for number, content in enumerate(found) if content is None]
     if not left:
         return found
+    if not options.scheduler and runtime.choose(options.device)[0] == "cpu":
+        _check_memory({titles[number]: runs[number] for number in left}, len(corpus.labels), options)
     for system in dict.fromkeys(runs[number].system for number in left):
         if system in PEERS:  # a worker is a daemon, which may have no processes of its own
             extract(peer(system).features, corpus, options.jobs)
@@ -110,6 +112,30 @@ def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, opti
             finally:
                 sign.unlink()
     return found
+
+
+def _check_memory(runs: Mapping[str, Run], classes: int, options: Options) -> None:
+    """Raise Faults if a run, by its title, takes more than its share, for which Dask would kill it."""
+    from freqcnn_gluon.systems import build, micro_batch, training_bytes
+
+    share, needed = MEMORY_LIMIT / len(shares(options.jobs, options.device)[0]), {}
+    trained = {title: run for title, run in runs.items() if run.system not in PEERS}
+    alike = {
+        str((run.system, run.size, run.batch_size, run.choices["network"])): title
+        for title, run in trained.items()
+    }
+    for title in alike.values():
+        run = trained[title]
+        net = build(run.system, classes, run.size, **run.choices["network"])
+        fixed, each = training_bytes(net, run.size)
+        needed[title] = fixed + each * micro_batch(net, run.size, run.batch_size)
+    largest = max(needed.values(), default=0)
+    if largest > share:
+        title = next(title for title, each in needed.items() if each == largest)
+        raise Faults(
+            f"{title} takes about {largest / 1e9:.1f} GB of memory, and each of so many runs at a time has "
+            f"{share / 1e9:.1f} GB here: give JOBS={max(1, int(MEMORY_LIMIT / largest))}"
+        )
 
 
 def _sign(results: Path, corpus: Corpus, topic: str) -> Path:

@@ -23,11 +23,12 @@ from data_prep.faults import Faults
 from data_prep.files import locked
 from data_prep.spectrogram import ImageSettings
 from freqcnn_gluon import cluster, runtime
+from freqcnn_gluon.systems import build, micro_batch, training_bytes
 from reproduce import parallel
 from reproduce.__main__ import main
 from reproduce.assumptions import choices
 from reproduce.corpora import prepare
-from reproduce.produce import Options, run_all, runs_of
+from reproduce.produce import Options, run_all, runs_of, sizes
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -227,6 +228,22 @@ def test_what_cannot_be_shared_out_is_one_sentence(asked, monkeypatch, change, f
         monkeypatch.setattr(cluster, "join", lambda: SimpleNamespace(count=2, rank=0))
     with pytest.raises(Faults, match=fault):
         run_all(table, systems, replace(options, **change))
+
+
+def test_runs_that_would_want_for_memory_do_not_begin(asked, monkeypatch):
+    table, systems, options = asked
+    options = replace(options, assume=["epochs=2"], jobs=2, results=options.results / "never")
+    net = build("fnn", 3, 64)
+    fixed, each = training_bytes(net, 64)
+    needed = fixed + each * micro_batch(net, 64, sizes(table, options).batch_size)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    monkeypatch.setattr(parallel, "_cluster", lambda *given: pytest.fail("a run began"))
+    monkeypatch.setattr(parallel, "MEMORY_LIMIT", 2 * needed - 2)
+    with pytest.raises(Faults, match="^FNN seed . takes about .* GB of memory, .*: give JOBS=1$"):
+        run_all(table, systems, options)
+    monkeypatch.setattr(parallel, "MEMORY_LIMIT", 2 * needed)
+    with pytest.raises(pytest.fail.Exception, match="a run began"):
+        run_all(table, systems, options)
 
 
 def test_a_worker_that_is_not_set_up_for_it_says_so(asked, alone, tmp_path, monkeypatch):
