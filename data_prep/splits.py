@@ -85,10 +85,12 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
 
     Whole speakers are held out, so that none is in both parts; where there are none, or some label would
     then be missing from a part, clips are. Labels keep their shares as well as may be.
-    Raises Faults for a label with fewer than two clips, and for fewer than two labels.
+    Raises Faults for a label with fewer than two clips, for fewer than two labels, and for a ``share`` that
+    is not between 0 and 1.
     """
     counts = manifest["label"].value_counts()
-    faults = [
+    faults = [] if 0 < share < 1 else [f"test share: {share} is no share between 0 and 1"]
+    faults += [
         f"label {label!r} has one clip; it needs two, one to be tested on"
         for label in counts[counts < 2].index
     ]

@@ -99,28 +99,18 @@ def _add_fit(commands) -> None:
         "--architecture", default="table7", help="table2, table7 (the smallest) or table10 (default: table7)"
     )
     command.add_argument(
-        "--size", type=positive, default=64, help="side of the spectrograms in pixels (default: 64)"
+        "--size", type=int, default=64, help="side of the spectrograms in pixels (default: 64)"
     )
-    command.add_argument("--epochs", type=positive, default=20, help="rounds through the data (default: 20)")
-    command.add_argument("--batch-size", type=positive, default=16, help="clips a step (default: 16)")
+    command.add_argument("--epochs", type=int, default=20, help="rounds through the data (default: 20)")
+    command.add_argument("--batch-size", type=int, default=16, help="clips a step (default: 16)")
     command.add_argument("--learning-rate", type=float, default=0.01, help="of SGD (default: 0.01)")
     command.add_argument("--seed", type=int, default=0, help="of the split and the training (default: 0)")
     command.add_argument(
-        "--test-share", type=_share, default=0.2, help="share of the clips to hold out (default: 0.2)"
+        "--test-share", type=float, default=0.2, help="share of the clips to hold out (default: 0.2)"
     )
     command.add_argument("--log-dir", type=Path, help="folder for TensorBoard's logs")
     _add_device(command)
     _add_jobs(command)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
-    return value
 
 
 def _fit(options: argparse.Namespace) -> None:

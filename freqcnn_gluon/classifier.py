@@ -72,7 +72,11 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         self.jobs = jobs
 
     def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
-        """Train from scratch. Raises Faults for files that cannot be read, and for a single label."""
+        """Train from scratch. Raises Faults for settings that cannot be (before anything is read), for files
+        that cannot be read, and for a single label.
+        """
+        size = np.shape(X)[1] if np.ndim(X) == 3 else self.size
+        recipe = Recipe(self.architecture, size, self.epochs, self.batch_size, self.learning_rate, self.seed)
         images = self._images(X)
         self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
         if len(numbers) != len(images):
@@ -81,9 +85,6 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
             )
         if len(self.classes_) < 2:
             raise Faults("there is one label; nothing is there to be told apart")
-        recipe = Recipe(
-            self.architecture, images.shape[1], self.epochs, self.batch_size, self.learning_rate, self.seed
-        )
         settings = ImageSettings(recipe.size)
         labels = tuple(map(str, self.classes_))
         about = About(labels, recipe.architecture, settings, math.inf, math.inf, versions=runtime.versions())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
+import numbers
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +22,7 @@ from data_prep.files import locked, whole
 from data_prep.spectrogram import ImageSettings
 
 from . import runtime
-from .about import About
+from .about import RANGES, About
 from .architectures import architecture, check_size
 from .describe import parameter_count
 from .model import CLIPS, REPORT, Model
@@ -29,6 +31,12 @@ from .training import Examples, Outcome, Settings, train
 
 __all__ = ["Recipe", "fit", "learn"]
 
+WHOLE = {  # the least and the most
+    "size": RANGES["size"],
+    "epochs": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "seed": (0, 2**32 - 1),  # what numpy and scikit-learn take
+}
 SEEN = ["clip", "label", "partition", "key"]  # what of a clip decides the training
 
 
@@ -47,8 +55,26 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
-        architecture(self.architecture)
-        check_size(self.size)
+        faults = {}
+        for name, (low, high) in WHOLE.items():
+            value = getattr(self, name)
+            if isinstance(value, numbers.Integral) and low <= value <= high:
+                object.__setattr__(self, name, int(value))  # numpy's own numbers are no JSON
+            else:
+                bounds = f"{low} up" if high == math.inf else f"{low} to {high}"
+                faults[name] = f"{name.replace('_', ' ')}: {value!r} is no whole number from {bounds}"
+        if isinstance(self.learning_rate, numbers.Real) and 0 < self.learning_rate < math.inf:
+            object.__setattr__(self, "learning_rate", float(self.learning_rate))
+        else:
+            faults["learning_rate"] = f"learning rate: {self.learning_rate!r} is no finite number above 0"
+        for name, check in (("architecture", architecture), ("size", check_size)):
+            try:
+                if name not in faults:
+                    check(getattr(self, name))
+            except Faults as fault:
+                faults[name] = str(fault)
+        if faults:
+            raise Faults(faults.values())
 
 
 def fit(

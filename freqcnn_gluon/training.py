@@ -254,7 +254,7 @@ def _seed(seed: int, epoch: int, number: int, rank: int = 0) -> int:
     Each worker drops others.
     """
     if number == rank == 0:
-        return seed * 100_003 + epoch + 1
+        return (seed * 100_003 + epoch + 1) % 2**32  # numpy takes no larger one
     return int(np.random.default_rng([seed, epoch, number, rank]).integers(2**31))
 
 

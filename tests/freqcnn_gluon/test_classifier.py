@@ -63,6 +63,8 @@ def test_what_is_wrong_is_told(data, tmp_path):
         classifier().fit(files[:2], ["a", "a"])
     with pytest.raises(Faults, match="2 recordings and 3 labels"):
         classifier().fit(files[:2], ["a", "b", "a"])
+    with pytest.raises(Faults, match="epochs: 0 is no whole number from 1 up"):
+        classifier(epochs=0).fit(["no.wav", "b.wav"], ["a", "b"])
     (tmp_path / "b.wav").write_bytes(b"RIFF")
     with pytest.raises(Faults, match="(?s)2 faults:.*no.wav: is missing.*b.wav: cannot be read"):
         classifier().fit([tmp_path / "no.wav", tmp_path / "b.wav"], ["a", "b"])

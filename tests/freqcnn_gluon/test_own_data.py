@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -351,6 +352,40 @@ def test_explain_draws_a_picture_and_says_the_weights_of_the_bands(model, data, 
 def test_a_size_that_cannot_be_is_told_before_anything_is_read(data, tmp_path, capsys):
     output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--size", "100")
     assert code == 1 and "use a multiple of 32" in output.err and not (tmp_path / "m").exists()
+
+
+def test_settings_that_cannot_be_are_told_all_at_once_before_anything_is_read(data, tmp_path, capsys):
+    words = ["--architecture", "table3", "--size", "8", "--epochs", "0", "--batch-size", "-1"]
+    words += ["--learning-rate", "nan", "--seed", str(2**32)]
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", *words)
+    assert code == 1 and "6 faults" in output.err and not (tmp_path / "m").exists()
+    for sentence in (
+        "no architecture 'table3'",
+        "size: 8 is no whole number from 16 to 4096",
+        "epochs: 0 is no whole number from 1 up",
+        "batch size: -1 is no whole number from 1 up",
+        "learning rate: nan is no finite number above 0",
+        "seed: 4294967296 is no whole number from 0 to 4294967295",
+    ):
+        assert sentence in output.err
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
+    assert code == 1 and "test share: 1.5 is no share between 0 and 1" in output.err
+    for wrong in (
+        {"epochs": 2.5},
+        {"size": "64"},
+        {"seed": -1},
+        {"learning_rate": 0},
+        {"learning_rate": "1"},
+    ):
+        with pytest.raises(Faults, match=f"^{next(iter(wrong)).replace('_', ' ')}: "):
+            Recipe(**wrong)
+    assert json.dumps(asdict(Recipe(epochs=np.int64(3), learning_rate=np.float32(0.5))))
+
+
+@pytest.mark.parametrize("seed", [20_240_115, 2**32 - 1])
+def test_any_seed_that_is_taken_trains(data, tmp_path, seed):
+    fit(data, tmp_path / "model", Recipe(size=32, epochs=1, seed=seed), device="cpu", jobs=1)
+    assert (tmp_path / "model" / "model.json").exists()
 
 
 def test_every_command_s_help_has_an_example(capsys):
