@@ -84,7 +84,8 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
     """The manifest with a ``partition``, about ``share`` of its clips for 'test', and how it came about.
 
     Whole speakers are held out, so that none is in both parts; where there are none, or some label would
-    then be missing from a part, clips are. Labels keep their shares as well as may be.
+    then be missing from a part, clips are. Labels keep their shares as well as may be,
+    and each has a clip in both parts.
     Raises Faults for a label with fewer than two clips, for fewer than two labels, and for a ``share`` that
     is not between 0 and 1.
     """
@@ -108,6 +109,11 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
         )
     partition = np.full(len(manifest), "train", object)
     partition[test] = "test"
+    random = np.random.default_rng(seed)
+    for label in sorted(counts.index):  # a rare one may be in one part only, and UAR would be silent on it
+        own = np.flatnonzero(manifest["label"] == label)
+        for name in {"train", "test"} - set(partition[own]):
+            partition[random.choice(own)] = name
     return manifest.assign(partition=partition), said
 
 

@@ -34,13 +34,16 @@ def table(rows: pd.DataFrame) -> str:
 
 
 def measured(metrics: dict, labels: Sequence[str], which: str) -> str:
-    """UAR and accuracy, and the confusion with the recalls."""
+    """UAR, with the labels that it says nothing of, and accuracy; and the confusion with the recalls."""
     recalls = ["" if recall is None else f"{100 * recall:.1f}" for recall in metrics["recall"]]
     frame = pd.DataFrame(metrics["confusion"], columns=labels)
     frame.insert(0, "true \\ taken for", labels)
     frame["recall %"] = recalls
-    worth = f"UAR {100 * metrics['uar']:.1f} %, accuracy {100 * metrics['accuracy']:.1f} %"
-    return f"{worth} on {sum(map(sum, metrics['confusion']))} clips {which}\n\n{table(frame)}"
+    absent = [label for label, recall in zip(labels, metrics["recall"]) if recall is None]
+    over = f" over {len(labels) - len(absent)} of {len(labels)} labels" if absent else ""
+    worth = f"UAR{over} {100 * metrics['uar']:.1f} %, accuracy {100 * metrics['accuracy']:.1f} %"
+    lacking = f"; no clip of {', '.join(absent)}" if absent else ""
+    return f"{worth} on {sum(map(sum, metrics['confusion']))} clips {which}{lacking}\n\n{table(frame)}"
 
 
 def as_text(name: str, said: Prediction, labels: Sequence[str]) -> None:

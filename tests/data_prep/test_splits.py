@@ -168,6 +168,15 @@ def test_even_two_clips_a_label_are_split():
     assert divided.groupby(["label", "partition"]).size().tolist() == [1] * 6
 
 
+@pytest.mark.parametrize("share", [0.2, 0.99])
+def test_a_rare_label_is_in_both_parts(share):
+    """What stratifying alone does not see to: of 100 and 2 clips it gives 20 and 0."""
+    for seed in range(5):
+        divided, _ = held_out(recordings(("a", "", 100), ("b", "", 2)), share, seed)
+        sizes = divided.groupby(["label", "partition"]).size()
+        assert sizes["b"].tolist() == [1, 1] and sizes["a"]["test"] == pytest.approx(100 * share, abs=2)
+
+
 def test_what_cannot_be_split_is_a_fault():
     with pytest.raises(Faults, match="label 'b' has one clip; it needs two"):
         held_out(recordings(("a", "", 5), ("b", "", 1)))

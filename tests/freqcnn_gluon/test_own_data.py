@@ -176,6 +176,10 @@ def test_evaluate_counts_only_what_was_not_trained_on(model, data, tmp_path, cap
     new = recordings.write(tmp_path / "new", each=4, seed=9)
     output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 0 and "left out" not in output.out and "on 12 clips" in output.out
+    shutil.rmtree(new / "high")
+    output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
+    assert code == 0 and output.out.startswith("UAR over 2 of 3 labels ")
+    assert f"on 8 clips of {new}; no clip of high" in output.out
     (new / "low").rename(new / "lower")
     output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 1 and "has the labels lower, which the model does not know" in output.err
