@@ -84,8 +84,8 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
     """The manifest with a ``partition``, about ``share`` of its clips for 'test', and how it came about.
 
     Whole speakers are held out, so that none is in both parts; where there are none, or some label would
-    then be missing from a part, clips are. Labels keep their shares as well as may be,
-    and each has a clip in both parts.
+    then be missing from a part, whole files are, and clips where even that cannot be. Labels keep their
+    shares as well as may be, and each has a clip in both parts.
     Raises Faults for a label with fewer than two clips, for fewer than two labels, and for a ``share`` that
     is not between 0 and 1.
     """
@@ -99,48 +99,83 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
         faults.append(f"there is one label, {', '.join(counts.index)}; nothing is there to be told apart")
     if faults:
         raise Faults(faults)
-    test, said = _held_out_speakers(manifest, share, seed)
-    if test is None:
-        from sklearn.model_selection import train_test_split  # here, because it is slow to import
-
-        size = min(max(len(counts), round(share * len(manifest))), len(manifest) - len(counts))
-        _, test = train_test_split(
-            np.arange(len(manifest)), test_size=size, random_state=seed, stratify=manifest["label"]
-        )
+    test, said = _drawn(manifest, share, seed)
     partition = np.full(len(manifest), "train", object)
     partition[test] = "test"
-    random = np.random.default_rng(seed)
-    for label in sorted(counts.index):  # a rare one may be in one part only, and UAR would be silent on it
-        own = np.flatnonzero(manifest["label"] == label)
-        for name in {"train", "test"} - set(partition[own]):
-            partition[random.choice(own)] = name
     return manifest.assign(partition=partition), said
 
 
-def _held_out_speakers(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray | None, str]:
-    """The clips (n,) of the speakers to be tested on, or None; and the sentence that says so."""
-    labels, speakers = manifest["label"], manifest["speaker"]
-    if not (speakers != "").all():
-        return None, "Clips were held out and not speakers, since the data does not say who speaks."
-    by_label = manifest.groupby("label")["speaker"].nunique()
+def _drawn(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray, str]:
+    """The clips (n,) to be tested on, and the sentence that says how they were chosen."""
+    labels, paths, speakers = manifest["label"], manifest["path"], manifest["speaker"]
+    why = "the data does not say who speaks"
+    if (speakers != "").all():
+        test, cannot = _drawn_groups(labels, speakers, "speaker", share, seed)
+        if test is not None:
+            count = speakers.iloc[test].nunique()
+            return test, f"{count} of {speakers.nunique()} speakers were held out; none is in both parts."
+        why = f"{cannot}: speakers may be in both parts"
+    if paths.duplicated().any():  # cuts of one file are of one voice and room, and may overlap
+        test, cannot = _drawn_groups(labels, paths, "file", share, seed)
+        if test is not None:
+            count = f"{paths.iloc[test].nunique()} of {paths.nunique()} files"
+            return test, f"{count} were held out and not speakers, since {why}; no file is in both parts."
+        why += f"; so may cuts of one file, since {cannot}"
+    return _drawn_clips(labels, share, seed), f"Clips were held out and not speakers, since {why}."
+
+
+def _drawn_clips(labels: pd.Series, share: float, seed: int) -> np.ndarray:
+    """The clips (n,) to be tested on, drawn one by one."""
+    from sklearn.model_selection import train_test_split  # here, because it is slow to import
+
+    kinds = sorted(set(labels))
+    size = min(max(len(kinds), round(share * len(labels))), len(labels) - len(kinds))
+    _, test = train_test_split(np.arange(len(labels)), test_size=size, random_state=seed, stratify=labels)
+    tested = np.isin(np.arange(len(labels)), test)
+    random = np.random.default_rng(seed)
+    for kind in kinds:  # a rare one may be in one part only, and UAR would be silent on it
+        own = np.flatnonzero(labels == kind)
+        if tested[own].all() or not tested[own].any():
+            tested[random.choice(own)] ^= True
+    return np.flatnonzero(tested)
+
+
+def _drawn_groups(
+    labels: pd.Series, groups: pd.Series, unit: str, share: float, seed: int
+) -> tuple[np.ndarray | None, str]:
+    """The clips (n,) to be tested on, whole ``groups``, or None; and then why there are none."""
+    by_label = groups.groupby(labels).nunique()
     if by_label.min() < 2:
-        return None, (
-            f"Clips were held out and not speakers, since label {by_label.idxmin()!r} has one speaker only: "
-            "its speakers are in both parts."
-        )
+        return None, f"label {by_label.idxmin()!r} has one {unit} only"
     from sklearn.model_selection import StratifiedGroupKFold
 
-    # Equal speakers are dealt out in the order of their names, so that new names are a new draw; its own
+    # Equal groups are dealt out in the order of their names, so that new names are a new draw; its own
     # shuffling confuses them in scikit-learn 1.7.
-    names = speakers.drop_duplicates().sort_values()
-    drawn = speakers.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
+    names = groups.drop_duplicates().sort_values()
+    drawn = groups.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
     most = min(int(by_label.min()), max(2, round(1 / share)))
     for folds in range(most, 1, -1):
-        for train, test in StratifiedGroupKFold(folds).split(manifest, labels, drawn):
+        for train, test in StratifiedGroupKFold(folds).split(labels, labels, drawn):
             if labels.iloc[train].nunique() == labels.iloc[test].nunique() == len(by_label):
-                count = speakers.iloc[test].nunique()
-                return test, f"{count} of {speakers.nunique()} speakers were held out; none is in both parts."
-    return None, (
-        "Clips were held out and not speakers, since no choice of speakers leaves every label in both parts: "
-        "speakers are in both parts."
+                return test, ""
+    return None, f"no choice of {unit}s leaves every label in both parts"
+
+
+def overlapping(clips: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+    """Of each of ``clips`` the place in ``others`` of a clip with the same sound in it, or -1: int64 (n,).
+
+    Both have ``file``, the same for the same sound (None: unknown, like no other), and ``start`` and ``stop``
+    in s, NaN for the file's own.
+    """
+    found = np.full(len(clips), -1)
+    (start, stop), (other_start, other_stop) = (
+        (frame["start"].fillna(0).to_numpy(), frame["stop"].fillna(np.inf).to_numpy())
+        for frame in (clips, others)
     )
+    places = others.groupby("file").indices
+    for file, own in clips.groupby("file").indices.items():
+        if file in places:
+            there = places[file]
+            meet = (start[own, None] < other_stop[there]) & (other_start[there] < stop[own, None])
+            found[own] = np.where(meet.any(axis=1), there[meet.argmax(axis=1)], -1)
+    return found

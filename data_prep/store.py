@@ -173,6 +173,14 @@ def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | Non
         return list(stream(functools.partial(_key_or_none, settings), clips))
 
 
+def file_hashes(paths: Sequence[Path], jobs: int | None = None) -> list[str | None]:
+    """SHA-256 (hex) of the bytes of each file; None for one that cannot be read."""
+    once = list(dict.fromkeys(paths))
+    with workers(jobs) as stream:
+        found = dict(zip(once, stream(_file_hash_or_none, once)))
+    return [found[path] for path in paths]
+
+
 # What the worker processes do: plain functions of picklable arguments.
 
 
@@ -204,7 +212,19 @@ def content_key(settings: ImageSettings, clip: Clip) -> str:
     """SHA-256 (hex) of all that decides a clip's image: its file's bytes, start, stop, and the settings."""
     path, start, stop = clip
     times = [None if time is None else float(time) for time in (start, stop)]
-    digest = hashlib.sha256(json.dumps([_settings_hash(settings), *times]).encode())
+    return _file_hash(path, json.dumps([_settings_hash(settings), *times]).encode())
+
+
+def _file_hash_or_none(path: Path) -> str | None:
+    try:
+        return _file_hash(path)
+    except OSError:
+        return None
+
+
+def _file_hash(path: Path, before: bytes = b"") -> str:
+    """SHA-256 (hex) of the file's bytes behind those ``before``."""
+    digest = hashlib.sha256(before)
     with open(path, "rb") as file:
         while part := file.read(2**20):
             digest.update(part)

@@ -147,7 +147,7 @@ def _add_evaluate(commands) -> None:
         "evaluate",
         _evaluate,
         "measure a model on labelled recordings",
-        "Clips that it was trained on are left out.",
+        "Clips that it was trained on are left out,\nand cuts that overlap them.",
         "model/ other-recordings/",
         "model/ clips.csv --csv predictions.csv",
     )
@@ -169,22 +169,22 @@ def _evaluate(options: argparse.Namespace) -> None:
     from data_prep.files import whole
 
     from .output import measured
-    from .prediction import evaluate
+    from .prediction import evaluate, write
 
     model, trained_on = _recogniser(options)
     found = evaluate(model, options.data, trained_on, options.jobs)
     if found.known:
-        print(f"{found.known} clips are left out, since the model was trained on them.\n")
+        print(f"{found.known} clips are left out, since the model was trained on what is in them.\n")
     if trained_on is None:
         print("an ONNX file does not say what the network was trained on: such clips count too.\n")
     print(measured(found.metrics, model.about.labels, f"of {options.data}"))
     if options.csv:
         with whole(options.csv) as path:
-            found.clips.to_csv(path, index=False, float_format="%.6g")
+            write(found.clips, path)
 
 
 def _recogniser(options: argparse.Namespace):
-    """The model in the runtime that was asked for, and the keys of the clips that trained it, if known."""
+    """The model in the runtime that was asked for, and the clips that trained it, if known."""
     path = options.model
     runtime = options.runtime or ("onnx" if path.suffix == ".onnx" else "mxnet")
     if runtime == "onnx":

@@ -26,6 +26,7 @@ from .about import RANGES, About
 from .architectures import architecture, check_size
 from .describe import parameter_count
 from .model import CLIPS, REPORT, Model
+from .prediction import write
 from .systems import micro_batch
 from .training import Examples, Outcome, Settings, train
 
@@ -123,9 +124,10 @@ def _fitted(
     settings, work = ImageSettings(recipe.size), out / "work"
     images = store.build(frame, root, store.store_folder(work, settings), settings, jobs)
     frame = frame.assign(key=images.keys(frame["clip"]))
-    _check_apart(frame, root)
-    clips = manifest.clips(frame, root)
     labels, data = tuple(sorted(set(frame["label"]))), images.fingerprint(frame)
+    clips = manifest.clips(frame, root)
+    frame = frame.assign(file=store.file_hashes([path for path, *_ in clips], jobs))
+    _check_apart(frame, root)
     training = (frame["partition"] == "train").to_numpy()
     seconds = [audio.seconds(*clip) for clip, trained in zip(clips, training) if trained]
     about = About(
@@ -159,7 +161,7 @@ def _fitted(
         "training_seconds": round(sum(entry["seconds"] for entry in learnt.history), 1),
     }
     with whole(out / CLIPS) as path:
-        frame.to_csv(path, index=False, float_format="%.6g")
+        write(frame, path)
     with whole(out / REPORT) as path:
         path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     model.save(out)
@@ -210,7 +212,9 @@ def _divided(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -
 
 
 def _check_apart(frame: pd.DataFrame, root: Path) -> None:
-    """Raise Faults for a recording that is there twice with two labels, or both trained and tested on."""
+    """Raise Faults for a recording that is there twice with two labels, or both trained and tested on, whole
+    or in part.
+    """
     faults = []
     for _, group in frame[frame["key"].duplicated(keep=False)].groupby("key", sort=False):
         paths = " and ".join(str(root / path) for path in group["path"])
@@ -219,6 +223,13 @@ def _check_apart(frame: pd.DataFrame, root: Path) -> None:
             faults.append(f"{paths}: are the same recording with the labels {labels}; keep the right one")
         elif group["partition"].nunique() > 1:
             faults.append(f"{paths}: are the same recording, in training and in test; keep one")
+    train, test = (frame[frame["partition"] == name] for name in ("train", "test"))
+    for i, j in enumerate(splits.overlapping(test, train)):
+        if j >= 0 and test["key"].iloc[i] != train["key"].iloc[j]:
+            clips = f"{root / train['clip'].iloc[j]} and {root / test['clip'].iloc[i]}"
+            faults.append(
+                f"{clips}: overlap, in training and in test; leave one out, or state their partition"
+            )
     if faults:
         raise Faults(faults)
 

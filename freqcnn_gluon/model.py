@@ -129,12 +129,16 @@ class Model:
         return net
 
 
-def trained_on(folder: Path | str) -> set[str]:
-    """The content keys of the clips that trained the model in ``folder``. Raises Faults if it is damaged."""
+def trained_on(folder: Path | str) -> pd.DataFrame:
+    """Of each clip that trained the model in ``folder`` the content ``key``, its ``file``'s SHA-256 (None if
+    the model is of before that was kept), ``start`` and ``stop`` (s). Raises Faults if it is damaged.
+    """
     path = Path(folder) / CLIPS
     try:
         clips = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return set(clips["key"][clips["partition"] == "train"])
+        clips = clips[clips["partition"] == "train"].replace({"start": {"": "nan"}, "stop": {"": "nan"}})
+        file = clips["file"] if "file" in clips else None
+        return clips[["key", "start", "stop"]].astype({"start": float, "stop": float}).assign(file=file)
     except (OSError, ValueError, KeyError) as error:
         raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data_prep import audio, manifest, own, store
+from data_prep import audio, manifest, own, splits, store
 from data_prep.faults import Faults
 from data_prep.manifest import Clip
 from data_prep.windows import Window, windows
@@ -20,7 +20,7 @@ from data_prep.workers import workers
 
 from .about import About
 
-__all__ = ["Evaluation", "Part", "Prediction", "Recogniser", "evaluate", "predictions"]
+__all__ = ["Evaluation", "Part", "Prediction", "Recogniser", "evaluate", "predictions", "write"]
 
 BATCH = 16  # windows that go through the network at a time
 
@@ -108,7 +108,7 @@ def _joined(labels: Sequence[str], path: Path, parts: Sequence[Part | Faults]) -
 class Evaluation:
     """``clips``: the manifest's rows with a column ``predicted`` and one of the probability of each label, in
     their order. ``metrics``: of ``metrics.metrics``. ``known``: how many clips of the data were left out,
-    since the network was trained on them.
+    since the network was trained on what is in them.
     """
 
     clips: pd.DataFrame
@@ -116,13 +116,19 @@ class Evaluation:
     known: int
 
 
+def write(clips: pd.DataFrame, path: Path) -> None:
+    """The ``clips`` of a manifest and what was said of each, as CSV: numbers to six digits, times exactly."""
+    clips.astype({"start": object, "stop": object}).to_csv(path, index=False, float_format="%.6g")
+
+
 def evaluate(
-    model: Recogniser, source: Path | str, trained_on: set[str] | None = None, jobs: int | None = None
+    model: Recogniser, source: Path | str, trained_on: pd.DataFrame | None = None, jobs: int | None = None
 ) -> Evaluation:
     """How right ``model`` is about labelled recordings, see ``data_prep.own.scan``.
 
-    ``trained_on``: the content keys of clips that do not count, if known. Raises Faults for labels that the
-    model does not know, for every clip that cannot be read, and where no clip is left.
+    ``trained_on``: of ``model.trained_on``, if known; such clips, and what overlaps them, do not count.
+    Raises Faults for labels that the model does not know, for every clip that cannot be read, and where no
+    clip is left.
     """
     from .metrics import metrics  # here, because scikit-learn is slow to import
 
@@ -133,9 +139,12 @@ def evaluate(
             f"{source}: has the labels {', '.join(strange)}, which the model does not know; it tells apart "
             f"{', '.join(labels)}"
         )
-    if trained_on:
-        keys = store.content_keys(manifest.clips(frame, found.root), model.about.images, jobs)
-        frame = frame[[key not in trained_on for key in keys]]
+    if trained_on is not None:
+        clips = manifest.clips(frame, found.root)
+        keys = store.content_keys(clips, model.about.images, jobs)
+        files = store.file_hashes([path for path, *_ in clips], jobs)
+        heard = splits.overlapping(frame.assign(file=files), trained_on) >= 0
+        frame = frame[~heard & ~np.isin(keys, trained_on["key"])]
     if frame.empty:
         raise Faults(
             f"{source}: the model was trained on every clip of it; give recordings that it never heard"

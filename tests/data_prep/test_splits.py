@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from data_prep.faults import Faults
-from data_prep.splits import crossing_speakers, held_out, oversample, speaker_folds
+from data_prep.splits import crossing_speakers, held_out, overlapping, oversample, speaker_folds
 
 
 def clips(**counts):
@@ -131,7 +131,8 @@ def recordings(*rows):
     """A manifest's relevant columns from (label, speaker, how many)."""
     clips = [(label, speaker) for label, speaker, count in rows for _ in range(count)]
     frame = pd.DataFrame(clips, columns=["label", "speaker"])
-    return frame.assign(clip=[f"{number}.wav" for number in range(len(frame))], partition="")
+    names = [f"{number}.wav" for number in range(len(frame))]
+    return frame.assign(clip=names, path=names, partition="")
 
 
 def test_speakers_are_held_out_whole_and_every_label_is_in_both_parts():
@@ -161,6 +162,44 @@ def test_clips_are_held_out_where_speakers_cannot_be_and_it_says_why(rows, said)
     assert why.startswith("Clips were held out and not speakers") and said in why
     shares = divided.groupby("label")["partition"].apply(lambda parts: (parts == "test").mean())
     assert shares.tolist() == pytest.approx([0.2] * len(shares))
+
+
+def test_cuts_of_one_file_are_in_one_part():
+    frame = recordings(("a", "", 40), ("b", "", 40))
+    frame["path"] = [f"{number // 4}.wav" for number in range(80)]
+    for seed in range(5):
+        divided, said = held_out(frame, 0.2, seed)
+        assert (divided.groupby("path")["partition"].nunique() == 1).all()
+        assert said.startswith("4 of 20 files were held out and not speakers, since the data does not say")
+        assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
+    one = frame.assign(path=frame["path"].where(frame["label"] == "a", "b.wav"))
+    divided, said = held_out(one, 0.2)
+    assert said.endswith("so may cuts of one file, since label 'b' has one file only.")
+    assert divided.query("partition == 'test'")["label"].value_counts().to_dict() == {"a": 8, "b": 8}
+    known = frame.assign(speaker=frame["label"])  # of whom each says one label
+    assert held_out(known, 0.2)[1].startswith("4 of 20 files were held out and not speakers, since label 'a'")
+
+
+def test_what_overlaps_is_found():
+    """Held to a look at every pair."""
+    random = np.random.default_rng(0)
+
+    def cuts(count):
+        start = random.integers(0, 20, count).astype(float)
+        frame = pd.DataFrame({"file": random.choice(["x", "y", None], count), "start": start})
+        frame["stop"] = start + random.integers(1, 4, count)
+        frame.loc[random.random(count) < 0.2, "start"] = np.nan
+        return frame.assign(stop=frame["stop"].mask(random.random(count) < 0.1))
+
+    def meet(one, other):
+        begins = [0 if np.isnan(each.start) else each.start for each in (one, other)]
+        ends = [np.inf if np.isnan(each.stop) else each.stop for each in (one, other)]
+        return one.file is not None and one.file == other.file and max(begins) < min(ends)
+
+    clips, others = cuts(60), cuts(15)
+    pairs = [[meet(one, other) for other in others.itertuples()] for one in clips.itertuples()]
+    expected = [row.index(True) if any(row) else -1 for row in pairs]
+    assert overlapping(clips, others).tolist() == expected and 10 < expected.count(-1) < 50
 
 
 def test_even_two_clips_a_label_are_split():

@@ -3,6 +3,8 @@
 import numpy as np
 import soundfile
 
+from freqcnn_gluon.__main__ import main
+
 PITCHES = {"high": 4000, "low": 300, "middle": 1500}
 
 
@@ -21,3 +23,10 @@ def write(root, each=8, seconds=0.4, seed=0, suffix=".wav"):
         for number in range(each):
             soundfile.write(root / label / f"{number}{suffix}", tone(pitch, seconds, random), 16000)
     return root
+
+
+def said(capsys, *words):
+    """What a command prints, and its exit code."""
+    capsys.readouterr()
+    code = main([str(word) for word in words])
+    return capsys.readouterr(), code

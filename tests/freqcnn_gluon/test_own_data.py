@@ -1,6 +1,5 @@
 """From labelled recordings to a model folder and back to labels, by the commands as a person gives them."""
 
-import contextlib
 import csv
 import io
 import json
@@ -9,21 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
 import recordings
 import soundfile
+from recordings import said
 from sklearn.metrics import accuracy_score, recall_score
 
 from data_prep import audio
-from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings, image
 from freqcnn_gluon.__main__ import main
-from freqcnn_gluon.fitting import Recipe, fit
 from freqcnn_gluon.model import Model
+from freqcnn_gluon.prediction import write
 
 FIT = ["--size", "32", "--epochs", "24", "--batch-size", "9", "--device", "cpu", "--jobs", "1"]
 
@@ -45,13 +43,6 @@ def onnx(model):
     path = model.parent / "model.onnx"
     assert main(["export", str(model), "--onnx", str(path)]) == 0
     return path
-
-
-def said(capsys, *words):
-    """What a command prints, and its exit code."""
-    capsys.readouterr()
-    code = main([str(word) for word in words])
-    return capsys.readouterr(), code
 
 
 def test_the_folder_is_complete_in_itself_and_says_how_it_came_about(model):
@@ -107,62 +98,6 @@ def test_the_same_again_trains_nothing_and_another_is_refused(model, data, monke
     assert code == 1 and "holds a model of other data" in output.err
 
 
-def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, monkeypatch):
-    recipe, calls = Recipe(size=32, epochs=3, batch_size=6), []
-    monkeypatch.setattr("freqcnn_gluon.checkpoint.SECONDS_BETWEEN", 0)
-    fit(data, tmp_path / "whole", recipe, device="cpu", jobs=1)
-
-    @contextlib.contextmanager
-    def stopping(folder):
-        def told(entry):
-            calls.append(entry["epoch"])
-            if entry["epoch"] == 2:
-                raise KeyboardInterrupt
-
-        yield told
-
-    with monkeypatch.context() as patch:
-        patch.setattr("freqcnn_gluon.fitting._logged", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
-    assert calls == [1, 2] and not (tmp_path / "cut" / "model.json").exists()
-    with pytest.raises(Faults, match="unfinished training: give the same `fit` again"):
-        Model.load(tmp_path / "cut", "cpu")
-    fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
-    reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in ("whole", "cut")]
-    losses = [[entry["loss"] for entry in report["history"]] for report in reports]
-    assert losses[0] == losses[1] and len(losses[0]) == 3
-    assert not (tmp_path / "cut" / "work").exists()
-    (tmp_path / "cut" / "work").mkdir()  # as if it had been killed just before the end
-    fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
-    assert not (tmp_path / "cut" / "work").exists()
-    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
-        tmp_path / "cut" / "model.safetensors"
-    ).read_bytes()
-
-
-def test_the_parts_that_the_data_states_are_kept_and_speakers_in_both_are_told(data, tmp_path, capsys):
-    table = tmp_path / "clips.csv"
-    rows = [
-        (path, label, f"s{number % 2}", "test" if number > 5 else "train")
-        for label in recordings.PITCHES
-        for number, path in enumerate(sorted((data / label).iterdir()))
-    ]
-    pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).to_csv(table, index=False)
-    words = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
-    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *words)
-    assert (
-        code == 0 and "The parts are those that the data states; 2 speakers are in both parts" in output.out
-    )
-    clips = pd.read_csv(tmp_path / "model" / "clips.csv")
-    assert clips["partition"].value_counts().to_dict() == {"train": 18, "test": 6}
-    pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).assign(
-        partition=lambda frame: np.where(frame["label"] == "low", "test", frame["partition"])
-    ).to_csv(table, index=False)
-    output, code = said(capsys, "fit", table, "--out", tmp_path / "other", *words)
-    assert code == 1 and "label 'low' has no clip to train on" in output.err
-
-
 def test_evaluate_counts_only_what_was_not_trained_on(model, data, tmp_path, capsys):
     report = json.loads((model / "report.json").read_text())
     output, code = said(capsys, "evaluate", model, data, "--csv", tmp_path / "said.csv", "--device", "cpu")
@@ -183,6 +118,33 @@ def test_evaluate_counts_only_what_was_not_trained_on(model, data, tmp_path, cap
     (new / "low").rename(new / "lower")
     output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 1 and "has the labels lower, which the model does not know" in output.err
+
+
+def test_evaluate_leaves_out_cuts_of_what_was_trained_on(model, data, tmp_path, capsys):
+    clips = pd.read_csv(model / "clips.csv")
+    trained, tested = (
+        data / clips.query(f"partition == '{part}'")["path"].iloc[0] for part in ("train", "test")
+    )
+    shutil.copy(trained, tmp_path / "other-name.wav")
+    rows = [(trained, 0, ""), (trained, 0.1, 0.3), ("other-name.wav", 0.2, ""), (tested, 0.1, 0.3)]
+    table = tmp_path / "cuts.csv"
+    pd.DataFrame(rows, columns=["path", "start", "stop"]).assign(label="low").to_csv(table, index=False)
+    output, code = said(capsys, "evaluate", model, table, "--device", "cpu")
+    assert code == 0 and output.out.startswith("3 clips are left out") and "on 1 clips" in output.out
+    # a model that was saved before the files' hashes were kept says what it can
+    shutil.copytree(model, tmp_path / "old")
+    clips.drop(columns="file").to_csv(tmp_path / "old" / "clips.csv", index=False)
+    output, code = said(capsys, "evaluate", tmp_path / "old", data, "--device", "cpu")
+    assert code == 0 and output.out.startswith("19 clips are left out")
+
+
+def test_times_are_kept_exactly(tmp_path):
+    """Six digits would let cuts overlap that only meet."""
+    frame = pd.DataFrame({"clip": ["a", "b"], "start": [12345.678, np.nan], "stop": [12345.6789, 0.1]})
+    write(frame.assign(p=[0.123456789, 1]), tmp_path / "clips.csv")
+    again = pd.read_csv(tmp_path / "clips.csv")
+    pd.testing.assert_frame_equal(again[frame.columns], frame)
+    assert again["p"].tolist() == [0.123457, 1]
 
 
 def test_evaluate_has_nothing_left_of_the_training_clips(model, data, tmp_path, capsys):
@@ -250,24 +212,6 @@ def test_predict_names_files_whose_names_are_in_no_known_encoding(model, data, t
     )
     assert done.returncode == 1 and b"Traceback" not in done.stderr
     assert b"caf\\udce9.wav: low " in done.stdout and b"no\\udcff\\x1b.wav: cannot be read" in done.stderr
-
-
-@pytest.mark.parametrize(
-    "label, part, what", [("low", "test", "in training and in test"), ("high", "train", "with")]
-)
-def test_a_recording_that_is_there_twice_is_told_before_it_is_trained_on(
-    data, tmp_path, capsys, label, part, what
-):
-    """With two labels, or trained and tested on."""
-    shutil.copy(data / "low" / "0.wav", tmp_path / "copy.wav")
-    lines = [
-        f"{path},{path.parent.name},{'test' if path.stem == '1' else 'train'}" for path in data.rglob("*.wav")
-    ]
-    table = tmp_path / "clips.csv"
-    table.write_text("\n".join(["path,label,partition", *lines, f"copy.wav,{label},{part}"]) + "\n")
-    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *FIT)
-    assert code == 1 and f"{data}/low/0.wav and {tmp_path}/copy.wav: are the same recording" in output.err
-    assert what in output.err and not (tmp_path / "model" / "model.json").exists()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"clip\na\n", b"\xff\xfe", b'"'])
@@ -351,45 +295,6 @@ def test_explain_draws_a_picture_and_says_the_weights_of_the_bands(model, data, 
     assert code == 0 and lines[0].startswith(f"{data / 'low' / '0.wav'}: low ")
     assert re.fullmatch(r"block 4: 0-4000 Hz 0\.\d{3}, 4000-8000 Hz 0\.\d{3}", lines[1])
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_size_that_cannot_be_is_told_before_anything_is_read(data, tmp_path, capsys):
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--size", "100")
-    assert code == 1 and "use a multiple of 32" in output.err and not (tmp_path / "m").exists()
-
-
-def test_settings_that_cannot_be_are_told_all_at_once_before_anything_is_read(data, tmp_path, capsys):
-    words = ["--architecture", "table3", "--size", "8", "--epochs", "0", "--batch-size", "-1"]
-    words += ["--learning-rate", "nan", "--seed", str(2**32)]
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", *words)
-    assert code == 1 and "6 faults" in output.err and not (tmp_path / "m").exists()
-    for sentence in (
-        "no architecture 'table3'",
-        "size: 8 is no whole number from 16 to 4096",
-        "epochs: 0 is no whole number from 1 up",
-        "batch size: -1 is no whole number from 1 up",
-        "learning rate: nan is no finite number above 0",
-        "seed: 4294967296 is no whole number from 0 to 4294967295",
-    ):
-        assert sentence in output.err
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
-    assert code == 1 and "test share: 1.5 is no share between 0 and 1" in output.err
-    for wrong in (
-        {"epochs": 2.5},
-        {"size": "64"},
-        {"seed": -1},
-        {"learning_rate": 0},
-        {"learning_rate": "1"},
-    ):
-        with pytest.raises(Faults, match=f"^{next(iter(wrong)).replace('_', ' ')}: "):
-            Recipe(**wrong)
-    assert json.dumps(asdict(Recipe(epochs=np.int64(3), learning_rate=np.float32(0.5))))
-
-
-@pytest.mark.parametrize("seed", [20_240_115, 2**32 - 1])
-def test_any_seed_that_is_taken_trains(data, tmp_path, seed):
-    fit(data, tmp_path / "model", Recipe(size=32, epochs=1, seed=seed), device="cpu", jobs=1)
-    assert (tmp_path / "model" / "model.json").exists()
 
 
 def test_every_command_s_help_has_an_example(capsys):

@@ -1,0 +1,150 @@
+"""Training on anybody's recordings: settings, parts, and what is wrong with either, told in time."""
+
+import contextlib
+import json
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+import recordings
+from recordings import said
+
+from data_prep.faults import Faults
+from freqcnn_gluon.fitting import Recipe, fit
+from freqcnn_gluon.model import Model
+
+QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return recordings.write(tmp_path_factory.mktemp("data") / "tones")
+
+
+def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, monkeypatch):
+    recipe, calls = Recipe(size=32, epochs=3, batch_size=6), []
+    monkeypatch.setattr("freqcnn_gluon.checkpoint.SECONDS_BETWEEN", 0)
+    fit(data, tmp_path / "whole", recipe, device="cpu", jobs=1)
+
+    @contextlib.contextmanager
+    def stopping(folder):
+        def told(entry):
+            calls.append(entry["epoch"])
+            if entry["epoch"] == 2:
+                raise KeyboardInterrupt
+
+        yield told
+
+    with monkeypatch.context() as patch:
+        patch.setattr("freqcnn_gluon.fitting._logged", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
+    assert calls == [1, 2] and not (tmp_path / "cut" / "model.json").exists()
+    with pytest.raises(Faults, match="unfinished training: give the same `fit` again"):
+        Model.load(tmp_path / "cut", "cpu")
+    fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
+    reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in ("whole", "cut")]
+    losses = [[entry["loss"] for entry in report["history"]] for report in reports]
+    assert losses[0] == losses[1] and len(losses[0]) == 3
+    assert not (tmp_path / "cut" / "work").exists()
+    (tmp_path / "cut" / "work").mkdir()  # as if it had been killed just before the end
+    fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
+    assert not (tmp_path / "cut" / "work").exists()
+    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
+        tmp_path / "cut" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_the_parts_that_the_data_states_are_kept_and_speakers_in_both_are_told(data, tmp_path, capsys):
+    table = tmp_path / "clips.csv"
+    rows = [
+        (path, label, f"s{number % 2}", "test" if number > 5 else "train")
+        for label in recordings.PITCHES
+        for number, path in enumerate(sorted((data / label).iterdir()))
+    ]
+    pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).to_csv(table, index=False)
+    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
+    assert (
+        code == 0 and "The parts are those that the data states; 2 speakers are in both parts" in output.out
+    )
+    clips = pd.read_csv(tmp_path / "model" / "clips.csv")
+    assert clips["partition"].value_counts().to_dict() == {"train": 18, "test": 6}
+    pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).assign(
+        partition=lambda frame: np.where(frame["label"] == "low", "test", frame["partition"])
+    ).to_csv(table, index=False)
+    output, code = said(capsys, "fit", table, "--out", tmp_path / "other", *QUICK)
+    assert code == 1 and "label 'low' has no clip to train on" in output.err
+
+
+@pytest.mark.parametrize(
+    "label, part, what", [("low", "test", "in training and in test"), ("high", "train", "with")]
+)
+def test_a_recording_that_is_there_twice_is_told_before_it_is_trained_on(
+    data, tmp_path, capsys, label, part, what
+):
+    """With two labels, or trained and tested on."""
+    shutil.copy(data / "low" / "0.wav", tmp_path / "copy.wav")
+    lines = [
+        f"{path},{path.parent.name},{'test' if path.stem == '1' else 'train'}" for path in data.rglob("*.wav")
+    ]
+    table = tmp_path / "clips.csv"
+    table.write_text("\n".join(["path,label,partition", *lines, f"copy.wav,{label},{part}"]) + "\n")
+    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
+    assert code == 1 and f"{data}/low/0.wav and {tmp_path}/copy.wav: are the same recording" in output.err
+    assert what in output.err and not (tmp_path / "model" / "model.json").exists()
+
+
+def test_cuts_that_overlap_in_training_and_in_test_are_told(data, tmp_path, capsys):
+    lines = [
+        f"{path},{path.parent.name},,,{'test' if path.stem == '1' else 'train'}"
+        for path in data.rglob("*.wav")
+    ]
+    shutil.copy(data / "low" / "0.wav", tmp_path / "copy.wav")
+    table = tmp_path / "clips.csv"
+    table.write_text(
+        "\n".join(["path,label,start,stop,partition", *lines, "copy.wav,low,0.1,0.3,test"]) + "\n"
+    )
+    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
+    clips = f"{data}/low/0.wav and {tmp_path}/copy.wav 0.1-0.3"
+    assert code == 1 and f"error: {clips}: overlap, in training and in test; leave one out" in output.err
+
+
+def test_a_size_that_cannot_be_is_told_before_anything_is_read(data, tmp_path, capsys):
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--size", "100")
+    assert code == 1 and "use a multiple of 32" in output.err and not (tmp_path / "m").exists()
+
+
+def test_settings_that_cannot_be_are_told_all_at_once_before_anything_is_read(data, tmp_path, capsys):
+    words = ["--architecture", "table3", "--size", "8", "--epochs", "0", "--batch-size", "-1"]
+    words += ["--learning-rate", "nan", "--seed", str(2**32)]
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", *words)
+    assert code == 1 and "6 faults" in output.err and not (tmp_path / "m").exists()
+    for sentence in (
+        "no architecture 'table3'",
+        "size: 8 is no whole number from 16 to 4096",
+        "epochs: 0 is no whole number from 1 up",
+        "batch size: -1 is no whole number from 1 up",
+        "learning rate: nan is no finite number above 0",
+        "seed: 4294967296 is no whole number from 0 to 4294967295",
+    ):
+        assert sentence in output.err
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
+    assert code == 1 and "test share: 1.5 is no share between 0 and 1" in output.err
+    for wrong in (
+        {"epochs": 2.5},
+        {"size": "64"},
+        {"seed": -1},
+        {"learning_rate": 0},
+        {"learning_rate": "1"},
+    ):
+        with pytest.raises(Faults, match=f"^{next(iter(wrong)).replace('_', ' ')}: "):
+            Recipe(**wrong)
+    assert json.dumps(asdict(Recipe(epochs=np.int64(3), learning_rate=np.float32(0.5))))
+
+
+@pytest.mark.parametrize("seed", [20_240_115, 2**32 - 1])
+def test_any_seed_that_is_taken_trains(data, tmp_path, seed):
+    fit(data, tmp_path / "model", Recipe(size=32, epochs=1, seed=seed), device="cpu", jobs=1)
+    assert (tmp_path / "model" / "model.json").exists()
