@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -83,9 +84,10 @@ def speaker_folds(manifest: pd.DataFrame, folds: int = 10, seed: int = 0) -> pd.
 def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple[pd.DataFrame, str]:
     """The manifest with a ``partition``, about ``share`` of its clips for 'test', and how it came about.
 
-    Whole speakers are held out, so that none is in both parts; where there are none, or some label would
-    then be missing from a part, whole files are, and clips where even that cannot be. Labels keep their
-    shares as well as may be, and each has a clip in both parts.
+    Whole speakers are held out, so that none is in both parts, and whole files of clips that name none;
+    where no clip names one, or some label would then be missing from a part, only files are held together,
+    and nothing where even that cannot be. Labels keep their shares as well as may be, and each has a clip in
+    both parts.
     Raises Faults for a label with fewer than two clips, for fewer than two labels, and for a ``share`` that
     is not between 0 and 1.
     """
@@ -102,6 +104,9 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
     test, said = _drawn(manifest, share, seed)
     partition = np.full(len(manifest), "train", object)
     partition[test] = "test"
+    reached = len(test) / len(manifest)
+    if abs(reached - share) > share / 4:
+        said += f" They make {100 * reached:.0f} % of the clips, where {100 * share:.0f} % were asked for."
     return manifest.assign(partition=partition), said
 
 
@@ -109,11 +114,18 @@ def _drawn(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray,
     """The clips (n,) to be tested on, and the sentence that says how they were chosen."""
     labels, paths, speakers = manifest["label"], manifest["path"], manifest["speaker"]
     why = "the data does not say who speaks"
-    if (speakers != "").all():
-        test, cannot = _drawn_groups(labels, speakers, "speaker", share, seed)
+    named = speakers != ""
+    if named.any():
+        groups = ("speaker " + speakers).where(named, "file " + paths)
+        test, cannot = _drawn_groups(labels, groups, "speaker", share, seed)
         if test is not None:
-            count = speakers.iloc[test].nunique()
-            return test, f"{count} of {speakers.nunique()} speakers were held out; none is in both parts."
+            count, nameless = set(speakers.iloc[test]) - {""}, (~named).sum()
+            said = (
+                f"{len(count)} of {speakers[named].nunique()} speakers were held out; none is in both parts"
+            )
+            return test, said + (
+                f", as far as they are named: {nameless} clips name none." if nameless else "."
+            )
         why = f"{cannot}: speakers may be in both parts"
     if paths.duplicated().any():  # cuts of one file are of one voice and room, and may overlap
         test, cannot = _drawn_groups(labels, paths, "file", share, seed)
@@ -153,9 +165,12 @@ def _drawn_groups(
     # shuffling confuses them in scikit-learn 1.7.
     names = groups.drop_duplicates().sort_values()
     drawn = groups.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
-    most = min(int(by_label.min()), max(2, round(1 / share)))
+    most = min(max(2, round(min(1 / share, len(names)))), labels.value_counts().max())
     for folds in range(most, 1, -1):
-        for train, test in StratifiedGroupKFold(folds).split(labels, labels, drawn):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of rare labels, which are looked for here
+            parts = list(StratifiedGroupKFold(folds).split(labels, labels, drawn))
+        for train, test in parts:
             if labels.iloc[train].nunique() == labels.iloc[test].nunique() == len(by_label):
                 return test, ""
     return None, f"no choice of {unit}s leaves every label in both parts"
