@@ -46,7 +46,7 @@ def resample(samples: np.ndarray, source: int, target: int) -> np.ndarray:
 def read(
     path: Path | str, rate: int = 16000, start: float | None = None, stop: float | None = None
 ) -> np.ndarray:
-    """Samples (n,) float64 at ``rate`` Hz, mono, full scale 1, of a WAV, FLAC, MP3, OGG or AVI file.
+    """Samples (n,) float64 at ``rate`` Hz, mono, full scale 1, of an AVI file or any that libsndfile reads.
 
     ``start`` and ``stop`` in s cut before resampling. Raises Faults as ``load`` does.
     """

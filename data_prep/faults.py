@@ -39,6 +39,11 @@ def printable(text: str) -> str:
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def note(sentence: str) -> None:
+    """Say on stderr what is no fault and yet to be known before hours are spent."""
+    print(printable(sentence), file=sys.stderr, flush=True)
+
+
 def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
     """Wrap a command's ``main``: faults become an error message and exit code 1, no traceback.
 

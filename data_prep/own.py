@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,17 +13,38 @@ from data_prep import manifest
 from data_prep.corpora import Scan, listing
 from data_prep.faults import Faults
 
-__all__ = ["SUFFIXES", "recordings", "scan"]
+__all__ = ["SUFFIXES", "passed_over", "recordings", "scan"]
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff", ".avi")
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".avi")
 
 
-def recordings(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """Every recording below ``folder``, by its suffix, sorted; hidden ones are skipped.
+def recordings(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Every file below ``folder``, sorted: recordings, by their suffix, and others; hidden ones are skipped.
 
-    Links are followed, but not back into a folder ``above``. One that leads nowhere is a recording too: that
-    it is missing is told when it is read. Raises OSError for a folder that cannot be read.
+    Links are followed. One that leads nowhere is a recording too: that it is missing is told when it is read.
+    Raises OSError for a folder that cannot be read.
     """
+    found: tuple[list[Path], list[Path]] = [], []
+    for path in _files(folder, frozenset()):
+        found[path.suffix.lower() not in SUFFIXES].append(path)
+    return found
+
+
+def passed_over(folder: Path, others: Sequence[Path]) -> str:
+    """What to say of the files below ``folder`` that are no recordings."""
+    return (
+        f"{folder}: {len(others)} files are passed over, since their suffix is no recording's "
+        f"({_suffixes(others)}); those read are {', '.join(SUFFIXES)}"
+    )
+
+
+def _suffixes(paths: Sequence[Path]) -> str:
+    counts = Counter(path.suffix.lower() or "without one" for path in paths)
+    return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
+
+
+def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """Every file below ``folder`` but for hidden ones, without following links into a folder ``above``."""
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -30,8 +52,8 @@ def recordings(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Pa
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from recordings(path, above | {real})
-        elif path.suffix.lower() in SUFFIXES:
+            yield from _files(path, above | {real})
+        else:
             yield path
 
 
@@ -51,19 +73,30 @@ def scan(source: Path | str) -> Scan:
 
 
 def _of_folder(root: Path) -> Scan:
-    paths = [path.relative_to(root) for path in recordings(root)]
+    paths, others = ([path.relative_to(root) for path in each] for each in recordings(root))
+    faults = []
     if loose := [path for path in paths if len(path.parts) == 1]:
-        raise Faults(
+        faults.append(
             f"{root}: {len(loose)} recordings such as {loose[0]} lie in no folder; put each below a folder "
             "named for its label"
         )
-    if not paths:
-        raise Faults(
+    labels = {path.parts[0] for path in paths}
+    for folder in sorted({path.parts[0] for path in others if len(path.parts) > 1} - labels):
+        suffixes = _suffixes([path for path in others if path.parts[0] == folder])
+        faults.append(
+            f"{root / folder}: holds no recording but files of other suffixes ({suffixes}); convert them to "
+            "WAV, or move the folder away"
+        )
+    if not paths and not faults:
+        faults.append(
             f"{root}: holds no recordings ({', '.join(SUFFIXES)}) but {listing(root)}; give a folder with a "
             "folder for each label"
         )
+    if faults:
+        raise Faults(faults)
     lines = [{"path": path.as_posix(), "label": path.parts[0]} for path in paths]
-    return Scan(root, _completed(pd.DataFrame(lines), root, None), [])
+    notes = (passed_over(root, others),) if others else ()
+    return Scan(root, _completed(pd.DataFrame(lines), root, None), [], notes)
 
 
 def _of_table(source: Path) -> Scan:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.faults import Faults, positive, told_plainly
+from data_prep.faults import Faults, note, positive, told_plainly
 
 from .cluster import NEEDED
 
@@ -239,7 +239,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _files(asked: Sequence[str], aside: Path) -> tuple[list[str], list[Path]]:
     """Names to tell the recordings by, and where they are; standard input becomes a file in ``aside``."""
-    from data_prep.own import recordings
+    from data_prep.own import passed_over, recordings
 
     names, paths = [], []
     for each in asked:
@@ -249,7 +249,9 @@ def _files(asked: Sequence[str], aside: Path) -> tuple[list[str], list[Path]]:
                 shutil.copyfileobj(sys.stdin.buffer, file)
             found = [path]
         elif Path(each).is_dir():
-            found = list(recordings(Path(each)))
+            found, others = recordings(Path(each))
+            if others:
+                note(passed_over(Path(each), others))
             if not found:
                 raise Faults(f"{each}: holds no recordings; name a file, or a folder that holds some")
         else:

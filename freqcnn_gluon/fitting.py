@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import audio, manifest, own, splits, store
-from data_prep.faults import Faults
+from data_prep.faults import Faults, note
 from data_prep.files import locked, whole
 from data_prep.spectrogram import ImageSettings
 
@@ -95,6 +95,8 @@ def fit(
     Raises Faults with everything that is wrong with the data, and if ``out`` holds another model.
     """
     out, found = Path(out), own.scan(source)
+    for each in found.notes:
+        note(each)
     runtime.choose(device)  # its faults are told before anything is prepared
     frame, split = _divided(found.manifest, source, test_share, recipe.seed)
     asked = {**asdict(recipe), "test_share": test_share}

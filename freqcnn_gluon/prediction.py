@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from data_prep import audio, manifest, own, splits, store
-from data_prep.faults import Faults
+from data_prep.faults import Faults, note
 from data_prep.manifest import Clip
 from data_prep.windows import Window, windows
 from data_prep.workers import workers
@@ -134,6 +134,8 @@ def evaluate(
 
     labels, found = model.about.labels, own.scan(source)
     frame = found.manifest
+    for each in found.notes:
+        note(each)
     if strange := sorted(set(frame["label"]) - set(labels)):
         raise Faults(
             f"{source}: has the labels {', '.join(strange)}, which the model does not know; it tells apart "

@@ -23,7 +23,23 @@ def test_a_folder_s_folders_are_the_labels(tmp_path):
         "dog/c.mp3": "dog",
     }
     assert frame["clip"].is_unique and (frame["speaker"] == "").all() and (frame["partition"] == "").all()
-    assert [path.name for path in recordings(tmp_path / "cat")] == ["a.wav", "b.FLAC"]
+    assert [path.name for path in recordings(tmp_path / "cat")[0]] == ["a.wav", "b.FLAC"]
+    assert [path.name for path in recordings(tmp_path / "dog")[1]] == ["notes.txt"]
+
+
+def test_files_of_other_suffixes_are_told(tmp_path):
+    touch(tmp_path, "cat/a.wav", "cat/b.M4A", "dog/c.opus", "dog/d.m4a", "dog/noted", "about.txt")
+    (note,) = scan(tmp_path).notes
+    assert note.startswith(
+        f"{tmp_path}: 4 files are passed over, since their suffix is no recording's (2 .m4a, "
+    )
+    touch(tmp_path, "bird/e.m4a", "bird/deep/f.m4a", "fish/g.webm")
+    with pytest.raises(Faults) as caught:
+        scan(tmp_path)
+    assert [fault.split(";")[0] for fault in caught.value.faults] == [
+        f"{tmp_path}/bird: holds no recording but files of other suffixes (2 .m4a)",
+        f"{tmp_path}/fish: holds no recording but files of other suffixes (1 .webm)",
+    ]
 
 
 def test_a_table_s_paths_are_below_its_folder_or_absolute(tmp_path):
