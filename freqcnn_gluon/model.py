@@ -50,7 +50,8 @@ class Model:
     @classmethod
     def load(cls, folder: Path | str, device: str = "auto") -> Model:
         """The model that was saved in ``folder``, which may come from anybody: no code of it is run, and its
-        sizes and checksums are looked at before memory is taken. Raises Faults if it is missing or damaged.
+        sizes and checksums are looked at before memory is taken. Raises Faults if it is missing or damaged,
+        and for a ``device`` that cannot be used.
         """
         folder = Path(folder)
         if not (folder / ABOUT).is_file():
@@ -60,9 +61,10 @@ class Model:
                 else "holds no model"
             )
             raise Faults(f"{folder}: {state}")
+        devices = runtime.contexts(device)  # whose faults are not the model's
         try:
             about = About.read(_small(folder / ABOUT))
-            model = cls.blank(about, runtime.contexts(device))
+            model = cls.blank(about, devices)
         except (Faults, OSError, ValueError, TypeError) as error:
             raise Faults(f"{folder / ABOUT}: the model is damaged ({error}); copy it again") from None
         try:

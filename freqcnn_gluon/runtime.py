@@ -179,7 +179,7 @@ def choose(device: str = "auto") -> tuple[str, list[int]]:
         _say(f"{why}: using the CPU.")
         return "cpu", [0]
     if not first:
-        raise Faults(f"device {device}: {why}; DEVICE=cpu does without.")
+        raise Faults(f"device {device}: {why}; DEVICE=cpu or --device cpu does without.")
     here = {gpu.index: gpu for gpu in found}
     faults = [
         f"device {device}: {_cannot(here[number])}."

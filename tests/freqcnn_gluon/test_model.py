@@ -15,7 +15,7 @@ from safetensors import numpy as weights
 from test_export import IMAGES, model
 
 from data_prep.faults import Faults
-from freqcnn_gluon import export
+from freqcnn_gluon import export, runtime
 from freqcnn_gluon.about import About, _checksum
 from freqcnn_gluon.model import Model
 from freqcnn_gluon.onnx_model import OnnxModel
@@ -56,6 +56,16 @@ def test_a_saved_model_is_the_same_model(tmp_path, attention):
     assert again.about.labels == made.about.labels and again.about.network == {"attention": attention}
     several = Model.load(tmp_path / "model", "cpu:0,1")
     assert several.devices == [mx.cpu(0), mx.cpu(1)]
+
+
+def test_a_device_that_cannot_be_used_is_not_the_model_s_fault(saved, monkeypatch):
+    monkeypatch.setattr(runtime, "gpus", lambda: [])
+    with pytest.raises(Faults) as caught:
+        Model.load(saved, "gpu")
+    text = str(caught.value)
+    assert text.startswith("device gpu: no GPU ") and text.endswith(
+        "DEVICE=cpu or --device cpu does without."
+    )
 
 
 @pytest.mark.parametrize("architecture", ["table2", "table7", "table10"])
