@@ -25,8 +25,9 @@ from . import runtime
 from .about import RANGES, About
 from .architectures import architecture, check_size
 from .describe import parameter_count
+from .metrics import metrics
 from .model import CLIPS, REPORT, Model
-from .prediction import write
+from .prediction import predictions, write
 from .systems import micro_batch
 from .training import Examples, Outcome, Settings, train
 
@@ -38,6 +39,11 @@ WHOLE = {  # the least and the most
     "batch_size": (1, math.inf),
     "seed": (0, 2**32 - 1),  # what numpy and scikit-learn take
 }
+# Every spectrogram is as wide, however long its clip. Speech has four or five syllables a second, which are
+# one value in a column that lasts longer; and beside clips of a tenth of its length the same word looks ten
+# times as narrow, to filters that are as wide for both.
+COLUMN = 1.0  # s
+MANY = 10
 SEEN = ["clip", "label", "partition", "key"]  # what of a clip decides the training
 
 
@@ -89,8 +95,8 @@ def fit(
 ) -> Model:
     """Train on the recordings of ``source`` (see ``data_prep.own.scan``) and save the model in ``out``.
 
-    Where the data does not say which partition a clip is in, about ``test_share`` of it is held out, by
-    speakers where they are known. The last epoch is kept; nothing is chosen on what was held out. A command
+    Where the data does not say which partition a clip is in, about ``test_share`` of it is held out, see
+    ``data_prep.splits.held_out``. The last epoch is kept; nothing is chosen on what was held out. A command
     that was stopped goes on where it was; one that is done is not done again. ``log_dir``: for TensorBoard.
     Raises Faults with everything that is wrong with the data, and if ``out`` holds another model.
     """
@@ -131,13 +137,14 @@ def _fitted(
     frame = frame.assign(file=store.file_hashes([path for path, *_ in clips], jobs))
     _check_apart(frame, root)
     training = (frame["partition"] == "train").to_numpy()
-    seconds = [audio.seconds(*clip) for clip, trained in zip(clips, training) if trained]
+    seconds = np.array([audio.seconds(*clip) for clip in clips])
+    _tell_lengths(seconds, frame["clip"], recipe.size)
     about = About(
         labels,
         recipe.architecture,
         settings,
-        float(np.median(seconds)),
-        max(seconds),
+        float(np.median(seconds[training])),
+        float(seconds[training].max()),
         versions=runtime.versions(),
     )
     rows, numbers = images.rows(frame["clip"]), np.searchsorted(labels, frame["label"])
@@ -146,13 +153,19 @@ def _fitted(
     with _logged(log_dir) as told:
         model, learnt = learn(about, recipe, train, {"test": test}, device, work / f"training-{digest}", told)
     probabilities = learnt.probabilities["test"]
+    tested = [clip for clip, trained in zip(clips, training) if not trained]
+    longer = np.flatnonzero(seconds[~training] > about.longest)  # in windows, as `evaluate` has them
+    for place, said in zip(longer, predictions(model, [tested[each] for each in longer], jobs)):
+        if isinstance(said, Faults):
+            raise said
+        probabilities[place] = said.probabilities
     frame.loc[~training, "predicted"] = np.array(labels)[probabilities.argmax(axis=1)]
     frame.loc[~training, [f"p({label})" for label in labels]] = probabilities
     report = {
         "recipe": asked,
         "split": split,
         "labels": labels,
-        "metrics": learnt.history[-1]["test"],
+        "metrics": metrics(test.labels, probabilities.argmax(axis=1), len(labels)),
         "history": learnt.history,
         "clips": {"train": int(training.sum()), "test": int((~training).sum())},
         "data": data,
@@ -211,6 +224,19 @@ def _divided(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -
     crossing = splits.crossing_speakers(frame)
     met = f"; {len(crossing)} speakers are in both parts, such as {crossing[0]}" if crossing else ""
     return frame, f"The parts are those that the data states{met}."
+
+
+def _tell_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
+    """Say how long the clips are, and if some are too long to be seen as one image of ``size`` columns."""
+    median, place = float(np.median(seconds)), int(seconds.argmax())
+    longest, name = float(seconds[place]), names.iloc[place]
+    note(f"{len(seconds)} clips: the median lasts {median:.1f} s, the longest {longest:.1f} s ({name}).")
+    if longest > MANY * median or longest > COLUMN * size:
+        note(
+            f"note: {longest:.1f} s in one image are {longest / median:.0f} times the median, and a column "
+            f"of it lasts {longest / size:.2f} s: cut long recordings, each cut a line in a CSV with path, "
+            "label, start and stop (s)"
+        )
 
 
 def _check_apart(frame: pd.DataFrame, root: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import recordings
+import soundfile
 from recordings import said
 
 from data_prep.faults import Faults
@@ -109,6 +110,35 @@ def test_cuts_that_overlap_in_training_and_in_test_are_told(data, tmp_path, caps
     output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
     clips = f"{data}/low/0.wav and {tmp_path}/copy.wav 0.1-0.3"
     assert code == 1 and f"error: {clips}: overlap, in training and in test; leave one out" in output.err
+
+
+def test_long_recordings_are_told_and_measured_as_evaluate_does(data, tmp_path, capsys):
+    random = np.random.default_rng(3)
+    for label in ("low", "high"):
+        wave = recordings.tone(recordings.PITCHES[label], 40, random)
+        soundfile.write(tmp_path / f"{label}.flac", wave, 16000)
+    lines = [f"{path},{path.parent.name},train" for path in data.rglob("*.wav")]
+    lines += [f"{tmp_path}/{label}.flac,{label},test" for label in ("low", "high")]
+    (tmp_path / "clips.csv").write_text("\n".join(["path,label,partition", *lines]) + "\n")
+    output, code = said(capsys, "fit", tmp_path / "clips.csv", "--out", tmp_path / "model", *QUICK)
+    assert code == 0 and "26 clips: the median lasts 0.4 s, the longest 40.0 s (" in output.err
+    assert "100 times the median, and a column of it lasts 1.25 s: cut long recordings" in output.err
+    output, code = said(
+        capsys, "evaluate", tmp_path / "model", tmp_path / "clips.csv", "--csv", tmp_path / "said.csv"
+    )
+    assert code == 0 and output.out.startswith("24 clips are left out")
+    again, first = (pd.read_csv(tmp_path / name) for name in ("said.csv", "model/clips.csv"))
+    first = first[first["partition"] == "test"]
+    assert again.filter(like="p(").to_numpy() == pytest.approx(first.filter(like="p(").to_numpy(), abs=1e-5)
+    assert again["predicted"].tolist() == first["predicted"].tolist()
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    right = (first["predicted"] == first["label"]).mean()
+    assert report["metrics"]["accuracy"] == report["metrics"]["uar"] == right
+
+
+def test_short_recordings_are_no_news(data, tmp_path, capsys):
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *QUICK)
+    assert code == 0 and "24 clips: the median lasts 0.4 s" in output.err and "note:" not in output.err
 
 
 def test_a_size_that_cannot_be_is_told_before_anything_is_read(data, tmp_path, capsys):
