@@ -16,6 +16,17 @@ from data_prep.faults import Faults
 __all__ = ["SUFFIXES", "passed_over", "recordings", "scan"]
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".avi")
+UNREAD = (
+    ".m4a",
+    ".mp4",
+    ".aac",
+    ".wma",
+    ".webm",
+    ".amr",
+    ".3gp",
+    ".mov",
+    ".mkv",
+)  # sound that needs converting
 
 
 def recordings(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -81,10 +92,11 @@ def _of_folder(root: Path) -> Scan:
             "named for its label"
         )
     labels = {path.parts[0] for path in paths}
-    for folder in sorted({path.parts[0] for path in others if len(path.parts) > 1} - labels):
-        suffixes = _suffixes([path for path in others if path.parts[0] == folder])
+    sounds = [path for path in others if path.suffix.lower() in UNREAD]
+    for folder in sorted({path.parts[0] for path in sounds if len(path.parts) > 1} - labels):
+        suffixes = _suffixes([path for path in sounds if path.parts[0] == folder])
         faults.append(
-            f"{root / folder}: holds no recording but files of other suffixes ({suffixes}); convert them to "
+            f"{root / folder}: holds no recording that can be read but others ({suffixes}); convert them to "
             "WAV, or move the folder away"
         )
     if not paths and not faults:

@@ -28,7 +28,7 @@ def test_a_folder_s_folders_are_the_labels(tmp_path):
 
 
 def test_files_of_other_suffixes_are_told(tmp_path):
-    touch(tmp_path, "cat/a.wav", "cat/b.M4A", "dog/c.opus", "dog/d.m4a", "dog/noted", "about.txt")
+    touch(tmp_path, "cat/a.wav", "cat/b.M4A", "dog/c.opus", "dog/d.m4a", "dog/noted", "docs/about.txt")
     (note,) = scan(tmp_path).notes
     assert note.startswith(
         f"{tmp_path}: 4 files are passed over, since their suffix is no recording's (2 .m4a, "
@@ -37,8 +37,8 @@ def test_files_of_other_suffixes_are_told(tmp_path):
     with pytest.raises(Faults) as caught:
         scan(tmp_path)
     assert [fault.split(";")[0] for fault in caught.value.faults] == [
-        f"{tmp_path}/bird: holds no recording but files of other suffixes (2 .m4a)",
-        f"{tmp_path}/fish: holds no recording but files of other suffixes (1 .webm)",
+        f"{tmp_path}/bird: holds no recording that can be read but others (2 .m4a)",
+        f"{tmp_path}/fish: holds no recording that can be read but others (1 .webm)",
     ]
 
 
