@@ -95,8 +95,11 @@ report: setup  ## all results on one page, RESULTS/index.html, for a browser or 
 
 notebooks: setup  ## run the notebooks, with their pictures, into RESULTS/notebooks
 	@mkdir -p "$(DATA)" "$(RESULTS)/notebooks"
-	@data=$$(cd "$(DATA)" && pwd) made=$$(cd "$(RESULTS)/notebooks" && pwd) && \
-	    DATA="$$data" UT_PODCAST="$(UT_PODCAST)" ENTERFACE="$(ENTERFACE)" MODEL="$$made/model" \
+	@at() { [ -z "$$1" ] || (cd "$$1" && pwd); }; \
+	    data=$$(at "$(DATA)") && results=$$(at "$(RESULTS)") && made="$$results/notebooks" && \
+	    podcast=$$(at "$(UT_PODCAST)") && films=$$(at "$(ENTERFACE)") && \
+	    DATA="$$data" RESULTS="$$results" UT_PODCAST="$$podcast" ENTERFACE="$$films" \
+	    MODEL="$$made/model$${podcast:+-ut_podcast}" \
 	    "$(PYTHON)" -c "from nbclient.cli import main; main()" \
 	    --output "$$made/{notebook_name}.ipynb" notebooks/*.ipynb
 

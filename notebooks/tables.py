@@ -15,7 +15,8 @@
 
 # %% [markdown]
 # # The tables, beside the paper's
-# Read from the reports in `RESULTS`, with the banner that belongs to them; `make report` shows more.
+# Read from the reports below `RESULTS`, or the committed ones where there are none yet, with the banner that belongs to
+# them; `make report` shows more.
 
 # %%
 # %matplotlib inline
@@ -25,7 +26,9 @@ from pathlib import Path
 
 ROOT = Path.cwd() if Path("reproduce").is_dir() else Path.cwd().parent
 sys.path.insert(0, str(ROOT))
-RESULTS = Path(os.environ.get("RESULTS", ROOT / "results" / "reference" / "standin"))
+RESULTS = Path(os.environ.get("RESULTS", ROOT / "results"))
+if not any(RESULTS.glob("*/table??.json")):
+    RESULTS = ROOT / "results" / "reference"
 
 # %%
 from IPython.display import Markdown, display
@@ -34,10 +37,7 @@ from reproduce.readme import reports_in
 from reproduce.render import summary
 from reproduce.tables import TABLES
 
-for listed in sorted(RESULTS.glob("table??.json")):
+for listed in sorted(RESULTS.glob("*/table??.json")):
     table = TABLES[int(listed.stem[-2:])]
-    display(
-        Markdown(
-            f"## Table {table.number}: {table.title}\n\n" + summary(table, reports_in(RESULTS, table.number))
-        )
-    )
+    reports = reports_in(listed.parent, table.number)
+    display(Markdown(f"## Table {table.number}: {table.title}\n\n" + summary(table, reports)))
