@@ -15,8 +15,8 @@
 
 # %% [markdown]
 # # The tables, beside the paper's
-# Read from the reports below `RESULTS`, or the committed ones where there are none yet, with the banner that belongs to
-# them; `make report` shows more.
+# Read from the reports below `RESULTS`, or from the committed ones where there are none yet, with the banner
+# that belongs to them; `make report` shows more.
 
 # %%
 # %matplotlib inline
