@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 
 import mxnet as mx
 import pandas as pd
-from mxnet.gluon import Block, nn
+from mxnet.gluon import Block, HybridBlock, nn
 
 from .attention import AttentionBlock
 from .blocks import ConvUnit
 from .network import FreqCNN
 
-__all__ = ["describe", "parameter_count"]
+__all__ = ["describe", "form", "parameter_count"]
 
 
 def parameter_count(block: Block) -> int:
     """How many numbers training adjusts in ``block``: no running statistics. Shapes must be known."""
     return sum(math.prod(p.shape) for p in block.collect_params().values() if p.grad_req != "null")
+
+
+def form(net: HybridBlock) -> list[object]:
+    """What decides what training makes of ``net``, without names: operators, weights and their starts."""
+    nodes = json.loads(net(mx.sym.Variable("data")).tojson())["nodes"]
+    weights = net._collect_params_with_prefix().values()
+    starts = [getattr(each.init, "dumps", lambda each=each: each.init)() for each in weights]
+    operators = [(node["op"], node.get("attrs"), node["inputs"]) for node in nodes]
+    return [operators, [each.shape for each in weights], starts]
 
 
 def describe(net: FreqCNN) -> pd.DataFrame:

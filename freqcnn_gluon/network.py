@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
 from data_prep.faults import Faults
@@ -17,21 +18,23 @@ __all__ = ["FCHead", "FreqCNN"]
 
 
 class FCHead(HybridBlock):
-    """The last two rows: fc with its activation and dropout, then a logit for each class.
+    """The last two rows: fc with its activation and dropout, then a logit for each class. With a ``norm``
+    there is a BatchNorm before the activation.
 
     (batch, in_units) -> (batch, classes). The softmax is the loss's (training) or the caller's
     (prediction).
     """
 
-    def __init__(self, row: FCRow, in_units: int, classes: int, batchnorm: bool = False, **kwargs):
+    def __init__(self, row: FCRow, in_units: int, classes: int, norm: Norm | None = None, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.fc = nn.HybridSequential()
             self.fc.add(nn.Dense(row.width, in_units=in_units))
-            if batchnorm:
+            if norm:
                 # As four axes: with two, MXNet 1.9.1 dies predicting after an epoch of training.
                 self.fc.add(nn.HybridLambda(lambda F, x: F.reshape(x, (0, 0, 1, 1))))
-                self.fc.add(nn.BatchNorm(in_channels=row.width))
+                start = mx.init.Constant(norm.gamma)
+                self.fc.add(nn.BatchNorm(in_channels=row.width, gamma_initializer=start))
                 self.fc.add(nn.Flatten())
             self.fc.add(activation(row.activation), nn.Dropout(row.dropout))
             self.softmax = nn.Dense(classes, in_units=row.width)
@@ -121,7 +124,9 @@ class FreqCNN(HybridBlock):
                 self.stages.add(block, ConvAndPool(pool, row.global_.channels, norm))
                 channels = pool.convs[-1].channels
                 size //= 2
-            self.head = FCHead(architecture.fc, channels, classes or architecture.classes, fc_batchnorm)
+            self.head = FCHead(
+                architecture.fc, channels, classes or architecture.classes, norm if fc_batchnorm else None
+            )
 
     def fold(self) -> None:
         """Fold every BatchNorm that can be, see ``ConvUnit.fold``; before hybridizing, and for good."""

@@ -15,8 +15,9 @@ from . import text
 from .assumptions import assumptions
 from .measure import Report, measured, paired
 from .peers import PEERS
-from .produce import Options, run_all
+from .produce import Options, run_all, runs_of
 from .render import banner
+from .runs import Run
 from .tables import ALL, Cell, Table
 
 __all__ = ["sensitivity"]
@@ -27,14 +28,16 @@ def sensitivity(table: Table, options: Options) -> str:
     """Run the table's claimed system with every alternative of every assumption that touches the table.
 
     Returns Markdown: UAR and accuracy over all folds, and what each alternative adds to the UAR of the
-    choices, tested on the same clips. Written too, as ``results``/<source>/sensitivityNN.md and .csv. Among
-    several workers the first writes it; of the others it is empty.
+    choices, tested on the same clips. One that is the same network is not trained. Written too, as
+    ``results``/<source>/sensitivityNN.md and .csv. Among several workers the first writes it; of the others
+    it is empty.
     """
     base = run_all(table, [table.claim], options)
     if faults := [report.fault for report in base if report.fault]:
         raise Faults(f"the choices as listed, which all else is compared with, failed: {faults[0]}")
     given = {each.partition("=")[0] for each in options.assume}
-    found, left_out = [("choices as listed", "", base)], []
+    found, left_out, same = [("choices as listed", "", base)], [], []
+    classes = len(base[0].content["labels"])
     for assumption in assumptions().values():
         fixed = assumption.where == "fixed" or assumption.where in PEERS  # not the claimed system's
         if table.number not in assumption.tables or assumption.id in given or fixed:
@@ -42,9 +45,12 @@ def sensitivity(table: Table, options: Options) -> str:
         if not assumption.others():
             left_out.append(assumption.id)
         for value in assumption.others():
-            assume = [*options.assume, f"{assumption.id}={value}"]
-            reports = run_all(table, [table.claim], replace(options, assume=assume))
-            found.append((assumption.id, str(value), reports))
+            other = replace(options, assume=[*options.assume, f"{assumption.id}={value}"])
+            runs = (runs_of(table, [table.claim], each, "", "")[0] for each in (options, other))
+            if _alike(*runs, classes):
+                same.append(f"{assumption.id}={value}")
+            else:
+                found.append((assumption.id, str(value), run_all(table, [table.claim], other)))
     if cluster.join().rank:
         return ""
     frame = pd.DataFrame([_line(id, value, table, reports, base) for id, value, reports in found])
@@ -61,6 +67,7 @@ def sensitivity(table: Table, options: Options) -> str:
             "McNemar test against the choices on the same clips, not adjusted for the number of lines; "
             "empty where the alternative has other clips.",
             *([f"Not varied, since any number is possible: {', '.join(left_out)}."] if left_out else []),
+            *([f"Not trained, since the network is the same: {', '.join(same)}."] if same else []),
         ]
     )
     with whole(stem.with_suffix(".csv")) as path:
@@ -68,6 +75,18 @@ def sensitivity(table: Table, options: Options) -> str:
     with whole(stem.with_suffix(".md")) as path:
         path.write_text(said + "\n", encoding="utf-8")
     return said
+
+
+def _alike(run: Run, other: Run, classes: int) -> bool:
+    """Whether two runs train the same network in the same way."""
+    from freqcnn_gluon.describe import form  # here, since MXNet takes its time
+    from freqcnn_gluon.systems import build
+
+    rest, others = (replace(each, choices={**each.choices, "network": {}}) for each in (run, other))
+    if rest != others:
+        return False
+    one, two = (build(each.system, classes, each.size, **each.choices["network"]) for each in (run, other))
+    return form(one) == form(two)
 
 
 def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Sequence[Report]) -> dict:

@@ -27,7 +27,8 @@ def ran(monkeypatch):
         better = "conv_pool_activation=relu" in options.assume
         if options.assume == ["gamma=1.0"]:
             return [report(source="standin", fault="the loss is not finite")]
-        return [report(source="standin", **({"confusion": BETTER} if better else {}))]
+        more = {"confusion": BETTER} if better else {}
+        return [report(source="standin", fold=fold, **more) for fold in table.folds]
 
     monkeypatch.setattr(module, "run_all", run_all)
     return asked
@@ -37,7 +38,7 @@ def test_every_alternative_is_run_alone(ran, tmp_path):
     said = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
     assert ran[0] == [] and all(len(assume) == 1 for assume in ran[1:])
     tried = [assume[0] for assume in ran[1:]]
-    assert len(set(tried)) == len(tried)
+    assert len(set(tried)) == len(tried) and "batchnorm=both" not in tried
     assert {
         "version=1.7",
         "over_sampling=none",
@@ -47,7 +48,18 @@ def test_every_alternative_is_run_alone(ran, tmp_path):
     } < set(tried)
     assert not any(each.startswith(("window", "folds_seed", "head")) for each in tried)
     assert "STAND-IN" in said and "Not varied, since any number is possible: epochs." in said
+    assert "Not trained, since the network is the same: batchnorm=both." in said
     assert said + "\n" == (tmp_path / "standin" / "sensitivity03.md").read_text()
+
+
+def test_a_scale_is_not_varied_where_no_layer_has_it(ran, tmp_path):
+    said = module.sensitivity(TABLES[8], Options({}, results=tmp_path))
+    assert "Not trained, since the network is the same: batchnorm=convolution, gamma=1.0." in said
+    tried = [assume[0] for assume in ran[1:]]
+    assert "batchnorm=both" in tried and "fc_batchnorm=True" in tried and "initializer=uniform" in tried
+    ran.clear()
+    module.sensitivity(TABLES[8], Options({}, results=tmp_path, assume=["fc_batchnorm=true"]))
+    assert ["fc_batchnorm=true", "gamma=1.0"] in ran
 
 
 def test_the_difference_and_its_test(ran, tmp_path):
