@@ -2,7 +2,8 @@
 
     data/<source>/<corpus>/<name>-<hash>/values.f32, about.json
 
-The hash covers the kind of features and every clip's content.
+The hash covers the kind of features and every clip by its key in the store of the images: its content, and
+how these are computed, so that other images have features of their own, though equal ones.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ LAYERS, UNITS, DROPOUT = 3, 512, 0.5
 
 
 def _seconds(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(windows, 48, 48): the spectrogram, as the networks have it, of each second of the clip."""
+    """(windows, 48, 48): the spectrogram, as the networks have it by default, of each second of the clip."""
     if (missing := round(SECONDS * rate) - len(samples)) > 0:
         samples = np.pad(samples, (0, missing))
     seconds = windowed(samples, round(SECONDS * rate), round(HOP * rate))
