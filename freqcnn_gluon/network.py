@@ -10,6 +10,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from data_prep.faults import Faults
 
+from . import runtime
 from .architectures import BLOCKS, Architecture, AttentionRow, BlockRow, FCRow, check_size
 from .attention import AttentionBlock
 from .blocks import BasicBlock, ConvAndPool, ConvUnit, Norm, activation
@@ -87,6 +88,7 @@ class FreqCNN(HybridBlock):
         fc_batchnorm: bool = False,
         **kwargs,
     ):
+        runtime.start()
         size = size or architecture.size
         parts = [segments] * BLOCKS if isinstance(segments, int) else list(segments)
         check_size(size, parts)

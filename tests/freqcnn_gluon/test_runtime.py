@@ -250,6 +250,9 @@ def test_several_cores_compute_where_they_are_asked_and_no_line_announces_it(cor
     )
     done = python(program, OMP_NUM_THREADS=cores, **asked)
     assert (done.stdout, done.stderr) == (f"3.0 {engine}\n", "heard\n")
+    words = "import warnings; warnings.simplefilter('ignore'); from freqcnn_gluon.__main__ import main;"
+    described = python(words + "main(['describe', 'table7'])", OMP_NUM_THREADS=cores)
+    assert described.stdout and "engine" not in described.stderr  # which begins at the end, if not before
 
 
 @pytest.mark.parametrize(
