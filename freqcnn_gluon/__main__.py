@@ -168,14 +168,16 @@ def _add_recogniser(command: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from data_prep.files import whole
 
+    from .about import trained_on
     from .output import measured
     from .prediction import evaluate, write
 
-    model, trained_on = _recogniser(options)
-    found = evaluate(model, options.data, trained_on, options.jobs)
+    model = _recogniser(options)
+    known = trained_on(options.model) if options.model.is_dir() else None
+    found = evaluate(model, options.data, known, options.jobs)
     if found.known:
         print(f"{found.known} clips are left out, since the model was trained on what is in them.\n")
-    if trained_on is None:
+    if known is None:
         print("an ONNX file does not say what the network was trained on: such clips count too.\n")
     print(measured(found.metrics, model.about.labels, f"of {options.data}"))
     if options.csv:
@@ -184,16 +186,16 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _recogniser(options: argparse.Namespace):
-    """The model in the runtime that was asked for, and the clips that trained it, if known."""
+    """The model in the runtime that was asked for."""
     path = options.model
     runtime = options.runtime or ("onnx" if path.suffix == ".onnx" else "mxnet")
     if runtime == "onnx":
         from .onnx_model import OnnxModel
 
-        return OnnxModel(path / "model.onnx" if path.is_dir() else path), None
-    from .model import Model, trained_on
+        return OnnxModel(path / "model.onnx" if path.is_dir() else path)
+    from .model import Model
 
-    return Model.load(path, options.device), trained_on(path)
+    return Model.load(path, options.device)
 
 
 def _add_predict(commands) -> None:
@@ -222,7 +224,7 @@ def _predict(options: argparse.Namespace) -> int:
     from .output import as_csv, as_json, as_text
     from .prediction import predictions
 
-    model = _recogniser(options)[0]
+    model = _recogniser(options)
     labels, faulty = model.about.labels, False
     write = as_json if options.json else as_csv(labels) if options.csv else as_text
     with tempfile.TemporaryDirectory() as aside:

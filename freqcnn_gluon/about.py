@@ -7,13 +7,18 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
+import pandas as pd
+
+from data_prep.faults import Faults
 from data_prep.spectrogram import VERSIONS, ImageSettings
 
 from .architectures import ARCHITECTURES
 
-__all__ = ["About"]
+__all__ = ["CLIPS", "About", "trained_on"]
 
+CLIPS = "clips.csv"
 FORMAT = 2
 NETWORK = (
     "segments axis local_only attention_blocks attention local_activation global_activation "
@@ -92,6 +97,20 @@ class About:
             raise ValueError(f"there is no MIRtoolbox {self.images.version!r}")
         if not (0.01 <= self.median <= self.longest) or math.isnan(self.longest):
             raise ValueError(f"its clips' lengths are {self.median!r} and {self.longest!r} s")
+
+
+def trained_on(folder: Path | str) -> pd.DataFrame:
+    """Of each clip that trained the model in ``folder`` the content ``key``, its ``file``'s SHA-256 (None if
+    the model is of before that was kept), ``start`` and ``stop`` (s). Raises Faults if it is damaged.
+    """
+    path = Path(folder) / CLIPS
+    try:
+        clips = pd.read_csv(path, dtype=str, keep_default_na=False)
+        clips = clips[clips["partition"] == "train"].replace({"start": {"": "nan"}, "stop": {"": "nan"}})
+        file = clips["file"] if "file" in clips else None
+        return clips[["key", "start", "stop"]].astype({"start": float, "stop": float}).assign(file=file)
+    except (OSError, ValueError, KeyError) as error:
+        raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
 
 
 def _checksum(stated: Mapping) -> str:

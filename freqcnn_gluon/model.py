@@ -16,7 +16,6 @@ from pathlib import Path
 
 import mxnet as mx
 import numpy as np
-import pandas as pd
 from safetensors import SafetensorError, numpy
 
 from data_prep.faults import Faults
@@ -28,10 +27,10 @@ from .architectures import architecture
 from .network import FreqCNN
 from .training import Examples, predict
 
-__all__ = ["Model", "trained_on"]
+__all__ = ["Model"]
 
 CHUNK = 16  # images that go through the network at a time
-ABOUT, WEIGHTS, REPORT, CLIPS = "model.json", "model.safetensors", "report.json", "clips.csv"
+ABOUT, WEIGHTS, REPORT = "model.json", "model.safetensors", "report.json"
 HEADER = 2**20  # bytes that the names of weights, or a description, may take
 
 
@@ -129,20 +128,6 @@ class Model:
         net.fold()
         net.hybridize(static_alloc=True, static_shape=True)
         return net
-
-
-def trained_on(folder: Path | str) -> pd.DataFrame:
-    """Of each clip that trained the model in ``folder`` the content ``key``, its ``file``'s SHA-256 (None if
-    the model is of before that was kept), ``start`` and ``stop`` (s). Raises Faults if it is damaged.
-    """
-    path = Path(folder) / CLIPS
-    try:
-        clips = pd.read_csv(path, dtype=str, keep_default_na=False)
-        clips = clips[clips["partition"] == "train"].replace({"start": {"": "nan"}, "stop": {"": "nan"}})
-        file = clips["file"] if "file" in clips else None
-        return clips[["key", "start", "stop"]].astype({"start": float, "stop": float}).assign(file=file)
-    except (OSError, ValueError, KeyError) as error:
-        raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
 
 
 def _small(path: Path) -> str:

@@ -126,7 +126,7 @@ def evaluate(
 ) -> Evaluation:
     """How right ``model`` is about labelled recordings, see ``data_prep.own.scan``.
 
-    ``trained_on``: of ``model.trained_on``, if known; such clips, and what overlaps them, do not count.
+    ``trained_on``: of ``about.trained_on``, if known; such clips, and what overlaps them, do not count.
     Raises Faults for labels that the model does not know, for every clip that cannot be read, and where no
     clip is left.
     """

@@ -225,6 +225,14 @@ def test_a_model_whose_clips_are_damaged_is_told(model, data, tmp_path, capsys, 
     assert code == 1 and output.err.startswith(f"error: {tmp_path}/model/clips.csv: the model is damaged")
 
 
+def test_predict_takes_a_model_without_the_list_of_its_clips(model, data, tmp_path, capsys):
+    Model.load(model, "cpu").save(tmp_path / "model")
+    assert not (tmp_path / "model" / "clips.csv").exists()
+    expected, _ = said(capsys, "predict", model, data / "low", "--device", "cpu")
+    output, code = said(capsys, "predict", tmp_path / "model", data / "low", "--device", "cpu")
+    assert code == 0 and output.out == expected.out and output.out.count(": low") == 8
+
+
 @pytest.mark.parametrize("content", ["", "[]", "3", '{"recipe": 1}', "[" * 100_000])
 def test_a_model_whose_report_is_damaged_is_not_taken_for_the_one_asked_for(
     model, data, tmp_path, capsys, content
@@ -288,6 +296,21 @@ def test_evaluate_and_predict_with_the_onnx_runtime(model, onnx, data, tmp_path,
     (tmp_path / "text.onnx").write_text("no graph")
     output, code = said(capsys, "predict", tmp_path / "text.onnx", data / "low")
     assert code == 1 and "is no ONNX file that `export` wrote" in output.err
+
+
+def test_evaluate_with_the_onnx_runtime_leaves_out_what_a_folder_s_model_was_trained_on(
+    model, onnx, data, tmp_path
+):
+    shutil.copytree(model, tmp_path / "model")
+    shutil.copy(onnx, tmp_path / "model" / "model.onnx")
+    code = (
+        "import sys; sys.modules['mxnet'] = None\n"
+        "from freqcnn_gluon.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
+    )
+    words = ["evaluate", tmp_path / "model", data, "--runtime", "onnx"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("19 clips are left out") and "on 5 clips" in done.stdout
 
 
 def test_explain_draws_a_picture_and_says_the_weights_of_the_bands(model, data, tmp_path, capsys):
