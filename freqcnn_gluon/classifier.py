@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -47,8 +49,9 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     """FreqCNN as a scikit-learn classifier; the arguments are ``fitting.Recipe``'s.
 
     X is images (n, size, size), as ``spectrograms`` makes them, or the files themselves; to cross-validate,
-    make the images once. y is labels (n,) of any kind. After ``fit``: ``classes_`` (classes,), ``model_``
-    (a ``Model``), ``history_`` (a dict an epoch).
+    make the images once. To search over ``size`` give the files, as images have the one that they have. y is
+    labels (n,) of any kind. After ``fit``: ``classes_`` (classes,), ``model_`` (a ``Model``), ``history_`` (a
+    dict an epoch).
     """
 
     def __init__(
@@ -73,11 +76,12 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
         """Train from scratch. Raises Faults for settings that cannot be (before anything is read), for files
-        that cannot be read, and for a single label.
+        that cannot be read, for images of another size, and for a single label.
         """
-        size = np.shape(X)[1] if np.ndim(X) == 3 else self.size
-        recipe = Recipe(self.architecture, size, self.epochs, self.batch_size, self.learning_rate, self.seed)
-        images = self._images(X)
+        recipe = Recipe(
+            self.architecture, self.size, self.epochs, self.batch_size, self.learning_rate, self.seed
+        )
+        images = self._images(X, self.size)
         self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
         if len(numbers) != len(images):
             raise Faults(
@@ -89,21 +93,38 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         labels = tuple(map(str, self.classes_))
         about = About(labels, recipe.architecture, settings, math.inf, math.inf, versions=runtime.versions())
         examples = Examples(images, np.arange(len(images)), numbers)
-        self.model_, outcome = learn(about, recipe, examples, {}, self.device)
+        with _own_draws():
+            self.model_, outcome = learn(about, recipe, examples, {}, self.device)
         self.history_ = outcome.history
         return self
 
     def predict_proba(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
         """(n, classes), in the order of ``classes_``."""
         check_is_fitted(self)
-        return self.model_.probabilities(self._images(X))
+        return self.model_.probabilities(self._images(X, self.model_.about.images.size))
 
     def predict(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
         """The likeliest labels (n,)."""
         numbers = self.predict_proba(X).argmax(axis=1)
         return self.classes_[numbers]
 
-    def _images(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
-        if np.ndim(X) == 3:
-            return np.asarray(X, np.float32)
-        return spectrograms(X, self.size, self.jobs)
+    def _images(self, X: np.ndarray | Sequence[Path | str], size: int) -> np.ndarray:
+        if np.ndim(X) == 1:
+            return spectrograms(X, size, self.jobs)
+        if np.shape(X)[1:] != (size, size):
+            raise Faults(
+                f"the images are {np.shape(X)} and are to be (n, {size}, {size}): make them with "
+                f"spectrograms(files, {size}), or have a classifier of their size"
+            )
+        return np.asarray(X, np.float32)
+
+
+@contextlib.contextmanager
+def _own_draws() -> Iterator[None]:
+    """Put back the generators that a training seeds: else what is drawn after it is the same each time."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])

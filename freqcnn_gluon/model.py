@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,19 +71,37 @@ class Model:
             model._take(folder / WEIGHTS)
         except (OSError, ValueError, SafetensorError) as error:
             raise Faults(f"{folder / WEIGHTS}: the model is damaged ({error}); copy it again") from None
-        model.net.hybridize(static_alloc=True, static_shape=True)
         return model
 
     def save(self, folder: Path | str) -> None:
         """Write the weights and then model.json, with which the folder can be loaded."""
-        weights = numpy.save(
-            {name: each.data(self.devices[0]).asnumpy() for name, each in self._parameters()}
-        )
+        weights = numpy.save(self._weights())
         with whole(Path(folder) / WEIGHTS) as path:
             path.write_bytes(weights)
         about = replace(self.about, weights=hashlib.sha256(weights).hexdigest())
         with whole(Path(folder) / ABOUT) as path:
             path.write_text(about.text(), encoding="utf-8")
+
+    def __getstate__(self) -> dict:
+        """For pickle, joblib and copy, since a hybridized network holds handles of its process."""
+        return {"about": self.about, "devices": self.devices, "weights": self._weights()}
+
+    def __setstate__(self, state: dict) -> None:
+        """On the devices that it was on, or on the CPU where there is no GPU."""
+        devices = state["devices"]
+        if devices[0].device_type == "gpu" and not runtime.gpus():
+            devices = [mx.cpu()]
+        self.__dict__ = vars(Model.blank(state["about"], devices))
+        self._give(state["weights"])
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {name: each.data(self.devices[0]).asnumpy() for name, each in self._parameters()}
+
+    def _give(self, weights: Mapping[str, np.ndarray]) -> None:
+        self.net.initialize(mx.init.Zero(), ctx=self.devices)
+        for name, parameter in self._parameters():
+            parameter.set_data(mx.nd.array(weights[name]))
+        self.net.hybridize(static_alloc=True, static_shape=True)
 
     def _parameters(self) -> list[tuple[str, mx.gluon.Parameter]]:
         return sorted(self.net._collect_params_with_prefix().items())
@@ -101,9 +120,7 @@ class Model:
             name: (shape, np.float32) for name, shape in shapes.items()
         }:
             raise ValueError("its weights are of another network")
-        self.net.initialize(mx.init.Zero(), ctx=self.devices)
-        for name, parameter in self._parameters():
-            parameter.set_data(mx.nd.array(found[name]))
+        self._give(found)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(n, classes) of ``images`` (n, size, size), to rounding what ``net`` says."""

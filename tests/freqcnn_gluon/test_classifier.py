@@ -1,12 +1,18 @@
 """The classifier keeps scikit-learn's habits."""
 
+import pickle
+import random
+import subprocess
+import sys
+
+import joblib
 import numpy as np
 import pytest
 import recordings
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import recall_score
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
 
 from data_prep import audio
 from data_prep.faults import Faults
@@ -53,6 +59,60 @@ def test_cross_validation_and_search(data):
     assert set(alone) <= {0, 10, 20}
     search = GridSearchCV(classifier(), {"seed": [0, 1]}, cv=2).fit(images, numbers)
     assert search.best_params_["seed"] in (0, 1) and search.predict(images).shape == (18,)
+
+
+def test_a_fitted_one_is_written_and_read_again_here_and_in_another_process(data, tmp_path):
+    files, labels = data
+    images = spectrograms(files, size=32, jobs=1)
+    learnt = classifier().fit(images, labels)
+    expected = learnt.predict_proba(images)  # so that there is a folded network to be left out too
+    again = pickle.loads(pickle.dumps(learnt))
+    np.testing.assert_array_equal(again.predict_proba(images), expected)
+    assert again.history_ == learnt.history_ and again.model_.about == learnt.model_.about
+    again.model_.save(tmp_path / "model")
+    joblib.dump(learnt, tmp_path / "learnt.joblib")
+    np.save(tmp_path / "images.npy", images)
+    code = (
+        "import sys, joblib, numpy; learnt, images, said = sys.argv[1:]\n"
+        "numpy.save(said, joblib.load(learnt).predict_proba(numpy.load(images)))"
+    )
+    paths = [tmp_path / name for name in ("learnt.joblib", "images.npy", "said.npy")]
+    subprocess.run([sys.executable, "-c", code, *paths], check=True)
+    np.testing.assert_array_equal(np.load(paths[-1]), expected)
+
+
+def test_its_draws_are_its_own_and_the_caller_s_remain_the_caller_s(data):
+    files, labels = data
+    images = spectrograms(files, size=32, jobs=1)
+
+    def drawn(between):
+        np.random.seed(5)
+        random.seed(5)
+        found = []
+        for _ in range(3):
+            found.append([*train_test_split(labels)[1], random.random()])
+            between()
+        return found
+
+    trained = []
+    found = drawn(lambda: trained.append(classifier().fit(images, labels).predict_proba(images)))
+    assert found == drawn(lambda: None)
+    np.testing.assert_array_equal(trained[0], trained[2])
+
+
+def test_images_have_the_classifier_s_size_and_files_are_given_the_model_s(data):
+    files, labels = data
+    images = spectrograms(files, size=32, jobs=1)
+    with pytest.raises(Faults, match=r"the images are \(18, 32, 32\) and are to be \(n, 64, 64\)"):
+        classifier(size=64).fit(images, labels)
+    learnt = classifier().fit(images, labels)
+    expected = learnt.predict_proba(images)
+    np.testing.assert_array_equal(learnt.set_params(size=64).predict_proba(files), expected)
+    with pytest.raises(Faults, match=r"are to be \(n, 32, 32\)"):
+        learnt.predict(images[:, :16])
+    with pytest.warns(UserWarning, match="2 fits failed"):
+        search = GridSearchCV(classifier(), {"size": [32, 64]}, cv=2).fit(images, labels)
+    assert search.best_params_ == {"size": 32} and np.isnan(search.cv_results_["mean_test_score"][1])
 
 
 def test_what_is_wrong_is_told(data, tmp_path):
