@@ -13,7 +13,7 @@ import pandas as pd
 
 from data_prep import audio, corpora, manifest, splits
 from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults, positive, told_plainly
+from data_prep.faults import Faults, going_on, positive, told_plainly
 from data_prep.spectrogram import ImageSettings
 
 
@@ -38,14 +38,15 @@ def _labels(group: pd.DataFrame) -> str:
 
 def _prepared(arguments: argparse.Namespace, found: corpora.Scan, protocol) -> pd.DataFrame:
     """Write manifest and store, and say what they hold."""
-    frame, images = corpora.prepare(
-        found,
-        arguments.out,
-        ImageSettings(arguments.size),
-        protocol,
-        found.counts if arguments.check_counts else (),
-        arguments.jobs,
-    )
+    with going_on():
+        frame, images = corpora.prepare(
+            found,
+            arguments.out,
+            ImageSettings(arguments.size),
+            protocol,
+            found.counts if arguments.check_counts else (),
+            arguments.jobs,
+        )
     for note in (*found.notes, *corpora.repeated(frame, images)):
         print(f"note: {note}", file=sys.stderr)
     print(_summary(frame, arguments.root, arguments.out, images.folder))
@@ -99,7 +100,8 @@ def _enterface(arguments: argparse.Namespace) -> None:
 def _standin(arguments: argparse.Namespace) -> None:
     # the only part that needs the speech synthesiser
     standin = importlib.import_module(f"data_prep.standin.{arguments.corpus}")
-    standin.write(arguments.out, seed=arguments.seed, jobs=arguments.jobs)
+    with going_on():
+        standin.write(arguments.out, seed=arguments.seed, jobs=arguments.jobs)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
+import os
 import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 SHOWN = 50  # more lines than this scroll the cause off the screen
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -48,6 +50,7 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
     """Wrap a command's ``main``: faults become an error message and exit code 1, no traceback.
 
     So does what the system refuses (a full disk, a folder that may not be written): no code can foresee it.
+    Where nobody reads on, as behind ``| head``, it ends without a word.
     """
 
     @functools.wraps(main)
@@ -56,14 +59,21 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be in any encoding
         try:
-            return main(*args, **kwargs) or 0
+            code = main(*args, **kwargs) or 0
+            if sys.stdout:
+                sys.stdout.flush()  # here, and not at Python's end, which is too late to leave quietly
+            return code
+        except BrokenPipeError:
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 1)  # for what Python still writes at its end
+            return 128 + signal.SIGPIPE
         except Faults as faults:
             said, code = f"error: {faults}", 1
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             said, code = f"error: {what}; check the disk and permissions", 1
-        except KeyboardInterrupt:
-            said, code = "stopped; the same command goes on from here", 130
+        except KeyboardInterrupt as stop:
+            said, code = "; ".join(("stopped", *stop.args)), 130
         finally:
             sys.unraisablehook = hook
         # Out here the exception is gone, and with it the progress bars, which end their lines.
@@ -71,6 +81,15 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
         return code
 
     return wrapped
+
+
+@contextlib.contextmanager
+def going_on() -> Iterator[None]:
+    """Around what is not done again after a Ctrl-C but gone on with, so that this can be told."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on from here") from None
 
 
 def _once_more(lost) -> None:

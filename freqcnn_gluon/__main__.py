@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.faults import Faults, note, positive, told_plainly
+from data_prep.faults import Faults, going_on, note, positive, told_plainly
 
 from .cluster import NEEDED
 
@@ -125,7 +125,9 @@ def _fit(options: argparse.Namespace) -> None:
         options.learning_rate,
         options.seed,
     )
-    fit(options.data, options.out, recipe, options.test_share, options.device, options.jobs, options.log_dir)
+    how = options.test_share, options.device, options.jobs, options.log_dir
+    with going_on():
+        fit(options.data, options.out, recipe, *how)
     report = json.loads((options.out / "report.json").read_text(encoding="utf-8"))
     last = report["history"][-1]
     right = f"{100 * last['accuracy']:.1f} % of them right in the end"
@@ -387,7 +389,9 @@ def _add_launch(commands) -> None:
 def _launch(options: argparse.Namespace) -> None:
     from .launch import launch
 
-    launch([host.strip() for host in options.hosts.split(",") if host.strip()], options.command, options.port)
+    hosts = [host.strip() for host in options.hosts.split(",") if host.strip()]
+    with going_on():
+        launch(hosts, options.command, options.port)
 
 
 if __name__ == "__main__":

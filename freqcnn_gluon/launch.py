@@ -83,7 +83,13 @@ def launch(hosts: Sequence[str], command: Sequence[str], port: int | None = None
 def _variables(hosts: Sequence[str], port: int | None) -> dict[str, str]:
     """The DMLC_* variables that all roles have in common."""
     with socket.socket() as free:
-        free.bind(("", port or 0))
+        try:
+            free.bind(("", port or 0))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", "there is none above 65535")
+            raise Faults(
+                f"port {port} cannot be used ({reason}): name another, or none for a free one"
+            ) from None
         port = free.getsockname()[1]
     elsewhere = [host.rpartition("@")[2] for host in hosts if host != HERE]
     try:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.faults import Faults, positive, told_plainly
+from data_prep.faults import Faults, going_on, positive, told_plainly
 
 from .produce import PROFILES, Options
 
@@ -200,14 +200,18 @@ def _table(options: argparse.Namespace) -> None:
     numbers = known(options.numbers or NUMBERS)
     asked = _options(options)
     for number in numbers:
-        print(produce(number, replace(asked, assume=shared(asked.assume, number, numbers))))
+        with going_on():
+            text = produce(number, replace(asked, assume=shared(asked.assume, number, numbers)))
+        print(text)
 
 
 def _sensitivity(options: argparse.Namespace) -> None:
     from .sensitivity import sensitivity
     from .tables import trained
 
-    print(sensitivity(trained(options.number), _options(options)))
+    with going_on():
+        text = sensitivity(trained(options.number), _options(options))
+    print(text)
 
 
 def _plan(options: argparse.Namespace) -> None:

@@ -2,13 +2,16 @@
 
 import argparse
 import pickle
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from tqdm import tqdm
 
-from data_prep.faults import SHOWN, Faults, positive, told_plainly
+from data_prep.faults import SHOWN, Faults, going_on, positive, told_plainly
 from data_prep.files import whole
 
 
@@ -32,7 +35,7 @@ def test_faults_come_back_from_another_process():
     "error, code, words",
     [
         (Faults(["one", "two"]), 1, "error: 2 faults:\n  one\n  two\n"),
-        (KeyboardInterrupt(), 130, "stopped; the same command goes on from here\n"),
+        (KeyboardInterrupt(), 130, "stopped\n"),
     ],
 )
 def test_told_plainly(error, code, words, capsys):
@@ -118,7 +121,27 @@ def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
         time.sleep(5)
 
     assert main() == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_ctrl_c_says_that_a_command_goes_on_where_it_does(capsys):
+    @told_plainly
+    def main():
+        with going_on():
+            raise KeyboardInterrupt
+
+    assert main() == 130
     assert capsys.readouterr().err == "stopped; the same command goes on from here\n"
+
+
+@pytest.mark.parametrize("shown", ["[print(i, flush=True) for i in range(10**6)]", "print(1)"])
+def test_a_reader_who_has_read_enough_is_left_quietly(shown):
+    code = f"from data_prep.faults import told_plainly\nexit(told_plainly(lambda: {shown} and None)())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 128 + signal.SIGPIPE)
 
 
 def test_ctrl_c_that_comes_back_too_early_is_not_lost_either(capsys, monkeypatch):

@@ -1,7 +1,9 @@
 import re
+import socket
 
 import pytest
 
+from freqcnn_gluon import fitting, launch, model
 from freqcnn_gluon.__main__ import main
 
 
@@ -30,3 +32,36 @@ def test_faults_are_one_sentence(words, said, capsys):
     assert main(["describe", *words]) == 1
     captured = capsys.readouterr()
     assert said in captured.err and captured.err.startswith("error: ") and captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words, goes_on",
+    [
+        ("fit recordings --out model", True),
+        ("launch --hosts localhost -- true", True),
+        ("predict model a.wav", False),
+        ("evaluate model recordings", False),
+        ("explain model a.wav", False),
+        ("export model --onnx model.onnx", False),
+    ],
+)
+def test_ctrl_c_says_that_a_command_goes_on_where_it_does(words, goes_on, monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "fit", stopped)
+    monkeypatch.setattr(launch, "launch", stopped)
+    monkeypatch.setattr(model.Model, "load", stopped)
+    assert main(words.split()) == 130
+    assert capsys.readouterr().err == "stopped" + "; the same command goes on from here" * goes_on + "\n"
+
+
+def test_launch_says_of_a_port_why_it_cannot_be_used(capsys):
+    with socket.socket() as busy:
+        busy.bind(("", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        for given, reason in ((port, "Address already in use"), (99999, "there is none above 65535")):
+            assert main(["launch", "--hosts", "localhost", "--port", str(given), "--", "true"]) == 1
+            said = capsys.readouterr().err
+            assert said.startswith(f"error: port {given} cannot be used ({reason}): ")

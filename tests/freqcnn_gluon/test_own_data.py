@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -213,6 +214,16 @@ def test_predict_names_files_whose_names_are_in_no_known_encoding(model, data, t
     )
     assert done.returncode == 1 and b"Traceback" not in done.stderr
     assert b"caf\\udce9.wav: low " in done.stdout and b"no\\udcff\\x1b.wav: cannot be read" in done.stderr
+
+
+def test_predict_ends_quietly_when_nobody_reads_on(model, data):
+    with subprocess.Popen(
+        [sys.executable, "-m", "freqcnn_gluon", "predict", model, data, "--csv", "--device", "cpu"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 128 + signal.SIGPIPE)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"clip\na\n", b"\xff\xfe", b'"'])
