@@ -131,7 +131,8 @@ def train(
     own = np.array_split(np.arange(batch_size), workers.count)
     per_device = -(-len(own[0]) // len(devices))
     splits = -(-per_device // settings.micro_batch)
-    shares = np.array_split(own[workers.rank], splits * len(devices))
+    mine = own[workers.rank]
+    shares = np.array_split(mine, min(splits * len(devices), len(mine)))  # none of them empty
     parameters = net.collect_params()
     if splits > 1:
         parameters.setattr("grad_req", "add")
@@ -276,7 +277,7 @@ def _gradients(
     loss_sum, correct = 0.0, 0
     for start in range(0, len(shares), len(devices)):
         losses, hits = [], []
-        for share, device in zip(shares[start : start + len(devices)], devices, strict=True):
+        for share, device in zip(shares[start : start + len(devices)], devices):
             images, labels = (mx.nd.array(array, ctx=device) for array in training.batch(share))
             with autograd.record():
                 logits = net(images)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from data_prep.faults import Faults
+from freqcnn_gluon import systems
 from freqcnn_gluon.architectures import architecture
 from freqcnn_gluon.describe import parameter_count
 from freqcnn_gluon.peers import PEERS
@@ -60,3 +61,21 @@ def test_micro_batches_fit_into_memory():
     small = build("table7", 36, 64)
     assert micro_batch(small, 64, 128, memory=16e9) == 128
     assert architecture("table2").batch_size == 48
+
+
+def test_micro_batches_are_divisors_unless_those_are_small(monkeypatch):
+    def found(share, fits):
+        return micro_batch(None, 64, share, memory=100 + 10 * fits)
+
+    monkeypatch.setattr(systems, "training_bytes", lambda net, size: (100, 10))
+    for share in (48, 128, 24, 64, 12, 32, 6, 16):  # the paper's batches on one, two, four and eight devices
+        for fits in range(1, share + 1):
+            assert found(share, fits) == max(part for part in range(1, fits + 1) if share % part == 0)
+    # 37 = 13 + 12 + 12, 10 + 9 + 9 + 9, or 19 parts of two and one
+    assert [found(37, fits) for fits in (37, 15, 10, 2, 1)] == [37, 13, 10, 2, 1]
+    assert [found(34, fits) for fits in (34, 33, 32, 16)] == [34, 17, 17, 12]
+    for share in range(1, 100):
+        for fits in range(1, share + 1):
+            part = found(share, fits)
+            least = min(map(len, np.array_split(range(share), -(-share // part))))
+            assert fits / 2 < part <= fits and part - least <= 1

@@ -76,13 +76,16 @@ def test_is_sgd_with_momentum_and_weight_decay():
         np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("devices, micro_batch", [(1, 4), (1, 5), (2, 16), (2, 3)])
-def test_micro_batches_and_devices_change_nothing(devices, micro_batch):
+@pytest.mark.parametrize(
+    "devices, micro_batch, batch_size",
+    [(1, 4, 16), (1, 5, 16), (2, 16, 16), (2, 3, 16), (1, 3, 7), (2, 2, 7), (2, 1, 5)],
+)
+def test_micro_batches_and_devices_change_nothing(devices, micro_batch, batch_size):
     reference, net = linear(), linear()
-    train(reference, settings(), examples(), {}, 3, CPU)
+    train(reference, settings(batch_size=batch_size), examples(), {}, 3, CPU)
     train(
         net,
-        settings(micro_batch=micro_batch),
+        settings(micro_batch=micro_batch, batch_size=batch_size),
         examples(),
         {},
         3,
