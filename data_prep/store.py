@@ -136,7 +136,7 @@ def build(
     except Faults as faults:
         raise Faults([*known, *faults.faults]) from None
     clips = manifest.clips(frame, root)
-    with workers(jobs) as stream:
+    with workers(jobs, len(clips)) as stream:
         keys, faults = [], list(known)
         checked = stream(functools.partial(_check, settings), clips)
         for key, wrong in tqdm(checked, "checking", len(clips), unit="clip"):
@@ -169,7 +169,7 @@ def build(
 
 def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | None = None) -> list[str]:
     """``content_key`` of each clip; empty for a file that cannot be read."""
-    with workers(jobs) as stream:
+    with workers(jobs, len(clips)) as stream:
         return list(stream(functools.partial(_key_or_none, settings), clips))
 
 

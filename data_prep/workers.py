@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from data_prep.cores import processors
 from data_prep.faults import Faults
 from data_prep.files import naming
 
@@ -66,16 +67,19 @@ def _task(function: Callable, items: Sequence) -> tuple[float, list, Faults | No
 
 
 @contextlib.contextmanager
-def workers(jobs: int | None) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
+def workers(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
     """A pool of ``jobs`` processes (None: one a core), as ``stream(function, items)``: the results in order.
 
-    Short work goes to a process several items at a time, and so few are under way that memory stays flat.
+    They all start with the first task: give the number of ``items``, where it is known, and no more than that
+    do. Short work goes to a process several items at a time, and so few are under way that memory stays flat.
     Raises Faults if a process is killed.
     """
     if jobs is None:
-        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        jobs = processors()
     if jobs < 1:
         raise Faults(f"the number of jobs is {jobs}; it must be at least 1")
+    if items is not None:
+        jobs = min(jobs, max(1, items))
     with naming(Path("/dev/shm")):  # where the system keeps the locks that processes share
         pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
 

@@ -31,7 +31,7 @@ def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None =
 
     Raises Faults with everything that is wrong with them.
     """
-    with workers(jobs) as stream:
+    with workers(jobs, len(files)) as stream:
         found = list(stream(partial(_image, ImageSettings(size)), files))
     if faults := [fault for each in found if isinstance(each, Faults) for fault in each.faults]:
         raise Faults(dict.fromkeys(faults))

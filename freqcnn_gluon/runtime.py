@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from data_prep.cores import cores
 from data_prep.faults import Faults
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ SEVERAL_CORES = {
     "GOMP_SPINCOUNT": "3000",
 }
 SET: set[str] = set()
-SYS = Path("/sys")
 
 
 class Gpu(NamedTuple):
@@ -88,11 +88,11 @@ def prepare() -> None:
     if "OMP_NUM_THREADS" not in os.environ:
         if "mxnet" in sys.modules:
             _say(
-                f"mxnet was imported before freqcnn_gluon and may use half of the {_cores()} cores: import"
+                f"mxnet was imported before freqcnn_gluon and may use half of the {cores()} cores: import"
                 " freqcnn_gluon first, or set OMP_NUM_THREADS."
             )
         else:
-            os.environ["OMP_NUM_THREADS"] = str(_cores())
+            os.environ["OMP_NUM_THREADS"] = str(cores())
     gpu_set = _installed("mxnet-cu112")
     if not gpu_set:
         if threads() > 1:
@@ -246,7 +246,7 @@ def seed(value: int) -> None:
 def threads() -> int:
     """How many threads MXNet computes with on the CPU."""
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # '2,1' is two, and one each in nested loops
-    return int(first) if first.isdigit() else _cores()
+    return int(first) if first.isdigit() else cores()
 
 
 def versions() -> dict[str, str | int]:
@@ -299,38 +299,6 @@ def _load_cuda() -> None:
             )
     if faults:
         raise Faults(faults)
-
-
-def _cores() -> int:
-    """Physical cores that this process may use, or its container's quota of them if that is less."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-
-    def core(cpu: int) -> tuple[str, ...]:
-        topology = SYS / f"devices/system/cpu/cpu{cpu}/topology"
-        try:
-            return tuple((topology / name).read_text() for name in ("physical_package_id", "core_id"))
-        except OSError:
-            return (str(cpu),)
-
-    return max(1, min(len({core(cpu) for cpu in allowed}), *_quotas()))
-
-
-def _quotas() -> list[int]:
-    """How many whole CPUs the control groups around this process grant; the first entry is no limit."""
-    top = SYS / "fs/cgroup"
-    quotas = [sys.maxsize]
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-        own = top / next((line[4:] for line in lines if line.startswith("0::/")), "")
-        for file in (folder / "cpu.max" for folder in (own, *own.parents) if folder.is_relative_to(top)):
-            if file.exists():  # version 2: '200000 100000' or 'max 100000'
-                limit, period = file.read_text().split()
-                quotas += [] if limit == "max" else [int(limit) // int(period)]
-        limit, period = (int((top / f"cpu/cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
-        quotas += [limit // period] if limit > 0 else []
-    except (OSError, ValueError):
-        pass  # no control groups, or only one version of them
-    return quotas
 
 
 def _first_usable(found: list[Gpu]) -> tuple[Gpu | None, str]:

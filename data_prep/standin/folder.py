@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
+from data_prep.cores import processors
 from data_prep.faults import Faults
 from data_prep.files import locked, whole
 from data_prep.standin.speech import ESpeak, each_in_fresh_process
@@ -52,7 +52,7 @@ def fill(
     with locked(out, "is making this stand-in"):
         _settle(out, held, settings, speakers)
         lacking = due()
-        made = each_in_fresh_process(make, [(row,) for row in lacking], jobs or os.cpu_count())
+        made = each_in_fresh_process(make, [(row,) for row in lacking], jobs or processors())
         for _ in tqdm(made, title, len(lacking), unit="clip", disable=not lacking):
             pass
 

@@ -89,7 +89,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
     """Write values.f32, and then about.json, with which the folder is complete."""
     clips = manifest.clips(corpus.manifest, corpus.root)
-    with workers(jobs) as stream, whole(folder / "values.f32") as aside:
+    with workers(jobs, len(clips)) as stream, whole(folder / "values.f32") as aside:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))
         computed = stream(functools.partial(_features, kind, rate), clips)
         counts, shape = [], ()

@@ -1,4 +1,4 @@
-"""The runtime against a stand-in for the NVIDIA driver, a made-up /sys, and fresh interpreters."""
+"""The runtime against a stand-in for the NVIDIA driver, and fresh interpreters."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
+from data_prep.cores import cores
 from data_prep.faults import Faults
 from freqcnn_gluon import runtime
 
@@ -113,8 +114,8 @@ builtins.__import__ = watched
 from freqcnn_gluon import runtime
 print("end", os.environ["OMP_NUM_THREADS"], runtime.threads())
 """
-    cores = runtime._cores()
-    assert python(code).stdout.splitlines() == [f"numpy {cores}", f"end {cores} {cores}"]
+    count = cores()
+    assert python(code).stdout.splitlines() == [f"numpy {count}", f"end {count} {count}"]
     assert python(code, OMP_NUM_THREADS="7").stdout.splitlines() == ["numpy 7", "end 7 7"]
 
 
@@ -127,47 +128,6 @@ def test_mxnet_imported_too_early_is_said_in_one_sentence():
     assert done.stdout == "False\n"
     assert done.stderr.count("\n") == 1 and "import freqcnn_gluon first" in done.stderr
     assert python(code, OMP_NUM_THREADS="2").stderr == ""
-
-
-def machine(sys_folder: Path, cores: list[tuple[int, int]], quota: str = "max 100000") -> None:
-    """A /sys with one CPU for each (package, core), in a control group of that quota."""
-    for cpu, (package, core) in enumerate(cores):
-        topology = sys_folder / f"devices/system/cpu/cpu{cpu}/topology"
-        topology.mkdir(parents=True)
-        (topology / "physical_package_id").write_text(f"{package}\n")
-        (topology / "core_id").write_text(f"{core}\n")
-    (sys_folder / "fs/cgroup").mkdir(parents=True)
-    (sys_folder / "fs/cgroup/cpu.max").write_text(f"{quota}\n")
-
-
-@pytest.mark.parametrize(
-    "allowed, quota, expected",
-    [
-        (range(8), "max 100000", 4),  # two packages of two cores, two threads a core
-        ([0, 4], "max 100000", 1),  # both threads of one core
-        ([0, 1, 2], "max 100000", 3),  # core 0 of either package is not the same core
-        (range(8), "250000 100000", 2),
-        (range(8), "50000 100000", 1),
-        ([0], "800000 100000", 1),
-    ],
-)
-def test_cores_are_physical_allowed_and_within_the_quota(tmp_path, monkeypatch, allowed, quota, expected):
-    machine(tmp_path, [(0, 0), (0, 1), (1, 0), (1, 1)] * 2, quota)
-    monkeypatch.setattr(runtime, "SYS", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(allowed))
-    assert runtime._cores() == expected
-
-
-def test_an_older_control_group_counts_too_and_missing_files_do_not_matter(tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime, "SYS", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
-    assert runtime._cores() == 4
-    (tmp_path / "fs/cgroup/cpu").mkdir(parents=True)
-    (tmp_path / "fs/cgroup/cpu/cpu.cfs_period_us").write_text("100000\n")
-    (tmp_path / "fs/cgroup/cpu/cpu.cfs_quota_us").write_text("300000\n")
-    assert runtime._cores() == 3
-    (tmp_path / "fs/cgroup/cpu/cpu.cfs_quota_us").write_text("-1\n")
-    assert runtime._cores() == 4
 
 
 def test_gpus_are_what_the_driver_says(driver):
@@ -374,6 +334,7 @@ def test_bfloat16_is_within_its_rounding_of_float32_and_leaves_weights_float32()
     code = """
 import sys, freqcnn_gluon
 import mxnet as mx, numpy as np
+from data_prep.cores import cores
 from data_prep.faults import Faults
 from freqcnn_gluon import runtime
 from freqcnn_gluon.systems import build
