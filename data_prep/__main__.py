@@ -38,7 +38,7 @@ def _labels(group: pd.DataFrame) -> str:
 
 def _prepared(arguments: argparse.Namespace, found: corpora.Scan, protocol) -> pd.DataFrame:
     """Write manifest and store, and say what they hold."""
-    with going_on():
+    with going_on(arguments.out):
         frame, images = corpora.prepare(
             found,
             arguments.out,
@@ -100,7 +100,7 @@ def _enterface(arguments: argparse.Namespace) -> None:
 def _standin(arguments: argparse.Namespace) -> None:
     # the only part that needs the speech synthesiser
     standin = importlib.import_module(f"data_prep.standin.{arguments.corpus}")
-    with going_on():
+    with going_on(arguments.out):
         standin.write(arguments.out, seed=arguments.seed, jobs=arguments.jobs)
 
 

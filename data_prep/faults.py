@@ -11,6 +11,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from data_prep.files import whole
 
 SHOWN = 50  # more lines than this scroll the cause off the screen
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -19,8 +22,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 class Faults(Exception):
     """Everything found wrong with an input.
 
-    Each fault is one plain sentence that names the file, what is wrong with it and what to do.
+    Each fault is one plain sentence that names the file, what is wrong with it and what to do. ``out``: what
+    the command that failed was to fill, if anything.
     """
+
+    out: Path | None = None
 
     def __init__(self, faults: str | Iterable[str]):
         self.faults = [faults] if isinstance(faults, str) else list(faults)
@@ -50,6 +56,7 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
     """Wrap a command's ``main``: faults become an error message and exit code 1, no traceback.
 
     So does what the system refuses (a full disk, a folder that may not be written): no code can foresee it.
+    Of many faults the first are shown, and all written to a file beside what was to be made, or here.
     Where nobody reads on, as behind ``| head``, it ends without a word.
     """
 
@@ -68,7 +75,7 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
                 os.dup2(nowhere.fileno(), 1)  # for what Python still writes at its end
             return 128 + signal.SIGPIPE
         except Faults as faults:
-            said, code = f"error: {faults}", 1
+            said, code = f"error: {faults}{_written(faults)}", 1
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             said, code = f"error: {what}; check the disk and permissions", 1
@@ -83,11 +90,27 @@ def told_plainly(main: Callable[..., int | None]) -> Callable[..., int]:
     return wrapped
 
 
+def _written(faults: Faults) -> str:
+    """Write all of more faults than are shown to a file, and say to which."""
+    if len(faults.faults) <= SHOWN:
+        return ""
+    path = Path(f"{faults.out}-faults.txt" if faults.out else "faults.txt")
+    try:
+        with whole(path) as aside:
+            aside.write_text("".join(f"{printable(fault)}\n" for fault in faults.faults), encoding="utf-8")
+    except OSError:
+        return ""
+    return f"; all are in {path}"
+
+
 @contextlib.contextmanager
-def going_on() -> Iterator[None]:
-    """Around what is not done again after a Ctrl-C but gone on with, so that this can be told."""
+def going_on(out: Path | None = None) -> Iterator[None]:
+    """Around what fills ``out`` and is gone on with after a Ctrl-C, not done again: so that both are told."""
     try:
         yield
+    except Faults as faults:
+        faults.out = out
+        raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on from here") from None
 

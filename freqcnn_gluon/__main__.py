@@ -126,7 +126,7 @@ def _fit(options: argparse.Namespace) -> None:
         options.seed,
     )
     how = options.test_share, options.device, options.jobs, options.log_dir
-    with going_on():
+    with going_on(options.out):
         fit(options.data, options.out, recipe, *how)
     report = json.loads((options.out / "report.json").read_text(encoding="utf-8"))
     last = report["history"][-1]

@@ -200,7 +200,7 @@ def _table(options: argparse.Namespace) -> None:
     numbers = known(options.numbers or NUMBERS)
     asked = _options(options)
     for number in numbers:
-        with going_on():
+        with going_on(options.results):
             text = produce(number, replace(asked, assume=shared(asked.assume, number, numbers)))
         print(text)
 
@@ -209,7 +209,7 @@ def _sensitivity(options: argparse.Namespace) -> None:
     from .sensitivity import sensitivity
     from .tables import trained
 
-    with going_on():
+    with going_on(options.results):
         text = sensitivity(trained(options.number), _options(options))
     print(text)
 

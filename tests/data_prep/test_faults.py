@@ -1,12 +1,14 @@
 """Faults said plainly, and files that appear whole or not at all."""
 
 import argparse
+import contextlib
 import pickle
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from tqdm import tqdm
@@ -24,6 +26,29 @@ def test_several_are_listed_and_the_rest_counted():
     assert str(Faults(["one", "two"])) == "2 faults:\n  one\n  two"
     lines = str(Faults(f"fault {i}" for i in range(SHOWN + 3))).splitlines()
     assert lines[0] == f"{SHOWN + 3} faults:" and lines[-1] == "  ... and 3 more" and len(lines) == SHOWN + 2
+
+
+@pytest.mark.parametrize("out, name", [("", "faults.txt"), ("models/mine", "models/mine-faults.txt")])
+def test_all_of_many_are_written_beside_what_was_to_be_made(tmp_path, monkeypatch, capsys, out, name):
+    monkeypatch.chdir(tmp_path)
+    found = [f"fault {i} in a\rb\udcff.wav" for i in range(SHOWN + 3)]
+
+    @told_plainly
+    def main(faults):
+        with going_on(Path(out)) if out else contextlib.nullcontext():
+            raise Faults(faults)
+
+    assert main(found[:SHOWN]) == 1 and not list(tmp_path.iterdir())
+    capsys.readouterr()
+    assert main(found) == 1
+    assert capsys.readouterr().err.endswith(f"\n  ... and 3 more; all are in {name}\n")
+    assert (tmp_path / name).read_text() == "".join(
+        f"fault {i} in a\\rb\\udcff.wav\n" for i in range(SHOWN + 3)
+    )
+    (tmp_path / "faults.txt").unlink(missing_ok=True)
+    (tmp_path / "faults.txt").mkdir()
+    if not out:  # where no file can be written, how many more there are is told still
+        assert main(found) == 1 and capsys.readouterr().err.endswith("\n  ... and 3 more\n")
 
 
 def test_faults_come_back_from_another_process():

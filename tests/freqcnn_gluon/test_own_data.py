@@ -332,6 +332,17 @@ def test_explain_draws_a_picture_and_says_the_weights_of_the_bands(model, data, 
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_all_of_many_silent_clips_are_in_a_file_beside_the_model(tmp_path, capsys):
+    for label in ("high", "low"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(30):
+            soundfile.write(tmp_path / "data" / label / f"{number}.wav", np.zeros(8000), 16000)
+    output, code = said(capsys, "fit", tmp_path / "data", "--out", tmp_path / "model", *FIT)
+    listed = tmp_path / "model-faults.txt"
+    assert code == 1 and output.err.endswith(f"  ... and 10 more; all are in {listed}\n")
+    assert listed.read_text().count(".wav: is silent") == 60
+
+
 def test_every_command_s_help_has_an_example(capsys):
     for command in ("fit", "evaluate", "predict", "explain", "export", "describe"):
         with pytest.raises(SystemExit):
