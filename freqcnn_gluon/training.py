@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,20 @@ class Outcome:
     probabilities: dict[str, np.ndarray]
 
 
+@contextlib.contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except mx.MXNetError as error:
+        if "out of memory" not in str(error):
+            raise
+        raise Faults(
+            "the training does not fit into the GPU's memory: give a smaller --size or --batch-size, more "
+            "devices as in gpu:0,1, or end what else takes its memory"
+        ) from None
+
+
+@_enough_memory()
 def train(
     net: gluon.HybridBlock,
     settings: Settings,
@@ -116,7 +131,7 @@ def train(
     ``workers`` takes its share of every batch and calls this with the same arguments; the first writes the
     checkpoints, which all of them read. Raises Diverged, on all of them, when the loss or an answer is no
     longer finite, naming the epoch, the batch, the layer where that began and the checkpoint before it;
-    Faults for a batch that is too small to be shared out.
+    Faults for a batch that is too small to be shared out, and for too little memory on a GPU.
     """
     compute_in(settings.dtype, net)
     runtime.seed(settings.seed)

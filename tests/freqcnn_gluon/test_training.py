@@ -396,3 +396,22 @@ def test_schedules_start_at_the_papers_rate():
 def test_unknown_names_list_the_known(wrong):
     with pytest.raises(Faults, match="cosine|xavier"):
         settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    "said, raised",
+    [
+        ("Check failed: e == cudaSuccess: CUDA: out of memory", Faults),
+        ("cudaMalloc retry failed: out of memory", Faults),
+        ("Check failed: e == cudaSuccess: CUDA: an illegal memory access was encountered", mx.MXNetError),
+    ],
+)
+def test_a_gpu_s_memory_that_is_too_small_is_told_with_the_remedy(monkeypatch, said, raised):
+    def failing(*_):
+        raise mx.MXNetError(f"Traceback (most recent call last):\n  File '../src/storage': {said}")
+
+    monkeypatch.setattr(training, "_gradients", failing)
+    with pytest.raises(
+        raised, match="smaller --size or --batch-size, more devices" if raised is Faults else said
+    ):
+        train(linear(), settings(), examples(), {}, 3, CPU)
