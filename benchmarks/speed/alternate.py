@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from data_prep.faults import Faults
 from freqcnn_gluon import runtime
 
 WORKER = Path(__file__).with_name("worker.py")
+WARM = 60.0  # s; so long PyTorch's steps went on becoming faster
 PAUSE = 0.3  # s; what a runtime's threads may go on spinning after their work
 
 
@@ -36,7 +39,7 @@ class Worker:
     def __init__(self, name: str, threads: int, **arguments):
         self.name = name
         # What this process has set for MXNet is nothing for the others; ours sets it again.
-        inherited = {each: value for each, value in os.environ.items() if each not in runtime.SEVERAL_CORES}
+        inherited = {each: value for each, value in os.environ.items() if each not in runtime.SET}
         environment = inherited | {
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
@@ -95,17 +98,27 @@ class Worker:
 
 
 def alternating(
-    workers: Mapping[str, Worker], title: str, rounds: int, warm: int = 2, pause: float = PAUSE
+    workers: Mapping[str, Worker], title: str, rounds: int, warm: float = WARM, pause: float = PAUSE
 ) -> dict[str, dict[str, object]]:
     """Seconds of each worker's ``run``, by its name: the ``median`` of ``rounds`` and all ``times``.
 
-    The first ``warm`` rounds, in which things are compiled and memory is taken, do not count.
+    Each round begins with the next of the workers. Those until ``warm`` seconds after the first one do not
+    count: in that things are compiled, in the others memory is taken.
     """
     times: dict[str, list[float]] = {name: [] for name in workers}
-    for number in tqdm(range(warm + rounds), title, unit="round", leave=False):
-        for name, worker in workers.items():
-            seconds = worker.ask("run")
-            if number >= warm:
-                times[name].append(seconds)
-            time.sleep(pause)
+    names, warmed, until = deque(workers), False, math.inf
+    with tqdm(total=rounds, unit="round", leave=False) as bar:
+        while bar.n < rounds:
+            bar.set_description(title if warmed else f"{title}, warming up")
+            for name in names:
+                seconds = workers[name].ask("run")
+                if warmed:
+                    times[name].append(seconds)
+                time.sleep(pause)
+            names.rotate(-1)
+            if warmed:
+                bar.update()
+            else:
+                until = min(until, time.perf_counter() + warm)
+                warmed = time.perf_counter() >= until
     return {name: {"median": statistics.median(each), "times": each} for name, each in times.items()}

@@ -33,6 +33,10 @@ STEPS = {
         {"bfloat16": True, "channels_last": True},
     ),
     "torch.compile, bfloat16": ("candidates.pytorch:Step", {"bfloat16": True, "compiled": True}),
+    "torch.compile, bfloat16, channels_last": (
+        "candidates.pytorch:Step",
+        {"bfloat16": True, "compiled": True, "channels_last": True},
+    ),
 }
 INFERENCES = {
     name: (candidate.replace("Step", "Infer"), arguments)
@@ -41,23 +45,23 @@ INFERENCES = {
 }
 # The batches of a step and of a prediction: all candidates are in memory at a time.
 BATCHES = {"table2": 2, "table7": 4, "table10": 2}
-PREDICTED = {"table2": (1, 8), "table7": (1, 32), "table10": (1, 8)}
+PREDICTED = (1, 32)
+AGREED = 64  # the size at which a network and its twin are compared
 TOLERANCE = 1e-4
 ROUNDS = 5
 
 
 def step(table: str, tiny: bool) -> dict:
     """Seconds of a training step, against the same network in PyTorch."""
-    size = _size(table, tiny)
-    with tempfile.TemporaryDirectory() as folder:
-        agreement = _agreement(table, min(size, 64), folder)
+    size, agreement = _size(table, tiny), _agreement(table)
     return _network(table, size, BATCHES[table], STEPS, tiny) | {"agreement": agreement}
 
 
 def inference(table: str, tiny: bool) -> dict:
     """Seconds of a prediction from numpy array to numpy array, one clip and many."""
     size, found = _size(table, tiny), {}
-    for batch in (1,) if tiny else PREDICTED[table]:
+    _agreement(table)
+    for batch in (1,) if tiny else PREDICTED:
         with tempfile.TemporaryDirectory() as folder:
             exported = _exported(table, size, batch, folder)
             found[str(batch)] = _network(table, size, batch, INFERENCES | exported, tiny)
@@ -70,6 +74,7 @@ def memory(table: str, tiny: bool) -> dict:
     The peak is that of steps after the first, or it would be the compiler's.
     """
     few, many = (1, 2) if tiny else (BATCHES[table], 3 * BATCHES[table])
+    _agreement(table)
     common = {"table": table, "size": _size(table, tiny)}
     peaks: dict[str, list[int]] = {}
     missing, versions = {}, {}
@@ -208,7 +213,7 @@ def _rounds(tiny: bool) -> int:
 
 
 def _timed(workers: Mapping[str, Worker], title: str, tiny: bool) -> dict[str, dict]:
-    return alternating(workers, title, _rounds(tiny), **({"warm": 1, "pause": 0} if tiny else {}))
+    return alternating(workers, title, _rounds(tiny), **({"warm": 0, "pause": 0} if tiny else {}))
 
 
 @contextlib.contextmanager
@@ -241,14 +246,17 @@ def _network(table: str, size: int, batch: int, candidates: Mapping, tiny: bool)
         return _told(timed, workers, missing) | {"size": size, "batch": batch}
 
 
-def _agreement(table: str, size: int, folder: str) -> dict:
+def _agreement(table: str) -> dict:
     """How far the twin's logits and gradients are from ours with our weights; nothing without PyTorch.
 
     Raises Faults where it is more than TOLERANCE: then the two are not the same network.
     """
-    common = {"table": table, "size": size, "batch": 2}
-    weights, answer = f"{folder}/weights.npz", f"{folder}/answer.npz"
-    with Worker("candidates.pytorch:Answer", runtime.threads(), **common) as twin:
+    common = {"table": table, "size": AGREED, "batch": 2}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Worker("candidates.pytorch:Answer", runtime.threads(), **common) as twin,
+    ):
+        weights, answer = f"{folder}/weights.npz", f"{folder}/answer.npz"
         if twin.missing:
             return {}
         with Worker("candidates.gluon:Answer", runtime.threads(), **common) as worker:
@@ -256,7 +264,7 @@ def _agreement(table: str, size: int, folder: str) -> dict:
         found = twin.ask("differences", weights=weights, path=answer)
     if not max(found["logits"], found["gradient"]) < TOLERANCE:
         raise Faults(f"{table}: the twin in PyTorch differs from our network by {found}: nothing was timed")
-    return found | {"size": size}
+    return found | {"size": AGREED}
 
 
 def _exported(table: str, size: int, batch: int, folder: str) -> dict[str, tuple[str, dict]]:
