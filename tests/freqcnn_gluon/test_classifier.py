@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import recordings
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
 
@@ -110,7 +110,7 @@ def test_images_have_the_classifier_s_size_and_files_are_given_the_model_s(data)
     np.testing.assert_array_equal(learnt.set_params(size=64).predict_proba(files), expected)
     with pytest.raises(Faults, match=r"are to be \(n, 32, 32\)"):
         learnt.predict(images[:, :16])
-    with pytest.warns(UserWarning, match="2 fits failed"):
+    with pytest.warns(FitFailedWarning, match="2 fits failed"):
         search = GridSearchCV(classifier(), {"size": [32, 64]}, cv=2).fit(images, labels)
     assert search.best_params_ == {"size": 32} and np.isnan(search.cv_results_["mean_test_score"][1])
 
