@@ -337,13 +337,15 @@ import mxnet as mx, numpy as np
 from data_prep.cores import cores
 from data_prep.faults import Faults
 from freqcnn_gluon import runtime
-from freqcnn_gluon.systems import build
+from freqcnn_gluon.systems import build, training_bytes
 from freqcnn_gluon.training import Examples, Settings, train
 images = np.random.default_rng(0).random((8, 32, 32), dtype=np.float32)
 examples = Examples(images, np.arange(8), np.arange(8) % 2)
 net = build("table7", 2, 32)
+needed = training_bytes(net, 32)
 settings = Settings(epochs=2, batch_size=8, micro_batch=4, dtype=sys.argv[1])
 outcome = train(net, settings, examples, {"test": examples}, 2, [mx.cpu()])
+assert training_bytes(build("table7", 2, 32), 32) == needed  # by which the next run's batches are cut
 assert {np.dtype(each.dtype).name for each in net.collect_params().values()} == {'float32'}
 lifted = [unit._lifted for unit in (*net.stages[0].local, *net.stages[0].global_)]
 assert sum(lifted) == (3 if sys.argv[1] == "bfloat16" else 0)  # the units on the image
