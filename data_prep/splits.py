@@ -132,7 +132,7 @@ def _drawn(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray,
         if test is not None:
             count = f"{paths.iloc[test].nunique()} of {paths.nunique()} files"
             return test, f"{count} were held out and not speakers, since {why}; no file is in both parts."
-        why += f"; so may cuts of one file, since {cannot}"
+        why += f"; cuts of one file may be in both parts, since {cannot}"
     return _drawn_clips(labels, share, seed), f"Clips were held out and not speakers, since {why}."
 
 

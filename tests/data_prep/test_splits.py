@@ -208,7 +208,7 @@ def test_cuts_of_one_file_are_in_one_part():
         assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
     one = frame.assign(path=frame["path"].where(frame["label"] == "a", "b.wav"))
     divided, said = held_out(one, 0.2)
-    assert said.endswith("so may cuts of one file, since label 'b' has one file only.")
+    assert said.endswith("cuts of one file may be in both parts, since label 'b' has one file only.")
     assert divided.query("partition == 'test'")["label"].value_counts().to_dict() == {"a": 8, "b": 8}
     known = frame.assign(speaker=frame["label"])  # of whom each says one label
     assert held_out(known, 0.2)[1].startswith("4 of 20 files were held out and not speakers, since label 'a'")
