@@ -378,7 +378,7 @@ def _add_launch(commands) -> None:
         "--hosts localhost,gpu2 -- .venv/bin/python -m reproduce table 3 --device gpu",
     )
     command.add_argument(
-        "--hosts", required=True, help="where the workers run, with commas between; a host may recur"
+        "--hosts", required=True, help="where the workers run, with commas between; localhost may recur"
     )
     command.add_argument("--port", type=positive, help="the scheduler's port (default: a free one)")
     command.add_argument(

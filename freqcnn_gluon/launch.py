@@ -56,8 +56,9 @@ class Child:
 def launch(hosts: Sequence[str], command: Sequence[str], port: int | None = None) -> None:
     """Run ``command`` as a worker on each of ``hosts``, and scheduler and server on the first; wait for all.
 
-    'localhost' is a process here, any other host is reached by ssh without a password and has this folder
-    at the same place. The first worker is shown as it runs. ``port``: the scheduler's, a free one by default.
+    'localhost' is a process here and may recur, any other host is reached by ssh without a password and has
+    this folder at the same place. The first worker is shown as it runs. ``port``: the scheduler's, a free one
+    by default.
     When a process fails the others are ended, and Faults says which it was, with its last words.
     """
     if not hosts:
@@ -92,6 +93,11 @@ def _variables(hosts: Sequence[str], port: int | None) -> dict[str, str]:
             ) from None
         port = free.getsockname()[1]
     elsewhere = [host.rpartition("@")[2] for host in hosts if host != HERE]
+    if twice := sorted({host for host in elsewhere if elsewhere.count(host) > 1}):
+        raise Faults(
+            f"{', '.join(twice)} is named more than once, and each of its workers would take all its cores: "
+            f"only {HERE}'s are shared out. Several GPUs are for one worker, as with DEVICE=gpu:0,1"
+        )
     try:
         if hosts[0] != HERE:
             root = socket.gethostbyname(elsewhere[0])

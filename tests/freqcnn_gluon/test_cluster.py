@@ -199,6 +199,7 @@ sys.exit("no more disk" if workers.rank else 0)
         ("localhost", ["/nowhere/python"], "/nowhere/python cannot be run"),
         ("localhost,no.such.host.invalid", ["true"], "no.such.host.invalid has no address"),
         (",", ["true"], "names no host"),
+        ("gpu3,gpu2,me@gpu2", ["true"], "gpu2 is named more than once"),
     ],
 )
 def test_what_cannot_be_started_is_one_sentence(tmp_path, hosts, words, fault):
