@@ -26,7 +26,7 @@ from data_prep.faults import Faults
 from freqcnn_gluon import runtime
 
 WORKER = Path(__file__).with_name("worker.py")
-WARM = 60.0  # s; so long PyTorch's steps went on becoming faster
+SECONDS = 60.0  # so long PyTorch's steps went on becoming faster
 PAUSE = 0.3  # s; what a runtime's threads may go on spinning after their work
 
 
@@ -98,27 +98,34 @@ class Worker:
 
 
 def alternating(
-    workers: Mapping[str, Worker], title: str, rounds: int, warm: float = WARM, pause: float = PAUSE
+    workers: Mapping[str, Worker], title: str, rounds: int, seconds: float = SECONDS, pause: float = PAUSE
 ) -> dict[str, dict[str, object]]:
-    """Seconds of each worker's ``run``, by its name: the ``median`` of ``rounds`` and all ``times``.
+    """Seconds of each worker's ``run``, by its name: the ``median`` of all ``times``.
 
-    Each round begins with the next of the workers. Those until ``warm`` seconds after the first one do not
-    count: in that things are compiled, in the others memory is taken.
+    There are ``rounds`` at least, and as many as ``seconds`` hold: short runs are disturbed by more than long
+    ones. Each begins with the next of the workers. Those until ``seconds`` after the first one do not count:
+    in that things are compiled, in the others memory is taken.
     """
     times: dict[str, list[float]] = {name: [] for name in workers}
-    names, warmed, until = deque(workers), False, math.inf
-    with tqdm(total=rounds, unit="round", leave=False) as bar:
-        while bar.n < rounds:
-            bar.set_description(title if warmed else f"{title}, warming up")
-            for name in names:
-                seconds = workers[name].ask("run")
-                if warmed:
-                    times[name].append(seconds)
-                time.sleep(pause)
-            names.rotate(-1)
-            if warmed:
-                bar.update()
-            else:
-                until = min(until, time.perf_counter() + warm)
-                warmed = time.perf_counter() >= until
+    names, until = deque(workers), math.inf
+
+    def go_round() -> dict[str, float]:
+        found = {}
+        for name in names:
+            found[name] = workers[name].ask("run")
+            time.sleep(pause)
+        names.rotate(-1)
+        return found
+
+    with tqdm(total=rounds, desc=f"{title}, warming up", unit="round", leave=False) as bar:
+        while time.perf_counter() < until:
+            go_round()
+            until = min(until, time.perf_counter() + seconds)
+        bar.set_description(title)
+        until = time.perf_counter() + seconds
+        while bar.n < rounds or time.perf_counter() < until:
+            for name, each in go_round().items():
+                times[name].append(each)
+            bar.total = max(bar.total, bar.n + 1)
+            bar.update()
     return {name: {"median": statistics.median(each), "times": each} for name, each in times.items()}

@@ -213,7 +213,7 @@ def _rounds(tiny: bool) -> int:
 
 
 def _timed(workers: Mapping[str, Worker], title: str, tiny: bool) -> dict[str, dict]:
-    return alternating(workers, title, _rounds(tiny), **({"warm": 0, "pause": 0} if tiny else {}))
+    return alternating(workers, title, _rounds(tiny), **({"seconds": 0, "pause": 0} if tiny else {}))
 
 
 @contextlib.contextmanager
