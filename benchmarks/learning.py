@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], help="id=value of an assumption")
     parser.add_argument("--network", type=json.loads, default={}, help="JSON: keyword arguments of FreqCNN")
     parser.add_argument("--dropout", type=float, default=1.0, help="factor on every dropout rate")
-    parser.add_argument("--dtype", default="float32", help="what convolutions and dense layers compute in")
+    parser.add_argument("--dtype", default="float32", help="what convolutions compute in")
     parser.add_argument("--out", type=Path, default=Path("data/learning"))
     parser.add_argument(
         "--report", type=Path, help="add each run's history to this file, a line of JSON a run"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import shlex
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pandas as pd
 
 from data_prep import audio, corpora, manifest, splits
 from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults, going_on, positive, told_plainly
+from data_prep.faults import Faults, going_on, note, positive, told_plainly
 from data_prep.spectrogram import ImageSettings
 
 
@@ -47,8 +46,8 @@ def _prepared(arguments: argparse.Namespace, found: corpora.Scan, protocol) -> p
             found.counts if arguments.check_counts else (),
             arguments.jobs,
         )
-    for note in (*found.notes, *corpora.repeated(frame, images)):
-        print(f"note: {note}", file=sys.stderr)
+    for each in (*found.notes, *corpora.repeated(frame, images)):
+        note(f"note: {each}")
     print(_summary(frame, arguments.root, arguments.out, images.folder))
     return frame
 
@@ -58,7 +57,7 @@ def _ut_podcast(arguments: argparse.Namespace) -> None:
     frame = _prepared(arguments, ut_podcast.scan(arguments.root), protocol)
     if crossing := splits.crossing_speakers(frame):  # the split is the corpus's own: told, not refused
         names = ", ".join(crossing[:8])
-        print(f"note: {len(crossing)} speakers are in both partitions: {names}", file=sys.stderr)
+        note(f"note: {len(crossing)} speakers are in both partitions: {names}")
 
 
 def _chains(arguments: argparse.Namespace) -> None:

@@ -16,17 +16,8 @@ from data_prep.faults import Faults
 __all__ = ["SUFFIXES", "passed_over", "recordings", "scan"]
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".avi")
-UNREAD = (
-    ".m4a",
-    ".mp4",
-    ".aac",
-    ".wma",
-    ".webm",
-    ".amr",
-    ".3gp",
-    ".mov",
-    ".mkv",
-)  # sound that needs converting
+# sound that has to be converted first
+UNREAD = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".mov", ".mkv")
 
 
 def recordings(folder: Path) -> tuple[list[Path], list[Path]]:

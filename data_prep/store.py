@@ -176,7 +176,7 @@ def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | Non
 def file_hashes(paths: Sequence[Path], jobs: int | None = None) -> list[str | None]:
     """SHA-256 (hex) of the bytes of each file; None for one that cannot be read."""
     once = list(dict.fromkeys(paths))
-    with workers(jobs) as stream:
+    with workers(jobs, len(once)) as stream:
         found = dict(zip(once, stream(_file_hash_or_none, once)))
     return [found[path] for path in paths]
 

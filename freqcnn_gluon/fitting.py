@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import json
 import math
-import numbers
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -65,12 +65,12 @@ class Recipe:
         faults = {}
         for name, (low, high) in WHOLE.items():
             value = getattr(self, name)
-            if isinstance(value, numbers.Integral) and low <= value <= high:
+            if isinstance(value, Integral) and low <= value <= high:
                 object.__setattr__(self, name, int(value))  # numpy's own numbers are no JSON
             else:
                 bounds = f"{low} up" if high == math.inf else f"{low} to {high}"
                 faults[name] = f"{name.replace('_', ' ')}: {value!r} is no whole number from {bounds}"
-        if isinstance(self.learning_rate, numbers.Real) and 0 < self.learning_rate < math.inf:
+        if isinstance(self.learning_rate, Real) and 0 < self.learning_rate < math.inf:
             object.__setattr__(self, "learning_rate", float(self.learning_rate))
         else:
             faults["learning_rate"] = f"learning rate: {self.learning_rate!r} is no finite number above 0"

@@ -88,7 +88,7 @@ class FreqCNN(HybridBlock):
         fc_batchnorm: bool = False,
         **kwargs,
     ):
-        runtime.start()
+        runtime.start()  # or the engine would, with a line, at the end of what only looks at a network
         size = size or architecture.size
         parts = [segments] * BLOCKS if isinstance(segments, int) else list(segments)
         check_size(size, parts)

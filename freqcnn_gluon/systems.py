@@ -13,7 +13,7 @@ from .architectures import ARCHITECTURES
 from .network import FreqCNN
 from .peers import PEERS, peer
 
-__all__ = ["MEMORY", "build", "micro_batch", "training_bytes"]
+__all__ = ["MEMORY", "build", "micro_batch", "needed_bytes", "training_bytes"]
 
 MEMORY = 16e9  # bytes that a training may take; micro-batches are cut to fit, the same on every machine
 KEPT = 1.3  # measured on Table 2: 1.1 at 64 x 64, 1.24 at 256 x 256
@@ -63,3 +63,9 @@ def micro_batch(net: HybridBlock, size: int, share: int, memory: float = MEMORY)
     fits = max(1, min(share, int((memory - fixed) // each)))
     divisor = next(part for part in range(fits, 0, -1) if share % part == 0)
     return divisor if 2 * divisor > fits else -(-share // -(-share // fits))
+
+
+def needed_bytes(net: HybridBlock, size: int, share: int) -> int:
+    """Bytes that a training takes on a device whose share of a batch is ``share`` samples."""
+    fixed, each = training_bytes(net, size)
+    return fixed + each * micro_batch(net, size, share)

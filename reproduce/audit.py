@@ -26,7 +26,7 @@ from .claims import claims
 from .exact import Finding, Printed, accents, number, printed, rounds_to, shown, whole_count
 from .paper import FOLDER
 
-__all__ = ["Finding", "audit", "impossible", "markdown", "write"]
+__all__ = ["Finding", "audit", "markdown", "write"]
 
 # CHAINS, Sec. 5.2: s(01) and s(02) are the sentences 1 to 9 and 10 to 33, one clip each
 SPEAKERS, SENTENCES = 36, 33
@@ -55,15 +55,6 @@ def audit(
     findings = [*_table_3(tables), *_ablations(tables), *_folds(tables), *_averages(tables)]
     findings += [*_equal_rows(tables, diagonal), *_sums(tables)]
     return [*findings, *_sentences(tables, sentences), *claims(tables, diagonal)]
-
-
-def impossible(number: int) -> list[Finding]:
-    """The UARs of table ``number`` that cannot be what its other numbers come to."""
-    return [
-        each
-        for each in audit()
-        if each.check == "UAR" and not each.agrees and each.where.startswith(f"Table {number}, ")
-    ]
 
 
 def _percent(cell: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ import pandas as pd
 
 from data_prep import corpora, splits, store
 from data_prep.corpora import Scan, chains, enterface, ut_podcast
-from data_prep.faults import Faults
+from data_prep.faults import Faults, note
 from data_prep.spectrogram import ImageSettings
 from data_prep.standin import chains as standin_chains
 from data_prep.standin import enterface as standin_enterface
@@ -153,7 +152,8 @@ def prepare(
         jobs,
     )
     notes = found.notes + corpora.repeated(frame, images)
-    _say(found.notes)
+    for each in found.notes:
+        note(f"note: {each}")
     if kind.speakers_apart:
         _check_speakers(frame)
         notes += tuple(kind.module.folds_text(frame).splitlines())
@@ -178,7 +178,8 @@ def counted(
     kind = CORPORA[name]
     found = scanned(name, root, data, choices, jobs)
     source, _ = _source_of(found, check_counts)
-    _say(found.notes)
+    for each in found.notes:
+        note(f"note: {each}")
     return kind.module.protocol(found.manifest, **_taken(kind.module.protocol, choices)), source
 
 
@@ -196,11 +197,6 @@ def _source_of(found: Scan, check_counts: bool) -> tuple[str, bool]:
         return PAPER, True
     name = found.root.resolve().name
     return (f"own-{name}" if name in (PAPER, QUICK, STANDIN) else name), False
-
-
-def _say(notes: Sequence[str]) -> None:
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
 
 
 def _check_speakers(frame: pd.DataFrame) -> None:

@@ -41,8 +41,9 @@ def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
             .loc[labels, labels]
             .to_numpy(float)
         )
-        # a row that could not be read whole is of as many records as the paper's others
-        shares = counts / np.nan_to_num(counts.sum(axis=1, keepdims=True), nan=210)
+        totals = counts.sum(axis=1, keepdims=True)
+        # a row that could not be read whole is of as many records as the others
+        shares = counts / np.where(np.isnan(totals), np.fmax.reduce(totals), totals)
         axes.imshow(shares, cmap="Greys", vmin=0, vmax=1.2)
         for (true, predicted), count in np.ndenumerate(counts):
             shade = "white" if shares[true, predicted] > 0.6 else "black"

@@ -7,6 +7,8 @@ whose worker is lost is given to another, which goes on from the checkpoint.
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import logging
 import os
 import pkgutil
@@ -116,26 +118,26 @@ def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, opti
 
 def _check_memory(runs: Mapping[str, Run], classes: int, options: Options) -> None:
     """Raise Faults if a run, by its title, takes more than its share, for which Dask would kill it."""
-    from freqcnn_gluon.systems import build, micro_batch, training_bytes
-
-    share, needed = MEMORY_LIMIT / len(shares(options.jobs, options.device)[0]), {}
-    trained = {title: run for title, run in runs.items() if run.system not in PEERS}
-    alike = {
-        str((run.system, run.size, run.batch_size, run.choices["network"])): title
-        for title, run in trained.items()
+    share = MEMORY_LIMIT / len(shares(options.jobs, options.device)[0])
+    needed = {
+        title: _needed(run.system, classes, run.size, run.batch_size, json.dumps(run.choices["network"]))
+        for title, run in runs.items()
+        if run.system not in PEERS
     }
-    for title in alike.values():
-        run = trained[title]
-        net = build(run.system, classes, run.size, **run.choices["network"])
-        fixed, each = training_bytes(net, run.size)
-        needed[title] = fixed + each * micro_batch(net, run.size, run.batch_size)
-    largest = max(needed.values(), default=0)
-    if largest > share:
-        title = next(title for title, each in needed.items() if each == largest)
+    title = max(needed, key=needed.__getitem__, default=None)
+    if title and needed[title] > share:
         raise Faults(
-            f"{title} takes about {largest / 1e9:.1f} GB of memory, and each of so many runs at a time has "
-            f"{share / 1e9:.1f} GB here: give JOBS={max(1, int(MEMORY_LIMIT / largest))}"
+            f"{title} takes about {needed[title] / 1e9:.1f} GB of memory, and each of so many runs at a time "
+            f"has {share / 1e9:.1f} GB here: give JOBS={max(1, int(MEMORY_LIMIT / needed[title]))}"
         )
+
+
+@functools.cache  # folds and seeds train the same network
+def _needed(system: str, classes: int, size: int, batch_size: int, arguments: str) -> int:
+    """Bytes that a training takes; ``arguments``: the network's, as JSON."""
+    from freqcnn_gluon.systems import build, needed_bytes
+
+    return needed_bytes(build(system, classes, size, **json.loads(arguments)), size, batch_size)
 
 
 def _sign(results: Path, corpus: Corpus, topic: str) -> Path:
@@ -194,15 +196,19 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set the ``variables`` for processes that start within, those in the place of lost ones too, and take
     away what is for this one alone.
     """
-    before = dict(os.environ)
-    for name in runtime.SET:
-        os.environ.pop(name, None)
-    os.environ.update(variables)
+    changed = {**dict.fromkeys(runtime.SET), **variables}
+    before = {name: os.environ.get(name) for name in changed}
+    _set(changed)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        os.environ.update({name: value} if value is not None else {})
 
 
 class _Bar:

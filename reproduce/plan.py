@@ -167,16 +167,15 @@ def _timed(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[
 def _network(system: str, classes: int, size: int, batch_size: int, arguments: str) -> Network:
     """``arguments``: FreqCNN's, as JSON."""
     from freqcnn_gluon.cost import operations
-    from freqcnn_gluon.systems import build, micro_batch, training_bytes
+    from freqcnn_gluon.systems import build, needed_bytes, training_bytes
 
     net, usual = build(system, classes, size, **json.loads(arguments)), build(system, classes, size)
-    fixed, each = training_bytes(net, size)
     count = operations(net, size)
     return Network(
         scale=count / operations(usual, size),
         operations=count,
-        memory=fixed + each * micro_batch(net, size, batch_size),
-        weights=fixed // 3,
+        memory=needed_bytes(net, size, batch_size),
+        weights=training_bytes(net, size)[0] // 3,
     )
 
 

@@ -334,7 +334,6 @@ def test_bfloat16_is_within_its_rounding_of_float32_and_leaves_weights_float32()
     code = """
 import sys, freqcnn_gluon
 import mxnet as mx, numpy as np
-from data_prep.cores import cores
 from data_prep.faults import Faults
 from freqcnn_gluon import runtime
 from freqcnn_gluon.systems import build, training_bytes

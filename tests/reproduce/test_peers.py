@@ -24,6 +24,7 @@ from reproduce.measure import Report, cells
 from reproduce.peers import NETWORKS, PEERS, Task, peer, rbf, softmax
 from reproduce.peers.features import Features, extract
 from reproduce.peers.rbf import RadialBasis, bidirectional_pca
+from reproduce.produce import Options, runs_of
 from reproduce.render import markdown
 from reproduce.runs import Run, execute
 from reproduce.tables import TABLES
@@ -235,6 +236,21 @@ def test_networks_compute_in_what_they_are_told(corpus, name, monkeypatch, tmp_p
     epochs = {"spectrogram_dnn": ["dnn_epochs"], "mel_dbn": ["cnn_epochs", "dbn_epochs"]}[name]
     peer(name).recognise(task(corpus, name, tmp_path), **dict.fromkeys(epochs, 1), dtype="bfloat16")
     assert set(asked) == {"bfloat16"}
+
+
+def test_all_networks_of_a_table_compute_in_one_dtype():
+    def runs(dtype: str) -> dict[str, Run]:
+        found = runs_of(TABLES[11], TABLES[11].systems(), Options({}, dtype=dtype), "standin", "")
+        return {run.system: run for run in found}
+
+    usual, fewer_bits = runs("float32"), runs("bfloat16")
+    told = {
+        name: (run.choices.get("training") or run.choices["peer"]).get("dtype")
+        for name, run in fewer_bits.items()
+    }
+    trained = {"table10", "spectrogram_dnn", "mel_dbn"}
+    assert told == {name: "bfloat16" if name in trained else None for name in usual}
+    assert {name for name in usual if usual[name] != fewer_bits[name]} == trained
 
 
 def test_unknown_names_and_softmax():

@@ -21,7 +21,6 @@ from reproduce import produce as produced
 from reproduce import runs
 from reproduce.__main__ import main
 from reproduce.corpora import prepare
-from reproduce.produce import Options, runs_of
 from reproduce.runs import Run, commit
 from reproduce.tables import TABLES
 
@@ -212,21 +211,6 @@ def test_other_choices_have_their_own_folders(finished, command, monkeypatch):
     assert all(run.choices["network"] == {} for run in others)  # their defaults are not the list's to change
 
 
-def test_all_networks_of_a_table_compute_in_one_dtype(tmp_path):
-    def runs(dtype: str) -> dict[str, Run]:
-        found = runs_of(TABLES[11], TABLES[11].systems(), Options({}, dtype=dtype), "standin", "")
-        return {run.system: run for run in found}
-
-    usual, fewer_bits = runs("float32"), runs("bfloat16")
-    told = {
-        name: (run.choices.get("training") or run.choices["peer"]).get("dtype")
-        for name, run in fewer_bits.items()
-    }
-    trained = {"table10", "spectrogram_dnn", "mel_dbn"}
-    assert told == {name: "bfloat16" if name in trained else None for name in usual}
-    assert {name for name in usual if usual[name] != fewer_bits[name]} == trained
-
-
 def test_tables_share_what_they_have_in_common(command, monkeypatch):
     asked = recorded(monkeypatch)
     words = [word for word in command[0] if word != "3"]
@@ -394,46 +378,6 @@ def test_results_are_verified_by_running_them_again(finished, corpus, tmp_path, 
     listed.write_text(json.dumps([report.relative_to(listed.parent).as_posix()]))
     assert main([*words, "--all"]) == 1
     assert f"{report}: the data differ: 000000000000 then" in capsys.readouterr().err
-
-
-def test_tables_that_count_and_describe(corpus, tmp_path, capsys):
-    words = ["--ut-podcast", str(corpus), "--data", str(tmp_path / "d"), "--results", str(tmp_path / "r")]
-    assert main(["table", "1", *words]) == 0
-    said = capsys.readouterr().out
-    assert "492 [here: 12]" in said and "STAND-IN" not in said and "differ" in said
-    assert main(["table", "1", *words, "--no-check-counts"]) == 0
-    assert "NOT THE PAPER'S CORPUS" in capsys.readouterr().out
-    assert not (tmp_path / "d").exists()  # nothing is computed for it
-    assert main(["table", "7", *words]) == 0
-    assert "Table 7: Best parameters" in capsys.readouterr().out
-    assert {path.name for path in (tmp_path / "r").glob("*/*.md")} == {"table01.md", "table07.md"}
-    assert main(["table", "7", *words, "--assume", "conv_pool_activation=relu"]) == 0
-    assert "[+ relu]" in capsys.readouterr().out
-    assert main(["table", "7", *words, "--assume", "schedule=step"]) == 1
-    assert "'schedule' does not touch table 7" in capsys.readouterr().err
-
-
-def test_audit_and_assumptions(tmp_path, capsys):
-    assert main(["audit", "--results", str(tmp_path)]) == 0
-    assert "AlexNet" in capsys.readouterr().out and (tmp_path / "audit.csv").exists()
-    assert main(["assumptions"]) == 0
-    assert "`window` (tables 6, 8, 9)" in capsys.readouterr().out
-
-
-def test_bad_input_is_one_message_and_leaves_nothing(tmp_path, capsys):
-    words = ["table", "3", "--device", "cpu", "--data", str(tmp_path / "data")]
-    words += ["--results", str(tmp_path / "results")]
-    (tmp_path / "empty").mkdir()
-    for root in ("missing", "empty"):
-        assert main([*words, "--ut-podcast", str(tmp_path / root)]) == 1
-        said = capsys.readouterr()
-        assert said.err.startswith("error: ") and root in said.err and "Traceback" not in said.err
-    assert main([*words, "--device", "tpu"]) == 1
-    assert "'tpu' is not understood" in capsys.readouterr().err
-    assert main(["table", "99"]) == 1
-    assert main(["sensitivity", "7"]) == 1
-    assert "no table 99" in capsys.readouterr().err
-    assert not (tmp_path / "data").exists() and not (tmp_path / "results").exists()
 
 
 def test_wrong_counts_are_refused_with_the_remedy(corpus, command, capsys, tmp_path):

@@ -1,0 +1,107 @@
+"""Checkpoints that are damaged, edited, another training's or not wholly on disk."""
+
+import json
+import math
+import resource
+
+import pytest
+from mxnet.gluon import nn
+from test_training import CPU, examples, linear, settings, with_batchnorm
+
+from data_prep.faults import Faults
+from freqcnn_gluon import checkpoint, training
+from freqcnn_gluon.training import train
+
+
+@pytest.mark.parametrize("damage", ["{", '{"files": {"model.safetensors": ""}, "more": 1}', None])
+def test_a_damaged_checkpoint_is_told(tmp_path, damage):
+    train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
+    if damage:
+        (tmp_path / "checkpoint.json").write_text(damage)
+    else:
+        content = (tmp_path / "model.safetensors").read_bytes()
+        (tmp_path / "model.safetensors").write_bytes(content[:-100])
+    with pytest.raises(Faults, match="checkpoint.json: the checkpoint is damaged .* delete"):
+        train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
+
+
+def stopped(folder, monkeypatch, net):
+    """A training that was stopped within its first epoch; the content of checkpoint.json."""
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
+    monkeypatch.setattr(training, "PLACE", 1)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "predict", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        train(net, settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, folder)
+    return json.loads((folder / "checkpoint.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [
+        ({"left_over": [16]}, "more examples than there are"),
+        ({"left_over": [-1]}, "its place is none"),
+        ({"left_over": ["a"]}, "its place is none"),
+        ({"batches": 1.5}, "its place is none"),
+        ({"correct": None}, "its place is none"),
+        ({"loss": math.nan}, "no numbers"),
+        ({"history": [{"epoch": 1}]}, "another training's"),
+        ({"history": 3}, "damaged"),
+        ({"files": {}}, "names the files"),
+        ({"files": {"../model.safetensors": ""}}, "names the files"),
+        ({"files": {"/etc/passwd": ""}}, "names the files"),
+        ({"files": {"model.safetensors": ""}}, "No such file"),
+        ({"files": None}, "damaged"),
+        ({"weights": "epoch-0001.params", "momentum": "epoch-0001.states"}, "damaged"),
+    ],
+)
+def test_an_older_or_edited_checkpoint_is_told(tmp_path, monkeypatch, changed, said):
+    told = stopped(tmp_path, monkeypatch, linear())
+    (tmp_path / "checkpoint.json").write_text(json.dumps(told | changed))
+    with pytest.raises(Faults, match=f"checkpoint.json: the checkpoint is .*{said}"):
+        train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path)
+
+
+def test_files_of_another_training_are_told_whatever_their_checksums(tmp_path, monkeypatch):
+    told = stopped(tmp_path / "a", monkeypatch, linear())
+    stopped(tmp_path / "b", monkeypatch, with_batchnorm())
+    weights, momentum = told["files"]
+    for name in (weights, momentum):
+        own = (tmp_path / "a" / name).read_bytes()
+        (tmp_path / "a" / name).write_bytes((tmp_path / "b" / name).read_bytes())
+        with pytest.raises(Faults, match=f"{name} is another file than it speaks of"):
+            train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path / "a")
+        files = told["files"] | {name: checkpoint._checksum(tmp_path / "a" / name)}
+        (tmp_path / "a" / "checkpoint.json").write_text(json.dumps(told | {"files": files}))
+        with pytest.raises(Faults, match="of another network"):
+            train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path / "a")
+        (tmp_path / "a" / name).write_bytes(own)
+        (tmp_path / "a" / "checkpoint.json").write_text(json.dumps(told))
+
+
+def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
+    """As a pickled momentum would."""
+    told = stopped(tmp_path, monkeypatch, linear())
+    path = tmp_path / [*told["files"]][1]
+    path.write_bytes(b"cos\nmkdir\n(V" + str(tmp_path / "run").encode() + b"\ntR.")
+    told["files"][path.name] = checkpoint._checksum(path)
+    (tmp_path / "checkpoint.json").write_text(json.dumps(told))
+    with pytest.raises(Faults, match="the checkpoint is damaged"):
+        train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("missing", [10, 5000])
+def test_a_disk_that_is_full_before_a_models_end_is_noticed(tmp_path, missing):
+    net = nn.Dense(300, in_units=1024)
+    net.initialize()
+    checkpoint.save_parameters(net, tmp_path / "net.safetensors")
+    content = (tmp_path / "net.safetensors").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) - missing, hard))
+    try:
+        with pytest.raises(OSError, match="net.safetensors"):
+            checkpoint.save_parameters(net, tmp_path / "net.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+    assert (tmp_path / "net.safetensors").read_bytes() == content

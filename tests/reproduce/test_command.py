@@ -1,0 +1,46 @@
+"""The command line where nothing is trained."""
+
+from tones import write_tones
+
+from reproduce.__main__ import main
+
+
+def test_tables_that_count_and_describe(tmp_path, capsys):
+    corpus = write_tones(tmp_path / "Tones")
+    words = ["--ut-podcast", str(corpus), "--data", str(tmp_path / "d"), "--results", str(tmp_path / "r")]
+    assert main(["table", "1", *words]) == 0
+    said = capsys.readouterr().out
+    assert "492 [here: 12]" in said and "STAND-IN" not in said and "differ" in said
+    assert main(["table", "1", *words, "--no-check-counts"]) == 0
+    assert "NOT THE PAPER'S CORPUS" in capsys.readouterr().out
+    assert not (tmp_path / "d").exists()  # nothing is computed for it
+    assert main(["table", "7", *words]) == 0
+    assert "Table 7: Best parameters" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "r").glob("*/*.md")} == {"table01.md", "table07.md"}
+    assert main(["table", "7", *words, "--assume", "conv_pool_activation=relu"]) == 0
+    assert "[+ relu]" in capsys.readouterr().out
+    assert main(["table", "7", *words, "--assume", "schedule=step"]) == 1
+    assert "'schedule' does not touch table 7" in capsys.readouterr().err
+
+
+def test_audit_and_assumptions(tmp_path, capsys):
+    assert main(["audit", "--results", str(tmp_path)]) == 0
+    assert "AlexNet" in capsys.readouterr().out and (tmp_path / "audit.csv").exists()
+    assert main(["assumptions"]) == 0
+    assert "`window` (tables 6, 8, 9)" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_message_and_leaves_nothing(tmp_path, capsys):
+    words = ["table", "3", "--device", "cpu", "--data", str(tmp_path / "data")]
+    words += ["--results", str(tmp_path / "results")]
+    (tmp_path / "empty").mkdir()
+    for root in ("missing", "empty"):
+        assert main([*words, "--ut-podcast", str(tmp_path / root)]) == 1
+        said = capsys.readouterr()
+        assert said.err.startswith("error: ") and root in said.err and "Traceback" not in said.err
+    assert main([*words, "--device", "tpu"]) == 1
+    assert "'tpu' is not understood" in capsys.readouterr().err
+    assert main(["table", "99"]) == 1
+    assert main(["sensitivity", "7"]) == 1
+    assert "no table 99" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists() and not (tmp_path / "results").exists()
