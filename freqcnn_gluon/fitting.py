@@ -9,8 +9,8 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from numbers import Integral, Real
 from datetime import datetime, timezone
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np

@@ -129,9 +129,9 @@ def train(
     would have ended without the interruption: every random draw depends on the seed, the epoch and the
     place in it alone. ``told`` is called with the history's entry after each epoch. Each of several
     ``workers`` takes its share of every batch and calls this with the same arguments; the first writes the
-    checkpoints, which all of them read. Raises Diverged, on all of them, when the loss or an answer is no
-    longer finite, naming the epoch, the batch, the layer where that began and the checkpoint before it;
-    Faults for a batch that is too small to be shared out, and for too little memory on a GPU.
+    checkpoints, which all of them read. Raises Diverged, on all of them, when the loss, a weight or an answer
+    is no longer finite, naming the epoch, the batch, where that began and the checkpoint before it; Faults
+    for a batch that is too small to be shared out, and for too little memory on a GPU.
     """
     compute_in(settings.dtype, net)
     runtime.seed(settings.seed)
@@ -184,11 +184,11 @@ def train(
         order = np.random.default_rng([settings.seed, epoch]).permutation(len(training))
         # a rest smaller than a batch opens the next epoch
         order = np.concatenate([np.array(place.left_over, int), order])
-        batches = len(order) // batch_size
-        for number in range(place.batches, batches):
+        batches, first = len(order) // batch_size, place.batches
+        for number in range(first, batches):
             if number % every == 0:
-                if number:
-                    _settle(parameters, workers, checkpoint, place, started)
+                if number > first:  # else it went on from here, where it had settled
+                    _settle(net, workers, checkpoint, place, started)
                 runtime.seed(_seed(settings.seed, epoch, number, workers.rank))
             done = (epoch + number / batches) / settings.epochs
             trainer.set_learning_rate(settings.learning_rate * SCHEDULES[settings.schedule](done))
@@ -210,7 +210,8 @@ def train(
             trainer.update(batch_size)
             bar.n = epoch + (number + 1) / batches  # a sum of parts would end beside the whole
             bar.update(0)
-        _settle(parameters, workers, checkpoint, place, started)
+        if place.batches > first:
+            _settle(net, workers, checkpoint, place, started)
         seen = batches * batch_size
         entry = {"epoch": epoch + 1, "loss": place.loss / seen, "accuracy": place.correct / seen}
         for part, examples in evaluated.items():
@@ -249,16 +250,27 @@ def compute_in(dtype: str, net: gluon.HybridBlock) -> None:
 
 
 def _settle(
-    parameters: gluon.ParameterDict,
+    net: gluon.HybridBlock,
     workers: Workers,
     checkpoint: Checkpoint | None,
     place: Place,
     started: float,
 ) -> None:
-    """Bring the net into a state that a checkpoint can hold, and write that if it is time."""
+    """Bring the net into a state that a checkpoint can hold, and write that if it is time.
+
+    Raises Diverged, on all workers, when a weight or a statistic is not finite: oneDNN's relu makes 0 of what
+    is no number, and an infinite variance of whatever it is given, so loss and answers need not show either.
+    """
     # BatchNorm's statistics are written by the backward pass, which MXNet does not wait for to read them.
     mx.nd.waitall()
+    parameters = net._collect_params_with_prefix()
     _share_statistics(parameters, workers)
+    lost = [name for name, each in parameters.items() if not np.isfinite(each.list_data()[0].asnumpy()).all()]
+    if lost:
+        raise Diverged(
+            f"{len(lost)} of {len(parameters)} weights and statistics are not finite after {place}, first "
+            f"{lost[0]}; " + _kept(checkpoint)
+        )
     place.seconds = time.perf_counter() - started
     if checkpoint and not workers.rank:
         checkpoint.save(place)
@@ -311,7 +323,7 @@ def _settle_shapes(net: gluon.HybridBlock, training: Examples, seed: int, device
         net(mx.nd.array(training.batch(np.arange(1))[0], ctx=device)).wait_to_read()
 
 
-def _share_statistics(parameters: gluon.ParameterDict, workers: Workers) -> None:
+def _share_statistics(parameters: Mapping[str, gluon.Parameter], workers: Workers) -> None:
     """Give every device of every worker the mean of their BatchNorm statistics: a saved model has one."""
     statistics = [parameter for parameter in parameters.values() if parameter.grad_req == "null"]
     devices = len(statistics[0].list_ctx()) if statistics else 0

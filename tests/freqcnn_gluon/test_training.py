@@ -12,6 +12,7 @@ from freqcnn_gluon import checkpoint, training
 from freqcnn_gluon.architectures import architecture
 from freqcnn_gluon.network import FreqCNN
 from freqcnn_gluon.numerics import Diverged, first_layer
+from freqcnn_gluon.systems import build
 from freqcnn_gluon.training import SCHEDULES, Examples, Settings, predict, train
 
 CPU = [mx.cpu()]
@@ -148,7 +149,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, monkeypatc
     np.testing.assert_array_equal(again.probabilities["test"], expected.probabilities["test"])
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, 2, 3, 8])  # the mean of 3 equal numbers may be another in float32
 def test_an_epoch_goes_on_where_it_was_interrupted(tmp_path, monkeypatch, devices):
     """Stopped three times, at other places of the epoch, it loses no more than a batch each time."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
@@ -203,6 +204,43 @@ def test_every_sample_is_used_equally_often_in_batches_of_one_size(monkeypatch):
     assert (np.bincount(np.concatenate(used), minlength=20) == 6).all()
 
 
+@pytest.mark.parametrize(
+    "schedule, wanted",
+    [
+        ("constant", [0.2, 0.2, 0.2, 0.2]),
+        ("cosine", [0.1 * (1 + math.cos(math.pi * done)) for done in (0, 0.25, 0.5, 0.75)]),
+        ("step", [0.2, 0.2, 0.02, 0.002]),
+    ],
+)
+def test_every_batch_has_the_rate_of_its_place_in_the_schedule(monkeypatch, schedule, wanted):
+    rates, step = [], mx.gluon.Trainer.update
+    monkeypatch.setattr(
+        mx.gluon.Trainer, "update", lambda self, *rest: rates.append(self.learning_rate) or step(self, *rest)
+    )
+    chosen = settings(learning_rate=0.2, schedule=schedule, epochs=2, batch_size=8)
+    train(linear(), chosen, examples(16), {}, 3, CPU)
+    assert rates == pytest.approx(wanted)
+
+
+def test_what_an_epoch_reports_is_of_the_samples_that_it_used(monkeypatch):
+    """Two batches of 8 out of 20, with a rate at which the weights stay what they are."""
+    used, gradients = [], training._gradients
+
+    def noted(net, data, shares, devices):
+        used.extend(np.concatenate(shares))
+        return gradients(net, data, shares, devices)
+
+    monkeypatch.setattr(training, "_gradients", noted)
+    net, data = linear(), examples(20)
+    (entry,) = train(net, settings(learning_rate=1e-30, epochs=1, batch_size=8), data, {}, 3, CPU).history
+    w, b = weights(net)
+    says = log_softmax(data.images.reshape(20, -1) @ w.T + b, axis=1)[used]
+    labels = data.labels[used]
+    assert len(used) == 16 and 0 < entry["accuracy"] < 1
+    assert entry["accuracy"] == (says.argmax(axis=1) == labels).mean()
+    assert entry["loss"] == pytest.approx(-says[np.arange(16), labels].mean(), rel=1e-5)
+
+
 def test_over_sampled_rows_and_labels_go_together():
     data = Examples(
         np.arange(12, dtype=np.float32).reshape(3, 2, 2), np.array([2, 0, 2]), np.array([1, 0, 1])
@@ -229,6 +267,29 @@ def test_a_loss_that_is_not_finite_stops_the_run():
         Diverged, match="in epoch 1, batch 1, first in the spectrograms themselves; no checkpoint"
     ):
         train(linear(), settings(), data, {}, 3, CPU)
+
+
+@pytest.mark.parametrize("name", ["table7", "alexnet"])
+def test_no_number_is_lost_behind_a_relu(name):
+    """oneDNN's relu makes 0 of it: neither the loss nor an answer shows that weights are none."""
+    data = examples(8, size=64)
+    data.images[3, 0, 0] = np.nan
+    net = build(name, 3, 64)
+    with pytest.raises(
+        Diverged, match=r"weights and statistics are not finite after epoch 1, batch 1, first "
+    ):
+        train(net, settings(batch_size=8), data, {"test": data}, 3, CPU)
+
+
+def test_an_infinite_variance_stops_the_run_too(tmp_path):
+    """It makes 0 of whatever comes: the answers would be finite, and the same for all."""
+    data = examples(8)
+    data.images[:] *= np.float32(1e30)
+    net = nn.HybridSequential()
+    net.add(nn.BatchNorm(), nn.Dense(3))
+    with pytest.raises(Diverged, match=r"after epoch 1, batch 1, first 0\.running_var; no checkpoint"):
+        train(net, settings(batch_size=8), data, {}, 3, CPU, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_training_that_diverges_says_where_and_what_is_left(tmp_path, monkeypatch):
