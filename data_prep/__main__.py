@@ -12,7 +12,7 @@ import pandas as pd
 
 from data_prep import audio, corpora, manifest, splits
 from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults, going_on, note, positive, told_plainly
+from data_prep.faults import Faults, going_on, natural, note, positive, told_plainly
 from data_prep.spectrogram import ImageSettings
 
 
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one a core)")
 
     def seeded(parser: argparse.ArgumentParser, what: str) -> None:
-        parser.add_argument("--seed", type=int, default=0, help=f"of {what} (default: %(default)s)")
+        parser.add_argument("--seed", type=natural, default=0, help=f"of {what} (default: %(default)s)")
 
     def corpus(name: str, summary: str, run, example: str, layout: str, size: int) -> argparse.ArgumentParser:
         parser = command(commands, name, summary, run, example)

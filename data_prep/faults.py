@@ -128,6 +128,13 @@ def _once_more(lost) -> None:
         sys.__unraisablehook__(lost)
 
 
+def natural(text: str) -> int:
+    """A command line's whole number from 0 up, for argparse's ``type``."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
 def positive(text: str) -> int:
     """A command line's whole number from 1 up, for argparse's ``type``."""
     if not text.isdecimal() or not int(text):

@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+OWN = re.compile(r"\..+\.\d+\.tmp")  # Syncthing, for one, has a .*.tmp too
 
 __all__ = ["alive", "in_place", "locked", "naming", "whole"]
 
@@ -87,7 +90,7 @@ def _lock(file) -> bool:
 
 @contextlib.contextmanager
 def alive(aside: Path) -> Iterator[None]:
-    """Make ``aside``, named .*.tmp, and hold its lock: the sign that its writer lives, else it is swept."""
+    """Make ``aside``, whose name is OWN, and hold its lock: a sign that its writer lives, or it is swept."""
     while True:
         with open(aside, "wb") as file:
             _lock(file)
@@ -99,7 +102,7 @@ def alive(aside: Path) -> Iterator[None]:
 
 def _sweep(folder: Path) -> None:
     """Remove what writers who no longer live have left in ``folder``."""
-    for left in folder.glob(".*.tmp"):
+    for left in filter(lambda path: OWN.fullmatch(path.name), folder.glob(".*.tmp")):
         with contextlib.suppress(OSError), open(left, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while the writer lives
             left.unlink()

@@ -107,7 +107,8 @@ def _of_table(source: Path) -> Scan:
     if faults := manifest.header_faults(frame, source, ("path", "label")):
         raise Faults(faults)
     paths = [_place(source.parent.absolute(), path) for path in frame["path"]]
-    root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+    folders = [os.path.dirname(path) for path in paths if "\0" not in path]  # which is told of as the path's
+    root = os.path.commonpath(folders) if folders else ""
     below = [os.path.relpath(path, root) for path in paths]
     frame["path"] = [path and place for path, place in zip(frame["path"], below)]
     frame = _completed(frame, source, lines)
@@ -130,6 +131,7 @@ def _place(folder: Path, path: str) -> str:
 def _completed(frame: pd.DataFrame, source: Path, lines: Sequence[int] | None) -> pd.DataFrame:
     """A valid manifest: with the columns that were left out, and a name for each clip."""
     frame = frame.reindex(columns=[name for name in manifest.COLUMNS if name != "clip"], fill_value="")
+    frame["text"] = ""  # a corpus's, such as a column of transcripts is not
     times = zip(frame["path"], frame["start"], frame["stop"])
     frame["clip"] = [path + (f" {start}-{stop}" if start or stop else "") for path, start, stop in times]
     manifest.validate(frame, source, lines)

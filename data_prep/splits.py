@@ -84,7 +84,7 @@ def speaker_folds(manifest: pd.DataFrame, folds: int = 10, seed: int = 0) -> pd.
 def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple[pd.DataFrame, str]:
     """The manifest with a ``partition``, about ``share`` of its clips for 'test', and how it came about.
 
-    Whole speakers are held out, so that none is in both parts, and whole files of clips that name none;
+    Whole speakers are held out, so that none is in both parts, and with a clip that names none its file;
     where no clip names one, or some label would then be missing from a part, only files are held together,
     and nothing where even that cannot be. Labels keep their shares as well as may be, and each has a clip in
     both parts.
@@ -116,7 +116,7 @@ def _drawn(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray,
     why = "the data does not say who speaks"
     named = speakers != ""
     if named.any():
-        groups = ("speaker " + speakers).where(named, "file " + paths)
+        groups = _voices(speakers, paths)
         test, cannot = _drawn_groups(labels, groups, "speaker", share, seed)
         if test is not None:
             count, nameless = set(speakers.iloc[test]) - {""}, (~named).sum()
@@ -134,6 +134,23 @@ def _drawn(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray,
             return test, f"{count} were held out and not speakers, since {why}; no file is in both parts."
         why += f"; cuts of one file may be in both parts, since {cannot}"
     return _drawn_clips(labels, share, seed), f"Clips were held out and not speakers, since {why}."
+
+
+def _voices(speakers: pd.Series, paths: pd.Series) -> pd.Series:
+    """A name (n,) for each clip, the same for all that may be of one voice: its speaker's, and a clip that
+    names none may be of any speaker of its file.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    named = speakers != ""
+    names = ("speaker " + speakers).where(named, "file " + paths)
+    shared = named & paths.isin(paths[~named])
+    codes, _ = pd.factorize(pd.concat([names, "file " + paths[shared]]))
+    ends = codes[: len(names)][shared], codes[len(names) :]
+    nodes = codes.max() + 1
+    _, voice = connected_components(coo_array((np.ones(len(ends[0])), ends), (nodes, nodes)), directed=False)
+    return names.groupby(voice[codes[: len(names)]]).transform("min")
 
 
 def _drawn_clips(labels: pd.Series, share: float, seed: int) -> np.ndarray:
@@ -170,9 +187,13 @@ def _drawn_groups(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of rare labels, which are looked for here
             parts = list(StratifiedGroupKFold(folds).split(labels, labels, drawn))
-        for train, test in parts:
-            if labels.iloc[train].nunique() == labels.iloc[test].nunique() == len(by_label):
-                return test, ""
+        able = [
+            test
+            for train, test in parts
+            if labels.iloc[train].nunique() == labels.iloc[test].nunique() == len(by_label)
+        ]
+        if able:  # the first has the largest group, and may be far from the share
+            return min(able, key=lambda test: abs(len(test) - share * len(labels))), ""
     return None, f"no choice of {unit}s leaves every label in both parts"
 
 

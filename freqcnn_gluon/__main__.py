@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.faults import Faults, going_on, note, positive, told_plainly
+from data_prep.faults import Faults, going_on, natural, note, positive, told_plainly
 
 from .cluster import NEEDED
 
@@ -162,9 +162,7 @@ def _add_evaluate(commands) -> None:
 
 
 def _add_recogniser(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "model", type=Path, metavar="MODEL", help="the folder that `fit` wrote, or the ONNX file of `export`"
-    )
+    command.add_argument("model", type=Path, metavar="MODEL", help="the folder of `fit`, or an ONNX file")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -175,12 +173,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     from .prediction import evaluate, write
 
     model = _recogniser(options)
-    known = trained_on(options.model) if options.model.is_dir() else None
+    known = trained_on(options.model)
     found = evaluate(model, options.data, known, options.jobs)
     if found.known:
         print(f"{found.known} clips are left out, since the model was trained on what is in them.\n")
     if known is None:
-        print("an ONNX file does not say what the network was trained on: such clips count too.\n")
+        print(f"{options.model} does not say what it was trained on: such clips count too.\n")
     print(measured(found.metrics, model.about.labels, f"of {options.data}"))
     if options.csv:
         with whole(options.csv) as path:
@@ -194,6 +192,8 @@ def _recogniser(options: argparse.Namespace):
     if runtime == "onnx":
         from .onnx_model import OnnxModel
 
+        if options.device not in ("auto", "cpu"):
+            raise Faults(f"--device {options.device}: what is not MXNet's runs on the CPU here; leave it out")
         return OnnxModel(path / "model.onnx" if path.is_dir() else path)
     from .model import Model
 
@@ -342,9 +342,11 @@ def _add_describe(commands) -> None:
         "table7 --size 64 --segments 4",
     )
     command.add_argument("architecture", help="table2, table7 or table10")
-    command.add_argument("--classes", type=int, help="width of the softmax (default: the paper's)")
-    command.add_argument("--size", type=int, help="side of the spectrogram in pixels (default: the paper's)")
-    command.add_argument("--segments", type=int, default=2, help="parts of each split, n (default: 2)")
+    command.add_argument("--classes", type=positive, help="width of the softmax (default: the paper's)")
+    command.add_argument(
+        "--size", type=positive, help="side of the spectrogram in pixels (default: the paper's)"
+    )
+    command.add_argument("--segments", type=natural, default=2, help="parts of each split, n (default: 2)")
 
 
 def _describe(options: argparse.Namespace) -> None:

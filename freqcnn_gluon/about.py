@@ -16,9 +16,9 @@ from data_prep.spectrogram import VERSIONS, ImageSettings
 
 from .architectures import ARCHITECTURES
 
-__all__ = ["CLIPS", "About", "trained_on"]
+__all__ = ["CLIPS", "REPORT", "About", "trained_on"]
 
-CLIPS = "clips.csv"
+CLIPS, REPORT = "clips.csv", "report.json"  # what `fit` writes beside the model
 FORMAT = 2
 NETWORK = (
     "segments axis local_only attention_blocks attention local_activation global_activation "
@@ -99,11 +99,14 @@ class About:
             raise ValueError(f"its clips' lengths are {self.median!r} and {self.longest!r} s")
 
 
-def trained_on(folder: Path | str) -> pd.DataFrame:
+def trained_on(folder: Path | str) -> pd.DataFrame | None:
     """Of each clip that trained the model in ``folder`` the content ``key``, its ``file``'s SHA-256 (None if
-    the model is of before that was kept), ``start`` and ``stop`` (s). Raises Faults if it is damaged.
+    the model is of before that was kept), ``start`` and ``stop`` (s); None where that is not told, as by what
+    ``Model.save`` alone writes. Raises Faults if it is damaged.
     """
     path = Path(folder) / CLIPS
+    if not path.exists() and not path.with_name(REPORT).exists():
+        return None
     try:
         clips = pd.read_csv(path, dtype=str, keep_default_na=False)
         clips = clips[clips["partition"] == "train"].replace({"start": {"": "nan"}, "stop": {"": "nan"}})

@@ -29,8 +29,10 @@ __all__ = ["FreqCNNClassifier", "spectrograms"]
 def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None = None) -> np.ndarray:
     """The images (n, size, size) float32 of ``files``, each whole, computed by ``jobs`` processes.
 
-    Raises Faults with everything that is wrong with them.
+    Raises Faults with everything that is wrong with them, and for none.
     """
+    if not len(files):
+        raise Faults("there are no recordings; give at least one")
     with workers(jobs, len(files)) as stream:
         found = list(stream(partial(_image, ImageSettings(size)), files))
     if faults := [fault for each in found if isinstance(each, Faults) for fault in each.faults]:
@@ -76,7 +78,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
         """Train from scratch. Raises Faults for settings that cannot be (before anything is read), for files
-        that cannot be read, for images of another size, and for a single label.
+        that cannot be read, for images of another size or of no numbers, and for a single label.
         """
         recipe = Recipe(
             self.architecture, self.size, self.epochs, self.batch_size, self.learning_rate, self.seed
@@ -109,14 +111,17 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[numbers]
 
     def _images(self, X: np.ndarray | Sequence[Path | str], size: int) -> np.ndarray:
-        if np.ndim(X) == 1:
+        if np.ndim(X) == 1 or not len(X):
             return spectrograms(X, size, self.jobs)
         if np.shape(X)[1:] != (size, size):
             raise Faults(
                 f"the images are {np.shape(X)} and are to be (n, {size}, {size}): make them with "
                 f"spectrograms(files, {size}), or have a classifier of their size"
             )
-        return np.asarray(X, np.float32)
+        images = np.asarray(X, np.float32)
+        if not np.isfinite(images).all():
+            raise Faults("the images have values that are no numbers (NaN or infinite); make them again")
+        return images
 
 
 @contextlib.contextmanager

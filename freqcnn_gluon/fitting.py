@@ -22,11 +22,11 @@ from data_prep.files import locked, whole
 from data_prep.spectrogram import ImageSettings
 
 from . import runtime
-from .about import CLIPS, RANGES, About
+from .about import CLIPS, RANGES, REPORT, About
 from .architectures import architecture, check_size
 from .describe import parameter_count
 from .metrics import metrics
-from .model import REPORT, Model
+from .model import Model
 from .prediction import predictions, write
 from .systems import micro_batch
 from .training import Examples, Outcome, Settings, train

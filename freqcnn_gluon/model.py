@@ -31,7 +31,7 @@ from .training import Examples, predict
 __all__ = ["Model"]
 
 CHUNK = 16  # images that go through the network at a time
-ABOUT, WEIGHTS, REPORT = "model.json", "model.safetensors", "report.json"
+ABOUT, WEIGHTS = "model.json", "model.safetensors"
 HEADER = 2**20  # bytes that the names of weights, or a description, may take
 
 

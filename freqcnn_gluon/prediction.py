@@ -19,6 +19,7 @@ from data_prep.windows import Window, windows
 from data_prep.workers import workers
 
 from .about import About
+from .metrics import metrics
 
 __all__ = ["Evaluation", "Part", "Prediction", "Recogniser", "evaluate", "predictions", "write"]
 
@@ -53,15 +54,16 @@ class Prediction:
 
 
 def predictions(
-    model: Recogniser, recordings: Sequence[Path | str | Clip], jobs: int | None = None
+    model: Recogniser, recordings: Path | str | Sequence[Path | str | Clip], jobs: int | None = None
 ) -> Iterator[Prediction | Faults]:
     """What ``model`` says of each of the ``recordings``, in their order, or why it cannot; as they are done.
 
-    Each is a file, or a file with the start and stop in s of what is meant. One that is longer than any
-    that the network was trained on is cut into windows (``data_prep.windows``). ``jobs``: processes that
-    read and compute spectrograms (default: one a core).
+    Each, or the only one, is a file, or a file with the start and stop in s of what is meant. One that is
+    longer than any that the network was trained on is cut into windows (``data_prep.windows``). ``jobs``:
+    processes that read and compute spectrograms (default: one a core).
     """
     about = model.about
+    recordings = [recordings] if isinstance(recordings, (Path, str)) else recordings
     clips = [each if isinstance(each, tuple) else (Path(each), None, None) for each in recordings]
     with workers(jobs) as stream:
         found = windows(clips, about.images, about.median, about.longest, stream)
@@ -130,8 +132,6 @@ def evaluate(
     Raises Faults for labels that the model does not know, for every clip that cannot be read, and where no
     clip is left.
     """
-    from .metrics import metrics  # here, because scikit-learn is slow to import
-
     labels, found = model.about.labels, own.scan(source)
     frame = found.manifest
     for each in found.notes:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.faults import Faults, going_on, positive, told_plainly
+from data_prep.faults import Faults, going_on, natural, positive, told_plainly
 
 from .produce import PROFILES, Options
 
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--results", type=Path, default=Path("results/reference"), help="the folder of results"
     )
     added.add_argument("--sample", type=positive, default=3, help="how many of the runs of up to a minute")
-    added.add_argument("--seed", type=int, default=0, help="of the draw of the sample")
+    added.add_argument("--seed", type=natural, default=0, help="of the draw of the sample")
     added.add_argument("--all", action="store_true", help="every run, however long it takes")
     _add_corpora(added)
     options = parser.parse_args(arguments)

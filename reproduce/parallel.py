@@ -215,7 +215,7 @@ class _Bar:
     """How many runs are done and which are under way."""
 
     def __init__(self, client: Client, runs: int, left: int):
-        self.topic = f"freqcnn-{uuid.uuid4()}"
+        self.topic = f"freqcnn-{uuid.uuid4()}.{os.getpid()}"
         self._running: dict[str, None] = {}
         self._bar = tqdm(
             desc="runs",

@@ -154,6 +154,7 @@ def _check_shares(metrics: Mapping, counts: np.ndarray) -> None:
 def _check_history(content: Mapping) -> None:
     history = content["history"]
     _typed(content, int, "parameters", "best_epoch_on_test")
+    _typed(content["run"]["choices"], dict, "image", "network", "training")
     _number(content["settings"], *(name for name in SETTINGS if name != "schedule"))
     for number, entry in enumerate(history, 1):
         _number(entry, "loss", "accuracy", "seconds")

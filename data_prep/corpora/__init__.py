@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep import manifest, store
+from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
 
 __all__ = ["Scan", "listing", "prepare", "repeated"]
@@ -42,10 +43,13 @@ def prepare(
     wrong, layout, counts and clips; nothing has been written then.
     """
     faults = [*found.faults, *counts]
+    try:
+        frame = protocol(found.manifest)
+    except Faults as impossible:
+        faults += impossible.faults
     images = store.build(
         found.manifest, found.root, store.store_folder(out, settings), settings, jobs, faults
     )
-    frame = protocol(found.manifest)
     manifest.write(frame, out / "manifest.csv")
     return frame, images
 

@@ -191,3 +191,4 @@ def test_fewer_speakers_than_folds_is_said_plainly(small, tmp_path, capsys):
     ]
     assert main(words) == 1
     assert "1 speakers cannot fill 10 folds" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()  # it is told before any image is computed

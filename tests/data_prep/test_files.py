@@ -80,6 +80,15 @@ def test_what_a_killed_writer_left_is_swept_and_a_living_ones_is_not(tmp_path):
     assert names(tmp_path) == ["alive", "mine"] and (tmp_path / "alive").read_text() == "half"
 
 
+def test_files_of_other_programs_are_not_swept(tmp_path):
+    others = [".syncthing.talk.wav.tmp", ".notes.tmp", ".7.tmp", "file.7.tmp"]
+    for name in others:
+        (tmp_path / name).touch()
+    with whole(tmp_path / "mine") as aside:
+        aside.write_text("mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "mine"])
+
+
 def test_a_writer_whose_file_is_swept_before_its_lock_makes_another(tmp_path, monkeypatch):
     lock, swept = files._lock, []
 

@@ -60,9 +60,15 @@ def test_a_table_s_paths_are_below_its_folder_or_absolute(tmp_path):
     assert np.isnan(found.manifest["start"][2]) and "mood" not in found.manifest
 
 
+def test_a_table_s_transcripts_are_passed_over(tmp_path):
+    (tmp_path / "clips.csv").write_text('path,label,text\na.wav,x,"Well,\n I never."\n')
+    assert scan(tmp_path / "clips.csv").manifest["text"].tolist() == [""]
+
+
 @pytest.mark.parametrize(
     "text, said",
     [
+        ("path,label\na\0b/c.wav,x\n", "line 2: a field has a control character in it"),
         ("path,tag\na.wav,x\n", "lacks the columns label; it has path, tag"),
         ("path,label\n,x\n", "line 2: path is empty"),
         ("path,label\na.wav,\nb.wav,y \n", "2 faults:.*line 2: label is empty.*line 3: label 'y ' begins"),

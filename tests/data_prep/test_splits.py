@@ -177,6 +177,36 @@ def test_clips_that_name_no_speaker_do_not_let_the_others_cross():
         assert "3 clips name none" in said
 
 
+def test_a_clip_that_names_none_stays_with_the_speakers_of_its_file():
+    frame = recordings(*((label, f"s{number}", 6) for number in range(12) for label in "ab"))
+    frame["path"] = frame["speaker"] + ".wav"
+    frame.loc[frame.index % 3 == 0, "speaker"] = ""  # who asks, or who answers
+    frame.loc[frame["path"] == "s1.wav", "path"] = "s0.wav"  # in which two speakers are named
+    for seed in range(5):
+        divided, said = held_out(frame, 0.2, seed)
+        assert (divided.groupby("path")["partition"].nunique() == 1).all()
+        assert crossing_speakers(divided) == [] and "as far as they are named: 48 clips name none" in said
+
+
+def test_the_largest_speaker_is_not_always_held_out():
+    sizes = {"big": 100} | {f"s{number}": 10 for number in range(9)}
+    frame = recordings(
+        *(("a", *each) for each in sizes.items()), *(("b", f"t{number}", 19) for number in range(10))
+    )
+    for seed in range(5):
+        divided, said = held_out(frame, 0.2, seed)
+        assert (divided["partition"] == "test").mean() == pytest.approx(0.2, abs=0.03)
+        assert crossing_speakers(divided) == [] and said.endswith("none is in both parts.")
+
+
+def test_training_never_lacks_a_label():
+    """Ann and bob, the only ones who say 'b', come to be in one part."""
+    frame = recordings(("a", "bob", 1), ("a", "cy", 1), ("b", "ann", 2), ("b", "bob", 1))
+    for seed in range(5):
+        divided, _ = held_out(frame, 0.5, seed)
+        assert set(divided.query("partition == 'train'")["label"]) == {"a", "b"}
+
+
 def test_a_label_with_two_speakers_does_not_hold_out_half():
     rows = [("a", f"s{number}", 5) for number in range(20)]
     frame = recordings(*rows, ("b", "ann", 5), ("b", "bob", 5))

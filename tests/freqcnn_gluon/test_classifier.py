@@ -115,6 +115,20 @@ def test_images_have_the_classifier_s_size_and_files_are_given_the_model_s(data)
     assert search.best_params_ == {"size": 32} and np.isnan(search.cv_results_["mean_test_score"][1])
 
 
+def test_no_recordings_and_images_of_no_numbers_are_told(data):
+    files, labels = data
+    learnt = classifier().fit(files, labels)
+    none = np.empty((0, 32, 32), np.float32)
+    for made in (lambda: learnt.predict(none), lambda: learnt.predict([]), lambda: spectrograms([], 32)):
+        with pytest.raises(Faults, match="there are no recordings"):
+            made()
+    images = spectrograms(files, 32, jobs=1)
+    images[3, 2, 1] = np.nan
+    for made in (lambda: classifier().fit(images, labels), lambda: learnt.predict(images)):
+        with pytest.raises(Faults, match="values that are no numbers"):
+            made()
+
+
 def test_what_is_wrong_is_told(data, tmp_path):
     files, labels = data
     with pytest.raises(NotFittedError):

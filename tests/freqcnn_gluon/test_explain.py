@@ -6,7 +6,7 @@ import pytest
 
 from data_prep.faults import Faults
 from freqcnn_gluon.architectures import architecture
-from freqcnn_gluon.explain import attended, draw
+from freqcnn_gluon.explain import Attended, attended, draw, picture
 from freqcnn_gluon.network import FreqCNN
 
 
@@ -34,6 +34,22 @@ def test_the_gain_is_what_the_block_adds(axis, attention):
     np.testing.assert_allclose(one.emphasis, np.abs(added).mean(axis=0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(one.of_maps, np.abs(added).mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
     assert one.parts == pytest.approx(one.weights.mean(axis=1))
+
+
+@pytest.mark.parametrize(
+    "axis, said",
+    [("frequency", "0-4000 Hz 0.100, 4000-8000 Hz 0.900"), ("time", "0-1.5 s 0.100, 1.5-3 s 0.900")],
+)
+def test_each_part_is_told_with_its_own_weight(axis, said):
+    """The first part is the lowest, Eq. (7)'s s_1, and the row of the image that is drawn at the bottom."""
+    weights = np.repeat([[0.1], [0.9]], 16, axis=1)
+    one = Attended(4, np.ones((16, 4, 4)), weights, False, axis)
+    assert one.told(3, 8000) == said
+    image = np.zeros((32, 32), np.float32)
+    image[0] = 1
+    shown = picture(image, [one], "", 3, 8000).subfigs[0].axes[0].images[0]
+    left, right, bottom, top = shown.get_extent()
+    assert (left, right, bottom, top) == (0, 3, 0, 8) and shown.origin == "lower"
 
 
 def test_a_picture_of_it(tmp_path):

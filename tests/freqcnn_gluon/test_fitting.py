@@ -13,6 +13,7 @@ import soundfile
 from recordings import said
 
 from data_prep.faults import Faults
+from freqcnn_gluon.classifier import spectrograms
 from freqcnn_gluon.fitting import Recipe, fit
 from freqcnn_gluon.model import Model
 
@@ -115,12 +116,14 @@ def test_cuts_that_overlap_in_training_and_in_test_are_told(data, tmp_path, caps
 def test_long_recordings_are_told_and_measured_as_evaluate_does(data, tmp_path, capsys):
     random = np.random.default_rng(3)
     for label in ("low", "high"):
-        wave = recordings.tone(recordings.PITCHES[label], 40, random)
+        halves = [recordings.tone(recordings.PITCHES[each], 20, random) for each in (label, "middle")]
+        wave = np.concatenate(halves)
         soundfile.write(tmp_path / f"{label}.flac", wave, 16000)
     lines = [f"{path},{path.parent.name},train" for path in data.rglob("*.wav")]
     lines += [f"{tmp_path}/{label}.flac,{label},test" for label in ("low", "high")]
     (tmp_path / "clips.csv").write_text("\n".join(["path,label,partition", *lines]) + "\n")
-    output, code = said(capsys, "fit", tmp_path / "clips.csv", "--out", tmp_path / "model", *QUICK)
+    words = [*QUICK, "--epochs", "24", "--batch-size", "9"]
+    output, code = said(capsys, "fit", tmp_path / "clips.csv", "--out", tmp_path / "model", *words)
     assert code == 0 and "26 clips: the median lasts 0.4 s, the longest 40.0 s (" in output.err
     assert "100 times the median, and a column of it lasts 1.25 s: cut long recordings" in output.err
     output, code = said(
@@ -134,6 +137,10 @@ def test_long_recordings_are_told_and_measured_as_evaluate_does(data, tmp_path, 
     report = json.loads((tmp_path / "model" / "report.json").read_text())
     right = (first["predicted"] == first["label"]).mean()
     assert report["metrics"]["accuracy"] == report["metrics"]["uar"] == right
+    model = Model.load(tmp_path / "model", "cpu")
+    assert model.about.median == model.about.longest == 0.4  # of what was trained on
+    whole = model.probabilities(spectrograms([tmp_path / f"{label}.flac" for label in ("low", "high")], 32))
+    assert np.abs(first.filter(like="p(").to_numpy() - whole).max() > 0.01
 
 
 def test_short_recordings_are_no_news(data, tmp_path, capsys):

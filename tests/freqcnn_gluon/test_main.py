@@ -34,6 +34,13 @@ def test_faults_are_one_sentence(words, said, capsys):
     assert said in captured.err and captured.err.startswith("error: ") and captured.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--classes 0", "--size 0", "--size -1", "--segments -1"])
+def test_describe_takes_no_number_that_no_network_has(option, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["describe", "table7", *option.split()])
+    assert ended.value.code == 2 and "is no whole number from" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words, goes_on",
     [

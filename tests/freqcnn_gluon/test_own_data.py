@@ -22,7 +22,7 @@ from data_prep import audio
 from data_prep.spectrogram import ImageSettings, image
 from freqcnn_gluon.__main__ import main
 from freqcnn_gluon.model import Model
-from freqcnn_gluon.prediction import write
+from freqcnn_gluon.prediction import predictions, write
 
 FIT = ["--size", "32", "--epochs", "24", "--batch-size", "9", "--device", "cpu", "--jobs", "1"]
 
@@ -244,6 +244,21 @@ def test_predict_takes_a_model_without_the_list_of_its_clips(model, data, tmp_pa
     assert code == 0 and output.out == expected.out and output.out.count(": low") == 8
 
 
+def test_the_only_recording_needs_no_list(model, data):
+    network, path = Model.load(model, "cpu"), data / "low" / "0.wav"
+    (listed,) = predictions(network, [path], jobs=1)
+    for given in (path, str(path)):
+        (alone,) = predictions(network, given, jobs=1)
+        assert alone.label == listed.label == "low"
+
+
+def test_evaluate_says_where_nothing_tells_what_a_model_was_trained_on(model, data, tmp_path, capsys):
+    Model.load(model, "cpu").save(tmp_path / "saved")
+    output, code = said(capsys, "evaluate", tmp_path / "saved", data, "--device", "cpu")
+    assert code == 0 and output.out.startswith(f"{tmp_path}/saved does not say what it was trained on: ")
+    assert "on 24 clips" in output.out
+
+
 @pytest.mark.parametrize("content", ["", "[]", "3", '{"recipe": 1}', "[" * 100_000])
 def test_a_model_whose_report_is_damaged_is_not_taken_for_the_one_asked_for(
     model, data, tmp_path, capsys, content
@@ -302,6 +317,8 @@ def test_evaluate_and_predict_with_the_onnx_runtime(model, onnx, data, tmp_path,
     onnxs, code = said(capsys, "evaluate", onnx, tmp_path / "new")
     assert code == 0 and "such clips count too" in onnxs.out
     assert onnxs.out.splitlines()[-5:] == mxnets.out.splitlines()[-5:]
+    output, code = said(capsys, "predict", onnx, data / "low", "--device", "gpu")
+    assert code == 1 and "--device gpu: what is not MXNet's runs on the CPU here" in output.err
     output, code = said(capsys, "predict", model, data / "low", "--runtime", "onnx")
     assert code == 1 and "model.onnx: is missing; `export MODEL --onnx FILE` writes it" in output.err
     (tmp_path / "text.onnx").write_text("no graph")

@@ -11,12 +11,14 @@ from data_prep.faults import Faults
 FOUND = {
     "manifest-nul": "a path with a NUL ended in ValueError when its file was looked for",
     "own-nul": "the same of anybody's table",
+    "own-nul-folder": "the same where the NUL is in the name of the only folder",
     "ut_podcast-not-utf8": "a name that is not UTF-8 ended in UnicodeEncodeError at the manifest's writing",
     "enterface-not-utf8": "the same of a film",
     "enterface-folder": "a folder called like a film is a record whose fault is told when it is read",
     "description-size": "a size that the network cannot have was told without the file",
     "onnx-no-output": "a network without an output ended in ValueError",
     "onnx-not-utf8": "an output's shape that is not UTF-8 ended in UnicodeDecodeError",
+    "report-training": "a trained run without its training's choices ended in KeyError when it was shown",
     "store-columns": "index.csv without a column ended in KeyError",
     "store-number": "settings.json that is a number ended in AttributeError",
 }
