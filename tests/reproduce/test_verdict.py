@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from reproduce.verdict import holm, interval, mcnemar, verdict
+from reproduce.verdict import Z, holm, interval, mcnemar, verdict
 
 
 @pytest.mark.parametrize("right, total", [(0, 30), (3, 30), (64, 89), (294, 332), (89, 89)])
@@ -13,14 +13,51 @@ def test_a_recalls_interval_is_wilsons(right, total):
     assert low == pytest.approx(wilson.low, abs=1e-12) and high == pytest.approx(wilson.high)
 
 
-@pytest.mark.parametrize("recalls", [(0.9, 0.6, 0.8), (0.97, 0.99, 0.33)])
-def test_the_interval_of_uar_covers_it_95_times_in_100(recalls):
-    random, totals = np.random.default_rng(0), np.array([332, 89, 240])
+UT_PODCAST, SENTENCES = [332, 89, 240], [33] * 36  # clips of each class: Table 3's, CHAINS's third fold
+
+
+@pytest.mark.parametrize(
+    "recalls, totals",
+    [
+        ((0.9, 0.6, 0.8), UT_PODCAST),
+        ((0.97, 0.99, 0.33), UT_PODCAST),
+        ((0.95,) * 36, SENTENCES),
+        ((0.99,) * 36, SENTENCES),  # most of the recalls are 100 %
+        ((0.02,) * 36, SENTENCES),
+        ((0.99,) * 36 + (0.9986,) * 36 + (0.95,) * 36, SENTENCES * 3),  # the average of folds
+    ],
+)
+def test_the_interval_of_uar_covers_it_95_times_in_100(recalls, totals):
+    random, totals = np.random.default_rng(0), np.array(totals)
     hits = 0
     for _ in range(4000):
         _, _, low, high = interval(random.binomial(totals, recalls)[None], totals)
         hits += low <= np.mean(recalls) <= high
-    assert 0.94 < hits / 4000 < 0.975
+    assert 0.94 < hits / 4000 < 0.98
+
+
+def test_uar_where_every_recall_is_0_or_100():
+    """A network that always says one class is as sure of UAR as of each recall."""
+    totals = np.array(SENTENCES)
+    low = binomtest(33, 33).proportion_ci(method="wilson").low
+    assert interval(totals[None], totals)[2:] == (pytest.approx(1 - (1 - low) / 6), 1)
+    assert interval(0 * totals[None], totals)[2:] == (0, pytest.approx((1 - low) / 6))
+    totals = np.array(UT_PODCAST)
+    _, _, low, high = interval(np.array([[0, 89, 0]]), totals)
+    au, uk, us = (binomtest(0, total).proportion_ci(method="wilson").high for total in UT_PODCAST)
+    assert low == pytest.approx((1 - uk) / 3) and high == pytest.approx((1 + np.hypot(au, us)) / 3)
+
+
+def test_uar_by_hand():
+    """Most recalls are 100 %: the upper limit is that of a share of n clips, the lower one is MOVER's."""
+    right, totals = np.array([33] * 30 + [31] * 6), np.array(SENTENCES)
+    mean, _, low, high = interval(right[None], totals)
+    share = 31 / 33
+    n = mean * (1 - mean) / (6 * share * (1 - share) / 32 / 36**2)
+    root = Z * np.sqrt(mean * (1 - mean) / n + Z**2 / (4 * n**2))
+    assert high == pytest.approx((mean + Z**2 / (2 * n) + root) / (1 + Z**2 / n))
+    each = np.array([binomtest(count, 33).proportion_ci(method="wilson").low for count in right])
+    assert low == pytest.approx(mean - np.sqrt(((right / 33 - each) ** 2).sum()) / 36)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
