@@ -193,15 +193,18 @@ def _options(options: argparse.Namespace) -> Options:
 
 
 def _table(options: argparse.Namespace) -> None:
-    from .assumptions import shared
+    from .assumptions import choices, shared
     from .produce import produce
     from .tables import NUMBERS, known
 
     numbers = known(options.numbers or NUMBERS)
     asked = _options(options)
+    assumed = {number: shared(asked.assume, number, numbers) for number in numbers}
+    for number in numbers:  # what the last table refuses is told before the first one's hours
+        choices(number, assumed[number])
     for number in numbers:
         with going_on(options.results):
-            text = produce(number, replace(asked, assume=shared(asked.assume, number, numbers)))
+            text = produce(number, replace(asked, assume=assumed[number]))
         print(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Assumption:
     tables: list[int]
     why: str
     tried: list = field(default_factory=list)
+    least: float | None = None
 
     def others(self) -> list:
         """The values that ``sensitivity`` tries in place of the choice."""
@@ -40,7 +42,7 @@ class Assumption:
     def otherwise(self) -> str:
         """What else the code accepts, in words; empty where it knows no other way."""
         if self.alternatives == "any":
-            return f"any other {'number' if isinstance(self.choice, (int, float)) else 'value'}"
+            return f"any other {self._numbers()}"
         return ", ".join(map(str, self.alternatives))
 
     def parse(self, text: str) -> object:
@@ -52,13 +54,23 @@ class Assumption:
             if text == str(value) or text == str(value).lower():
                 return value
         if self.alternatives == "any":
-            try:
-                return type(self.choice)(text)
-            except ValueError:
-                raise Faults(
-                    f"the assumption '{self.id}' takes a number such as {self.choice}, not '{text}'"
-                ) from None
+            if (value := self._number(text)) is not None:
+                return value
+            accepted = [f"a {self._numbers()} such as {self.choice}"]
         raise Faults(f"the assumption '{self.id}' takes {' or '.join(map(str, accepted))}, not '{text}'")
+
+    def _numbers(self) -> str:
+        kind = "whole number" if isinstance(self.choice, int) else "number"
+        return f"{kind} above 0" if self.least is None else f"{kind} from {self.least} up"
+
+    def _number(self, text: str) -> int | float | None:
+        """``text`` as a number of the choice's type and in its range; None if it is not one."""
+        try:
+            value = type(self.choice)(text)
+            inside = math.isfinite(value) and (value > 0 if self.least is None else value >= self.least)
+        except (ValueError, OverflowError):  # no number, or a whole one that no float holds
+            return None
+        return value if inside else None
 
 
 def assumptions() -> dict[str, Assumption]:
@@ -70,11 +82,12 @@ def assumptions() -> dict[str, Assumption]:
 def choices(table: int, overrides: Iterable[str] = ()) -> dict[str, dict[str, object]]:
     """The chosen value of each assumption that touches ``table`` and that code takes: where -> id -> value.
 
-    ``overrides`` are 'id=value'. Raises Faults naming each unknown id and value, and each id that does
-    not touch the table.
+    ``overrides`` are 'id=value'. Raises Faults naming each unknown id and value, each id that does not
+    touch the table, and each that is given twice with other values.
     """
     listed = {id: entry for id, entry in assumptions().items() if table in entry.tables}
-    chosen = {id: entry.choice for id, entry in listed.items()}
+    open_here = ", ".join(id for id, entry in listed.items() if entry.where != "fixed")
+    given: dict[str, object] = {}
     faults = []
     for override in overrides:
         id, _, text = override.partition("=")
@@ -84,18 +97,21 @@ def choices(table: int, overrides: Iterable[str] = ()) -> dict[str, dict[str, ob
                 if id in assumptions()
                 else f"there is no assumption '{id}' for"
             )
-            faults.append(f"{known} table {table}: choose among {', '.join(listed)}")
+            faults.append(f"{known} table {table}: choose among {open_here}")
             continue
         try:
-            chosen[id] = listed[id].parse(text)
+            value = listed[id].parse(text)
         except Faults as fault:
             faults += fault.faults
+            continue
+        if given.setdefault(id, value) != value:
+            faults.append(f"the assumption '{id}' is given as {given[id]} and as {value}: give it once")
     if faults:
         raise Faults(faults)
     found: dict[str, dict[str, object]] = {"network": {}, "training": {}, "image": {}, "data": {}}
     for id, entry in listed.items():
         if entry.where != "fixed":
-            found.setdefault(entry.where, {})[id] = chosen[id]
+            found.setdefault(entry.where, {})[id] = given.get(id, entry.choice)
     return found
 
 

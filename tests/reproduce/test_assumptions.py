@@ -4,6 +4,7 @@ import inspect
 import numpy as np
 import pytest
 
+from data_prep import audio
 from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
@@ -12,6 +13,7 @@ from freqcnn_gluon.architectures import ARCHITECTURES
 from freqcnn_gluon.network import FreqCNN
 from freqcnn_gluon.systems import build
 from freqcnn_gluon.training import Examples, Settings, train
+from reproduce.__main__ import main
 from reproduce.assumptions import assumptions, choices, markdown, shared
 from reproduce.peers import PEERS, peer
 from reproduce.tables import NUMBERS, TABLES
@@ -85,13 +87,59 @@ def test_all_faults_at_once():
     said = caught.value.faults
     assert len(said) == 5 and "'window' does not touch table 3" in said[4]
     assert "no assumption 'colour'" in said[0] and "cosine or constant or step" in said[1]
-    assert "takes a number" in said[2] and "no alternative" in said[3]
+    assert "takes a whole number above 0 such as 60, not 'many'" in said[2] and "no alternative" in said[3]
+    listed = said[0].partition("choose among ")[2].split(", ")  # without the fixed ones
+    assert sorted(listed) == sorted(id for chosen in choices(3).values() for id in chosen)
+
+
+@pytest.mark.parametrize(
+    "entry", [each for each in assumptions().values() if each.alternatives == "any"], ids=lambda each: each.id
+)
+def test_a_number_that_nothing_can_be_made_with_is_refused(entry):
+    """... which would end in a traceback, or in the result of a network that is not trained."""
+    least = {"folds_seed": 0, "window": audio.SHORTEST}.get(entry.id)
+    assert entry.least == least
+    low = "-1" if least == 0 else "0"
+    for text in (low, "-3", "-0.5", "nan", "inf", "-inf", "1e999", "9" * 400, "", "many"):
+        with pytest.raises(Faults) as caught:
+            choices(entry.tables[0], [f"{entry.id}={text}"])
+        (said,) = caught.value.faults
+        assert f"'{entry.id}' takes a {'whole ' * isinstance(entry.choice, int)}number " in said
+        assert said.endswith(f"such as {entry.choice}, not '{text}'")
+    for value in (entry.choice, *entry.tried, *([least] if least is not None else [])):
+        assert choices(entry.tables[0], [f"{entry.id}={value}"])[entry.where][entry.id] == value
+    if isinstance(entry.choice, float):
+        with pytest.raises(Faults, match="takes a number"):
+            choices(entry.tables[0], [f"{entry.id}={(least or 0) - 0.001}"])
+
+
+def test_one_assumption_has_one_value():
+    with pytest.raises(Faults, match="'epochs' is given as 3 and as 5: give it once"):
+        choices(3, ["epochs=3", "schedule=step", "epochs=5"])
+    assert choices(3, ["epochs=3", "epochs=03"]) == choices(3, ["epochs=3"])
+    with pytest.raises(Faults, match="as step and as cosine"):  # the default is a value as any other
+        choices(3, ["schedule=step", "schedule=cosine"])
+
+
+@pytest.mark.parametrize(
+    "command", [["table"], ["table", "3", "8"], ["plan", "3", "8"], ["sensitivity", "8"]]
+)
+def test_what_cannot_be_assumed_is_told_before_anything_starts(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, "--device", "cpu", "--assume", "window=-1", "--assume", "gmm_components=0"]) == 1
+    said = capsys.readouterr()
+    assert "the assumption 'window' takes a number from 0.05 up" in said.err and not said.out
+    assert "Traceback" not in said.err and not list(tmp_path.iterdir())
 
 
 def test_the_list_is_printed_with_the_tables_it_touches():
     text = markdown()
     assert all(f"`{entry.id}` (tables {entry.tables[0]}" in text for entry in assumptions().values())
-    assert "Or: relu, sigmoid." in text and "Or: any other number." in text
+    assert (
+        "Or: relu, sigmoid." in text
+        and "Or: any other number above 0." in text
+        and "Or: any other whole number from 0 up." in text
+    )
 
 
 def test_several_tables_take_what_concerns_them():

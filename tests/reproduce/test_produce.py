@@ -261,7 +261,7 @@ def fnn_only(words, out, monkeypatch):
     table = TABLES[3]
     cells = tuple(cell for cell in table.cells if cell.system.name == "FNN")
     monkeypatch.setitem(TABLES, 3, replace(table, cells=cells))
-    words = [*words, "--results", str(out), "--assume", "epochs=5"]
+    words = ["epochs=5" if word == "epochs=1" else word for word in words] + ["--results", str(out)]
     return words, lambda: list((out / "Tones" / "table03" / "fnn").glob("*/*.json"))
 
 
