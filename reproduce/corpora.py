@@ -20,10 +20,23 @@ from data_prep.standin import enterface as standin_enterface
 from data_prep.standin import ut_podcast as standin_ut_podcast
 from data_prep.standin.folder import is_standin
 
-__all__ = ["CORPORA", "PAPER", "QUICK", "STANDIN", "Corpus", "counted", "prepare", "scanned"]
+__all__ = [
+    "CORPORA",
+    "NETWORK",
+    "PAPER",
+    "QUICK",
+    "RESERVED",
+    "STANDIN",
+    "Corpus",
+    "counted",
+    "prepare",
+    "scanned",
+]
 
 PAPER, STANDIN = "paper", "standin"
 QUICK = "quick"  # results of the paper's corpora in the quick profile, which are not the paper's sizes
+NETWORK = "network"  # what is read off the network: Tables 2, 7 and 10
+RESERVED = (PAPER, QUICK, STANDIN, NETWORK)  # sources whose results are read otherwise than anybody's own
 
 
 @dataclass(frozen=True)
@@ -196,7 +209,7 @@ def _source_of(found: Scan, check_counts: bool) -> tuple[str, bool]:
     if check_counts or not found.counts:
         return PAPER, True
     name = found.root.resolve().name
-    return (f"own-{name}" if name in (PAPER, QUICK, STANDIN) else name), False
+    return (f"own-{name}" if name in RESERVED else name), False
 
 
 def _check_speakers(frame: pd.DataFrame) -> None:

@@ -15,11 +15,11 @@ from data_prep.files import whole
 
 from . import text
 from .assumptions import assumptions, choices
-from .corpora import PAPER
+from .corpora import NETWORK, PAPER
 from .paper import published
 from .render import banner
 
-__all__ = ["ARCHITECTURES", "NETWORK", "Comparison", "architecture_table", "compared_in", "counts_table"]
+__all__ = ["ARCHITECTURES", "Comparison", "architecture_table", "compared_in", "counts_table"]
 
 ARCHITECTURES = {
     2: "Best parameters of the FreqCNN model in accent classification on the UT-Podcast",
@@ -30,7 +30,6 @@ COUNTS = {
     1: "The number of training and testing records per accent",
     6: "Details of three-fold data set of the CHAINS corpus",
 }
-NETWORK = "network"  # the source of what is read off the network
 ASSUMED = "conv_pool_activation"  # the one thing that the network's cells say and the paper's do not
 
 

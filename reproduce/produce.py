@@ -14,8 +14,8 @@ from data_prep.spectrogram import ImageSettings
 from freqcnn_gluon import cluster
 
 from .assumptions import choices
-from .corpora import PAPER, QUICK, counted, prepare
-from .facts import NETWORK, architecture_table, counts_table
+from .corpora import NETWORK, PAPER, QUICK, counted, prepare
+from .facts import architecture_table, counts_table
 from .measure import Report
 from .peers import NETWORKS, PEERS
 from .render import write

@@ -14,7 +14,8 @@ from data_prep.files import whole
 
 from .audit import audit
 from .audit import write as write_audit
-from .facts import ARCHITECTURES, NETWORK, architecture_table
+from .corpora import NETWORK
+from .facts import ARCHITECTURES, architecture_table
 from .measure import Report
 from .render import summary, write
 from .reports import links, read

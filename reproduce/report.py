@@ -21,8 +21,8 @@ from data_prep.files import whole
 
 from .assumptions import Assumption, assumptions
 from .audit import KINDS, UNCHECKED, audit
-from .corpora import CORPORA, PAPER, QUICK, STANDIN
-from .facts import NETWORK, Comparison, compared_in
+from .corpora import CORPORA, NETWORK, PAPER, QUICK, STANDIN
+from .facts import Comparison, compared_in
 from .looks import Look, Reliability, look, reliability
 from .measure import Report, behind, cells, comparisons, reports_of
 from .pictures import Pictures, pictures

@@ -10,12 +10,25 @@ import pytest
 
 from data_prep import store
 from data_prep.__main__ import main as data_prep
-from data_prep.corpora import chains
+from data_prep.corpora import Scan, chains, ut_podcast
 from data_prep.faults import Faults
 from data_prep.spectrogram import ImageSettings
 from reproduce import corpora as corpora_module
 from reproduce.assumptions import choices
-from reproduce.corpora import CORPORA, Corpus, _check_speakers, counted, prepare
+from reproduce.corpora import (
+    CORPORA,
+    NETWORK,
+    PAPER,
+    QUICK,
+    RESERVED,
+    STANDIN,
+    Corpus,
+    _check_speakers,
+    counted,
+    prepare,
+)
+from reproduce.render import WARNINGS, warning
+from reproduce.report import TITLES
 
 
 class Rows(store.Store):
@@ -104,6 +117,20 @@ def test_what_calibration_prints_can_be_typed(whole_chains, capsys):
     assert words[:3] == ["make", "table8", f"CHAINS={root}"]
     chosen = choices(8, words[3].removeprefix("ASSUME=").split())["data"]
     assert counted("chains", root, root, chosen)[1] == "paper"
+
+
+@pytest.mark.parametrize("name", [*RESERVED, "mine"])
+def test_a_corpus_of_ones_own_never_has_a_name_that_means_something_else(name, tmp_path, monkeypatch):
+    """Else its results would lose the banner, or be another corpus's."""
+    monkeypatch.setattr(ut_podcast, "scan", lambda root: Scan(root, pd.DataFrame(), [], counts=["2 clips."]))
+    monkeypatch.setattr(ut_podcast, "protocol", lambda frame: frame)
+    source = counted("ut_podcast", tmp_path / name, tmp_path, {}, check_counts=False)[1]
+    assert source == (f"own-{name}" if name in RESERVED else name)
+    assert warning(source)[0] == "NOT THE PAPER'S CORPUS"
+
+
+def test_every_source_that_the_page_knows_is_reserved():
+    assert set(RESERVED) == {*TITLES, *WARNINGS} == {PAPER, QUICK, STANDIN, NETWORK}
 
 
 def test_a_speaker_in_two_folds_is_an_error():
