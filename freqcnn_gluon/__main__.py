@@ -373,7 +373,7 @@ def _add_launch(commands) -> None:
         "Starts COMMAND as a worker on\nevery host, and the scheduler and the server that join them on the "
         "first. Each worker takes its\nshare of every batch. 'localhost' is a process on this machine; any "
         "other host is reached by ssh\nwithout a password and has this folder, environment, data and results "
-        "at the same place, on\nstorage that all share. When a process fails all are ended, and the same "
+        "at the same place, on\nstorage that all share. When a process dies all are ended, and the same "
         "command goes on from\nthe last checkpoint. A cluster's own manager may start the roles instead: it "
         "sets DMLC_ROLE,\n" + ", ".join(NEEDED) + "; scheduler\nand server run "
         "`python -c 'import freqcnn_gluon, mxnet'`.",

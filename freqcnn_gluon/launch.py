@@ -43,6 +43,10 @@ class Child:
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f" ({last.removeprefix('error: ')})" if last else ""
 
+    def gave_up(self) -> bool:
+        """Whether it is a worker that ended by itself and said why: a shell's codes from 128 are signals."""
+        return self.role == "worker" and 0 < self.process.returncode < 128
+
     def end(self) -> str:
         """How it ended, in words."""
         code = self.process.returncode
@@ -160,13 +164,13 @@ def _watch(children: Sequence[Child]) -> None:
     while running:
         # Asked before the exit codes are: so none that ends in between is missed.
         running = any(child.process.poll() is None for child in children if child.role == "worker")
-        for child in children:
-            if child.process.poll():
-                print(file=sys.stderr)  # the line that the first worker's progress bar left open
-                raise Faults(
-                    f"{child.name} {child.end()}{child.last_words()}: the others were ended too; the same "
-                    "command goes on from the last checkpoint"
-                )
+        if failed := [child for child in children if child.process.poll()]:
+            print(file=sys.stderr)  # the line that the first worker's progress bar left open
+            first = failed[0]
+            said = f"{first.name} {first.end()}{first.last_words()}: the others were ended too"
+            if not all(child.gave_up() for child in failed):  # of wrong input the same command helps nobody
+                said += "; the same command goes on from the last checkpoint"
+            raise Faults(said)
         time.sleep(0.1)
 
 

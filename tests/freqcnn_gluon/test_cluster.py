@@ -15,7 +15,7 @@ from mxnet.gluon import nn
 from test_training import examples, settings
 
 from data_prep.faults import Faults
-from freqcnn_gluon import checkpoint, cluster, runtime, training
+from freqcnn_gluon import checkpoint, cluster, launch, runtime, training
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 120  # seconds; what is bounded is bounded on a busy machine too
@@ -191,6 +191,39 @@ sys.exit("no more disk" if workers.rank else 0)
     assert shown.startswith(f"7.0 {ROOT}\nthe workers are not about the same training")
     assert run.returncode == 1
     assert said.startswith("\nerror: worker 2 of 2 on me@127.0.0.2 ended with exit code 1 (no more disk)")
+    assert said.endswith(": the others were ended too\n")
+
+
+@pytest.mark.parametrize(
+    ("ends", "role", "goes_on"),
+    [
+        (("exit 1", "sleep 60"), "worker", False),  # wrong input: the same command ends the same
+        (("exit 2", "exit 1"), "worker", False),
+        (("exit 127", "sleep 60"), "worker", False),  # no such program there
+        (("kill -9 $$", "sleep 60"), "worker", True),
+        (("exit 1", "kill -9 $$"), "worker", True),  # it may have failed since the other was gone
+        (("exit 137", "sleep 60"), "worker", True),  # killed below a shell
+        (("exit 255", "sleep 60"), "worker", True),  # lost by ssh
+        (("exit 1", "sleep 60"), "server", True),
+    ],
+)
+def test_the_same_command_is_named_where_it_helps(ends, role, goes_on, capsys):
+    """The first is told of; whether to go on hangs on all that have failed."""
+    children = [
+        launch.Child(f"{role} {number}", role, subprocess.Popen(["sh", "-c", f"{end}; :"]), None)
+        for number, end in enumerate(ends)
+    ]
+    try:
+        for child, end in zip(children, ends):
+            if end != "sleep 60":
+                child.process.wait()
+        with pytest.raises(Faults, match=f"{role} 0 .*: the others were ended too") as caught:
+            launch._watch(children)
+        assert str(caught.value).endswith("the same command goes on from the last checkpoint") == goes_on
+    finally:
+        for child in children:
+            child.process.kill()
+            child.process.wait()
 
 
 @pytest.mark.parametrize(
