@@ -18,7 +18,7 @@ ENTERFACE ?=
 PROFILE ?=
 ## how many seeds each row is trained with
 SEEDS ?= 1
-## processes at a time; where it is empty, one a core to prepare audio, and one run with all cores
+## processes at a time; where it is empty, one a core to prepare audio, and one run with all cores; beside HOSTS for audio alone
 JOBS ?=
 ## a Dask cluster that the runs are handed to, as in SCHEDULER=tcp://head:8786; this machine where it is empty
 SCHEDULER ?=

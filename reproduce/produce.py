@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.faults import Faults
+from data_prep.faults import Faults, note
 from data_prep.files import whole
 from data_prep.spectrogram import ImageSettings
 from freqcnn_gluon import cluster
@@ -115,7 +116,10 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
     runs = runs_of(table, systems, options, corpus.source, corpus.store.fingerprint(corpus.manifest))
     _check_done(runs, options.results)
     titles = [_title(run, options) for run in runs]
-    if options.scheduler or ((options.jobs or 1) > 1 and cluster.join().count == 1):
+    several = (options.jobs or 1) > 1
+    if several and cluster.join().count > 1 and not cluster.join().rank:
+        _tell_of_jobs()
+    if options.scheduler or (several and cluster.join().count == 1):
         from .parallel import execute_all  # Dask takes its time to be imported
 
         contents = execute_all(runs, titles, corpus, options)
@@ -129,6 +133,11 @@ def run_all(table: Table, systems: Sequence[System], options: Options) -> list[R
                         run, corpus, options.results, options.device, place, options.jobs, wait
                     )
     return [_report(run, content, options) for run, content in zip(runs, contents)]
+
+
+@functools.cache  # once, however many tables there are
+def _tell_of_jobs() -> None:
+    note("note: HOSTS shares every batch, so runs go one at a time: JOBS is for preparing audio alone")
 
 
 def _check_done(runs: Sequence[Run], results: Path) -> None:

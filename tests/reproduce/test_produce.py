@@ -144,7 +144,7 @@ from reproduce.tables import TABLES
 root, out = map(Path, sys.argv[1:])
 table = TABLES[3]
 systems = [each for each in table.systems() if each.name in ("FNN", "i-Vector")]
-options = Options({"ut_podcast": root}, "quick", device="cpu", jobs=1, check_counts=False,
+options = Options({"ut_podcast": root}, "quick", device="cpu", jobs=2, check_counts=False,
                   assume=["epochs=2"], data=out / "data", results=out / "results")
 train = training.train
 
@@ -180,6 +180,7 @@ def test_workers_do_each_run_once_and_one_that_diverges_stops_none_of_them(corpu
     assert reports[1]["settings"]["micro_batch"] == 8 and reports[1]["workers"] == 2  # half of 16
     assert failed.endswith("failed.json") and "the loss is not finite in epoch" in reports[2]["fault"]
     assert done.stderr.count("failed before and is not tried again") == 1
+    assert done.stderr.count("runs go one at a time: JOBS is for preparing audio alone") == 1
 
 
 def recorded(monkeypatch):
