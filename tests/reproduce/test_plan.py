@@ -1,6 +1,7 @@
 """What the tables cost, with seconds that are given instead of measured."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from freqcnn_gluon.cost import Seconds
 from freqcnn_gluon.systems import MEMORY, build, training_bytes
 from reproduce.__main__ import main
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = ROOT / "results" / "reference"
 CPU = ["--device", "cpu"]
 FOLDS = ((2484, 1530), (2718, 1296), (2826, 1188))  # Table 6: clips to train on and to test on
 IMAGE = 4 * 256**2
@@ -66,6 +69,27 @@ def test_runs_that_tables_share_count_once_together(timed, tmp_path, capsys):
     hours = found["8"][2] + found["9"][2] + found["11"][2] - sum(twice) / 3600
     assert found["together"][2] == pytest.approx(hours, abs=0.3)
     assert len(timed) == 6  # each network and size once: FreqCNN for speakers and emotions, and four others
+
+
+def test_what_is_done_costs_nothing_more(timed, tmp_path, monkeypatch, capsys):
+    """One network's report of six is there, then three's: the hours fall by as many."""
+    monkeypatch.setitem(cost.PEAK, "V100", 1e8)  # so slow that small spectrograms take it hours
+    networks, found = ("freqcnn", "vgg-11", "resnet-18"), []
+    for done in (0, 1, 3):
+        for name in networks[:done]:
+            folder = f"standin/table03/{name}"
+            shutil.copytree(REFERENCE / folder, tmp_path / folder, dirs_exist_ok=True)
+        assert main(["plan", "3", *CPU, "--profile", "quick", "--results", str(tmp_path)]) == 0
+        found.append(lines(capsys.readouterr().out))
+        assert found[-1]["3"] == found[-1]["together"]
+    runs, done, hours, memory, disk, gpu, _ = zip(*(each["3"] for each in found))
+    assert runs == (7, 7, 7) and done == (0, 1, 3)
+    assert hours == pytest.approx([hours[0], hours[0] * 5 / 6, hours[0] / 2], abs=0.06) and hours[0] > 30
+    nets = [build(name, 3, 64) for name in ("table2", "vgg11", "resnet18")]
+    each = [7 * (3 * 1347 + 661) * cost.operations(net, 64) / 5e7 / 3600 for net in nets]
+    assert gpu[0] - gpu[1] == pytest.approx(each[0], abs=0.11)
+    assert gpu[1] - gpu[2] == pytest.approx(sum(each[1:]), abs=0.11) and gpu[2] > 0
+    assert len(set(disk)) == len(set(memory)) == 1  # what all of them need together
 
 
 def test_steps_are_timed_in_the_dtype(timed, tmp_path, monkeypatch, capsys):

@@ -73,6 +73,14 @@ def test_markdown_of_the_papers_corpus():
     assert "more than chance?" not in text  # nothing to compare with
 
 
+@pytest.mark.parametrize("right, within", [(270, 2), (280, 3), (294, 4)])
+def test_verdicts_are_counted(right, within):
+    """UK and US agree; of 332 clips of AU the paper's 88.55 % are 294."""
+    made = report(confusion=((right, 332 - right, 0), (10, 60, 19), (30, 30, 180)))
+    said = f"\n{within} of the paper's numbers are within it, {4 - within} outside.\n"
+    assert said in markdown(TABLES[3], [made])
+
+
 def test_the_lead_is_tested_and_told():
     weaker = report("CNN", confusion=((100, 200, 32), (10, 60, 19), (30, 30, 180)))
     text = markdown(TABLES[3], [report(), weaker])
