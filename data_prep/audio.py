@@ -106,7 +106,11 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
         else:  # GSM, for one
             for _ in file.blocks(block_size, frames=first):
                 pass
-        for block in file.blocks(block_size, frames=last - first, dtype="float64", always_2d=True):
+        buffer = np.empty((min(block_size, len(samples)), file.channels))
+        while decoded < len(samples):  # not file.blocks, which passes off what it did not read
+            block = file.read(len(samples) - decoded, out=buffer)
+            if not len(block):
+                break
             mono = block[:, 0] if file.channels == 1 else block.mean(axis=1)  # slow, even of one
             samples[decoded : decoded + len(block)] = mono
             decoded += len(block)

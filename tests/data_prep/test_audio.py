@@ -139,6 +139,20 @@ def test_a_truncated_flac(tmp_path):
     assert "breaks off" in fault(path)
 
 
+def test_a_truncated_mp3(tmp_path, monkeypatch):
+    """What is not there is neither made up nor passed over, in whatever blocks it is read."""
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, noise(3, channels=2), RATE)
+    whole = audio.read(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    for block in (audio.BLOCK, 10000):
+        monkeypatch.setattr(audio, "BLOCK", block)
+        assert "breaks off" in fault(path)
+        assert "breaks off" in fault(path, start=1.5)
+        assert "breaks off" in fault(path, start=2.5)  # none of it is there
+        np.testing.assert_allclose(audio.read(path, stop=1.5), whole[: 3 * RATE // 2], rtol=0, atol=1e-7)
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000])
 def test_a_header_written_to_a_pipe(wav, size):
     expected = audio.read(wav)
