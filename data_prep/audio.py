@@ -61,7 +61,7 @@ def load(path: Path | str, start: float | None = None, stop: float | None = None
     ``stop`` (s) is empty, shorter than one frame, silent (all samples equal), no number, or past the end.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with _seekable(path) as file:
         return _samples(file, path, start, stop), file.samplerate
 
 
@@ -73,7 +73,7 @@ def parts(
     Raises Faults as ``load`` does, but for silence.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with _seekable(path) as file:
         for start, stop in times:
             try:
                 yield resample(_samples(file, path, start, stop), file.samplerate, rate)
@@ -101,11 +101,7 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
         ) from None
     block_size = max(1, BLOCK // file.channels)
     try:
-        if file.seekable():
-            file.seek(first)
-        else:  # GSM, for one
-            for _ in file.blocks(block_size, frames=first):
-                pass
+        file.seek(first)
         buffer = np.empty((min(block_size, len(samples)), file.channels))
         while decoded < len(samples):  # not file.blocks, which passes off what it did not read
             block = file.read(len(samples) - decoded, out=buffer)
@@ -115,7 +111,7 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
             samples[decoded : decoded + len(block)] = mono
             decoded += len(block)
     except soundfile.LibsndfileError as error:
-        raise Faults(f"{path}: breaks off or is damaged ({error.error_string}); copy it again") from None
+        raise _damaged(path, error) from None
     what = (
         f"{path}"
         if start is None and stop is None
@@ -133,6 +129,10 @@ def _samples(file: soundfile.SoundFile, path: Path, start: float | None, stop: f
     if low == high:
         raise Silence(f"{what}: is silent (all samples are {samples[0]:g}); replace it or leave it out")
     return samples
+
+
+def _damaged(path: Path, error: soundfile.LibsndfileError) -> Faults:
+    return Faults(f"{path}: breaks off or is damaged ({error.error_string}); copy it again")
 
 
 def seconds(path: Path | str, start: float | None = None, stop: float | None = None) -> float:
@@ -165,6 +165,25 @@ def _opened(path: Path) -> soundfile.SoundFile:
         file.close()
         raise Faults(f"{path}: its header says {rate} Hz, which no recording has; write the file again")
     return file
+
+
+def _seekable(path: Path) -> soundfile.SoundFile:
+    """The file, open for decoding from anywhere: all of it in memory, if libsndfile finds no place in it."""
+    file = _opened(path)
+    if file.seekable():
+        return file
+    wav, decoded = io.BytesIO(), 0
+    with file, soundfile.SoundFile(wav, "w", file.samplerate, file.channels, "PCM_16", format="WAV") as whole:
+        try:  # GSM, G.721 and the like, which all decode to 16 bits
+            while len(block := file.read(BLOCK // file.channels, "int16", always_2d=True)):
+                whole.write(block)
+                decoded += len(block)
+        except soundfile.LibsndfileError as error:
+            raise _damaged(path, error) from None
+    if decoded < file.frames:
+        raise Faults(f"{path}: breaks off {file.frames - decoded} samples early; copy it again")
+    wav.seek(0)
+    return soundfile.SoundFile(wav)
 
 
 def _decoder(path: Path) -> soundfile.SoundFile:

@@ -73,6 +73,25 @@ def test_a_section_is_cut_from_the_whole(tmp_path, suffix):
     assert audio.seconds(path) == 2 and audio.seconds(path, 0.5, 1.25) == 0.75
 
 
+@pytest.mark.parametrize(
+    "format, subtype",
+    [("WAV", "GSM610"), ("AIFF", "GSM610"), ("WAV", "G721_32"), ("AU", "G723_24"), ("WAV", "NMS_ADPCM_16")],
+)
+def test_sections_of_what_can_only_be_decoded_from_its_beginning(tmp_path, monkeypatch, format, subtype):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(2)[:, 0], RATE, subtype, format=format)
+    with soundfile.SoundFile(path) as file:
+        assert not file.seekable()
+        whole = file.read(file.frames)
+    monkeypatch.setattr(audio, "BLOCK", 777)
+    np.testing.assert_array_equal(audio.read(path), whole)
+    times = [(None, 0.5), (0.25, 1.0), (1.5, None), (1.0, 1.25)]
+    for (start, stop), section in zip(times, audio.parts(path, RATE, times), strict=True):
+        wanted = whole[round((start or 0) * RATE) : None if stop is None else round(stop * RATE)]
+        np.testing.assert_array_equal(section, wanted)
+        np.testing.assert_array_equal(audio.read(path, start=start, stop=stop), wanted)
+
+
 def test_channels_are_averaged_across_blocks(tmp_path, monkeypatch):
     stereo = noise(0.5, channels=2)
     soundfile.write(tmp_path / "a.wav", stereo, RATE, subtype="DOUBLE")
