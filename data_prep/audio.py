@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
+from data_prep import mp3
 from data_prep.faults import Faults
 
 SHORTEST = 0.05  # s, one frame of MIRtoolbox's default
@@ -210,7 +211,8 @@ def _decoder(path: Path) -> soundfile.SoundFile:
                 f"{path}: is truncated, its header promises {start + size - held} bytes more than it holds; "
                 "copy it again"
             )
-        return soundfile.SoundFile(os.fsencode(path))  # whose name may be in any encoding
+        file = soundfile.SoundFile(os.fsencode(path))  # whose name may be in any encoding
+        return mp3.whole(path, file) if file.format == "MP3" else file
     except FileNotFoundError:
         raise Faults(f"{path}: is missing") from None
     except OSError as error:
