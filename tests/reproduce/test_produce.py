@@ -263,7 +263,8 @@ def fnn_only(words, out, monkeypatch):
     cells = tuple(cell for cell in table.cells if cell.system.name == "FNN")
     monkeypatch.setitem(TABLES, 3, replace(table, cells=cells))
     words = ["epochs=5" if word == "epochs=1" else word for word in words] + ["--results", str(out)]
-    return words, lambda: list((out / "Tones" / "table03" / "fnn").glob("*/*.json"))
+    folder = out / "Tones" / "table03" / "fnn"  # which has a checkpoint too where the machine is slow
+    return words, lambda: [*folder.glob("*/failed.json"), *folder.glob("*/report.json")]
 
 
 def test_quick_results_of_the_papers_corpus_are_no_verdicts_and_in_a_folder_of_their_own(
