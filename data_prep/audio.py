@@ -9,17 +9,15 @@ import struct
 from collections.abc import Iterable, Iterator
 from math import gcd
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
-from data_prep import mp3
+from data_prep import headers, mp3
 from data_prep.faults import Faults
 
 SHORTEST = 0.05  # s, one frame of MIRtoolbox's default
-STREAMED = 0x7FFFF000  # writers to a pipe cannot know the size: SoX puts this, others 0xFFFFFFFF or 0
 SAMPLES = {
     "u8": "PCM_U8",
     "s16": "PCM_16",
@@ -60,6 +58,8 @@ def load(path: Path | str, start: float | None = None, stop: float | None = None
 
     Raises Faults if the file is missing, unreadable, truncated, or if what lies between ``start`` and
     ``stop`` (s) is empty, shorter than one frame, silent (all samples equal), no number, or past the end.
+    That a file is truncated shows in all kinds that ``own`` finds, but for an MP3 without a header that ends
+    between two frames; not in every other kind that libsndfile reads.
     """
     path = Path(path)
     with _seekable(path) as file:
@@ -196,19 +196,23 @@ def _decoder(path: Path) -> soundfile.SoundFile:
             raise Faults(f"{path}: is a pipe or a device, not an audio file")
         held = about.st_size
         with open(path, "rb") as file:
-            riff, start, size = _wav_sizes(file)
+            riff, start, size = headers.wav_sizes(file)
             if size == 0 and riff != held - 8:  # streamed too, but libsndfile would take the 0 at its word
                 file.seek(0)
                 content = bytearray(file.read())
                 content[4:8] = content[start - 4 : start] = b"\xff" * 4
                 return soundfile.SoundFile(io.BytesIO(content))
+            whole = start + size if size < headers.STREAMED else headers.size(file)
+            breaks_off = headers.breaks_off(file)
         if not held:
             raise Faults(f"{path}: is an empty file (0 bytes); replace it or leave it out")
         if path.suffix.lower() == ".avi":
             return _sound_of_avi(path, held)
-        if size < STREAMED and start + size > held:
+        if breaks_off:
+            raise Faults(f"{path}: is truncated, its last page is not an end; copy it again")
+        if whole > held:
             raise Faults(
-                f"{path}: is truncated, its header promises {start + size - held} bytes more than it holds; "
+                f"{path}: is truncated, its header promises {whole - held} bytes more than it holds; "
                 "copy it again"
             )
         file = soundfile.SoundFile(os.fsencode(path))  # whose name may be in any encoding
@@ -234,7 +238,7 @@ def _sound_of_avi(path: Path, held: int) -> soundfile.SoundFile:
 
     with open(path, "rb") as file:
         riff, promised = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
-    if riff == b"RIFF" and promised < STREAMED and promised + 8 > held:
+    if riff == b"RIFF" and promised < headers.STREAMED and promised + 8 > held:
         raise Faults(
             f"{path}: is truncated, its header promises {promised + 8 - held} bytes more than it holds; "
             "copy it again"
@@ -278,19 +282,3 @@ def _interleaved(frame, channels: int) -> np.ndarray:
     """One decoded block as (n, channels)."""
     samples = frame.to_ndarray()  # (channels, n) if planar, else (1, n * channels)
     return samples.T if frame.format.is_planar else samples.reshape(-1, channels)
-
-
-def _wav_sizes(file: BinaryIO) -> tuple[int, int, int]:
-    """What a WAV file's header says: size of the whole, start of the samples, their size, all in bytes.
-
-    libsndfile shortens a truncated file without a word, so these are compared with the file itself.
-    Any other file: (0, 0, STREAMED), nothing to compare.
-    """
-    head = file.read(12)
-    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        while len(chunk := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", chunk)
-            if name == b"data":
-                return struct.unpack("<I", head[4:8])[0], file.tell(), size
-            file.seek(size + size % 2, os.SEEK_CUR)
-    return 0, 0, STREAMED

@@ -158,6 +158,52 @@ def test_a_truncated_flac(tmp_path):
     assert "breaks off" in fault(path)
 
 
+@pytest.mark.parametrize("lost", [2, 1000, 4000])
+@pytest.mark.parametrize(
+    "format, subtype, endian",
+    [
+        ("AIFF", "PCM_16", None),
+        ("AIFF", "FLOAT", None),
+        ("AIFF", "GSM610", None),
+        ("AU", "PCM_16", "BIG"),
+        ("AU", "FLOAT", "LITTLE"),
+        ("RF64", "PCM_16", None),
+        ("W64", "PCM_24", None),
+        ("OGG", "VORBIS", None),
+        ("OGG", "OPUS", None),
+    ],
+)
+def test_other_truncated_files(tmp_path, format, subtype, endian, lost):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(3), RATE, subtype, endian, format)
+    whole = audio.read(path)
+    content = path.read_bytes()
+    if format != "W64":  # of which libsndfile takes all there is for sound
+        path.write_bytes(content + bytes(100))
+        np.testing.assert_array_equal(audio.read(path), whole)
+    path.write_bytes(content[:-lost])
+    assert "is truncated" in fault(path)
+
+
+@pytest.mark.parametrize(
+    "format, at, size",
+    [
+        ("AU", 8, b"\xff" * 4),
+        ("AIFF", 4, b"\x7f\x00\x10\x00"),
+        ("RF64", 20, b"\xff" * 8),
+        ("W64", 16, b"\xff" * 7 + b"\x7f"),
+    ],
+)
+def test_other_headers_written_to_a_pipe(tmp_path, format, at, size):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(), RATE, "PCM_16", format=format)
+    whole = audio.read(path)
+    content = bytearray(path.read_bytes())
+    content[at : at + len(size)] = size
+    path.write_bytes(content)
+    np.testing.assert_array_equal(audio.read(path), whole)
+
+
 def test_a_truncated_mp3(tmp_path, monkeypatch):
     """What is not there is neither made up nor passed over, in whatever blocks it is read."""
     path = tmp_path / "a.mp3"
