@@ -122,6 +122,23 @@ def test_silence_in_the_section_only(tmp_path):
     assert "from 1.000 to 2.000 s" in fault(tmp_path / "a.wav", start=1.0)
 
 
+def test_parts_that_are_silent_are_none_and_those_that_are_damaged_a_fault(tmp_path):
+    path = tmp_path / "a.wav"
+    samples = np.concatenate([noise(1), np.zeros((RATE, 1)), noise(1), np.full((RATE, 1), np.nan)])
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+    found = audio.parts(path, RATE, [(0, 1), (1, 2), (2, 3), (3, 4)])
+    assert [part is None for part in (next(found), next(found), next(found))] == [False, True, False]
+    with pytest.raises(Faults, match="no numbers"):
+        next(found)
+
+
+def test_times_are_rounded_to_the_nearest_sample(wav):
+    whole = audio.read(wav)
+    for start, stop in [(0.3, 0.7), (0.1 + 0.2, 0.7), (4800.4 / RATE, 11199.6 / RATE), (4799.6 / RATE, 0.7)]:
+        np.testing.assert_array_equal(audio.read(wav, start=start, stop=stop), whole[4800:11200])
+        assert audio.seconds(wav, start, stop) == 0.4
+
+
 def test_shorter_than_a_frame(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise()[:800], RATE)
     assert audio.read(tmp_path / "a.wav").shape == (800,)
