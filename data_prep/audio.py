@@ -209,7 +209,7 @@ def _decoder(path: Path) -> soundfile.SoundFile:
         if path.suffix.lower() == ".avi":
             return _sound_of_avi(path, held)
         if breaks_off:
-            raise Faults(f"{path}: is truncated, its last page is not an end; copy it again")
+            raise Faults(f"{path}: is truncated, its last page is cut; copy it again")
         if whole > held:
             raise Faults(
                 f"{path}: is truncated, its header promises {whole - held} bytes more than it holds; "
@@ -264,6 +264,8 @@ def _sound_of_avi(path: Path, held: int) -> soundfile.SoundFile:
         raise Faults(f"{path}: cannot be read as AVI ({error.strerror}); copy it again") from None
     if name not in SAMPLES:
         raise Faults(f"{path}: has samples of an unknown kind ({name}); convert it to WAV")
+    if len({block.shape[1] for block in blocks}) > 1:
+        raise Faults(f"{path}: has a number of channels that changes on the way; convert it to WAV")
     samples = np.concatenate(blocks) if blocks else np.empty((0, channels), np.int16)
     if len(samples) and len(samples) / rate < promised - SLACK:  # FFmpeg skips damage without a word
         raise Faults(

@@ -29,7 +29,10 @@ def size(file: BinaryIO) -> int:
 
 
 def breaks_off(file: BinaryIO) -> bool:
-    """Whether a file is an OGG (Vorbis, Opus, ...) whose last page is cut, or not marked as the end."""
+    """Whether a file is an OGG (Vorbis, Opus, ...) whose last page is cut.
+
+    That a page is the last by its flag is not asked: phones' voice messages have none such.
+    """
     file.seek(0)
     if file.read(4) != b"OggS":
         return False
@@ -37,7 +40,7 @@ def breaks_off(file: BinaryIO) -> bool:
     content = file.read()
     page = content[content.rfind(b"OggS\0") :]
     sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
-    return len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(sizes)
+    return len(page) < 27 or len(page) < 27 + page[26] + sum(sizes)
 
 
 def wav_sizes(file: BinaryIO) -> tuple[int, int, int]:

@@ -19,6 +19,7 @@ FOUND = {
     "onnx-no-output": "a network without an output ended in ValueError",
     "onnx-not-utf8": "an output's shape that is not UTF-8 ended in UnicodeDecodeError",
     "report-training": "a trained run without its training's choices ended in KeyError when it was shown",
+    "film-channels": "a film whose sound goes from one channel to two ended in ValueError",
     "store-columns": "index.csv without a column ended in KeyError",
     "store-number": "settings.json that is a number ended in AttributeError",
 }
