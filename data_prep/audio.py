@@ -234,8 +234,7 @@ def _sound_of_avi(path: Path, held: int) -> soundfile.SoundFile:
 
     So channels are averaged as everywhere else: FFmpeg's own downmix scales them.
     """
-    import av  # here, because only eNTERFACE'05 needs it
-
+    av = mp3.pyav(path)
     with open(path, "rb") as file:
         riff, promised = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
     if riff == b"RIFF" and promised < headers.STREAMED and promised + 8 > held:

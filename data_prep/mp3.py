@@ -44,12 +44,22 @@ def whole(path: Path, file: soundfile.SoundFile) -> soundfile.SoundFile:
     return soundfile.SoundFile(io.BytesIO(_header(content[:4], rate, count) + content))
 
 
+def pyav(path: Path):
+    """The package that only MP3 and AVI need. Raises Faults where it is not installed."""
+    try:
+        import av
+    except ImportError:
+        raise Faults(
+            f"{path}: to read MP3 and AVI the package av is needed; install it, or convert to WAV"
+        ) from None
+    return av
+
+
 @functools.lru_cache(64)  # one file is opened for each piece of its windows
 def _counted(path: Path, size: int, changed: int) -> tuple[int, int, int, bool]:
     """Of the frames of an MP3: where the first is (bytes), how many, samples in all, and whether a header
     that libsndfile knows counts them."""
-    import av  # here, because only MP3 and AVI need it
-
+    av = pyav(path)
     try:
         with (
             open(path, "rb") as file,

@@ -1,6 +1,7 @@
 """MP3 files with and without a header that says how long they are: all of their sound, or a fault."""
 
 import io
+import sys
 
 import av
 import numpy as np
@@ -44,6 +45,16 @@ def decoded(path):
 
 def guess(path):
     return soundfile.info(path).frames
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.avi"])
+def test_where_nothing_can_read_it_that_is_told(tmp_path, monkeypatch, name):
+    path = tmp_path / "a.mp3"
+    write(path, sound())
+    path = path.rename(tmp_path / name)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(Faults, match=f"{name}: to read MP3 and AVI the package av is needed"):
+        audio.load(path)
 
 
 @pytest.mark.parametrize("backwards", [False, True])

@@ -287,13 +287,13 @@ def test_predict_reads_standard_input(model, data):
     assert done.returncode == 1 and done.stderr.startswith("error: -: cannot be read as audio")
 
 
-def test_the_onnx_file_is_used_without_mxnet_or_scikit_learn(model, onnx, data, tmp_path, capsys):
+def test_the_onnx_file_is_used_without_what_only_training_and_films_need(model, onnx, data, tmp_path, capsys):
     random = np.random.default_rng(2)
     soundfile.write(tmp_path / "long.wav", recordings.tone(1500, 3.0, random), 16000)
     words = [data / "low" / "1.wav", tmp_path / "long.wav", "--csv"]
     expected, _ = said(capsys, "predict", model, *words, "--device", "cpu")
     code = (
-        "import sys; sys.modules['mxnet'] = sys.modules['sklearn'] = None\n"
+        "import sys; sys.modules.update(mxnet=None, sklearn=None, av=None)\n"
         "from freqcnn_gluon.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
     )
     done = subprocess.run(
@@ -332,7 +332,7 @@ def test_evaluate_with_the_onnx_runtime_leaves_out_what_a_folder_s_model_was_tra
     shutil.copytree(model, tmp_path / "model")
     shutil.copy(onnx, tmp_path / "model" / "model.onnx")
     code = (
-        "import sys; sys.modules['mxnet'] = None\n"
+        "import sys; sys.modules.update(mxnet=None, sklearn=None, av=None)\n"
         "from freqcnn_gluon.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
     )
     words = ["evaluate", tmp_path / "model", data, "--runtime", "onnx"]
