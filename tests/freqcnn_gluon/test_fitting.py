@@ -146,6 +146,7 @@ def test_long_recordings_are_told_and_measured_as_evaluate_does(data, tmp_path, 
 def test_short_recordings_are_no_news(data, tmp_path, capsys):
     output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *QUICK)
     assert code == 0 and "24 clips: the median lasts 0.4 s" in output.err and "note:" not in output.err
+    assert "note: 1 steps are few for BatchNorm" in output.out  # one batch, of all 19
 
 
 def test_a_size_that_cannot_be_is_told_before_anything_is_read(data, tmp_path, capsys):
