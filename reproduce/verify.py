@@ -30,6 +30,7 @@ from .tables import Profile, trained
 __all__ = ["QUICK", "Verified", "compared", "drawn", "markdown", "verify"]
 
 QUICK = 60  # seconds of training; what took longer is only run again on demand
+SINCE = {"dtype": "float32"}  # what was always so, and stated in settings only from some version on
 RESULTS = ("labels", "clips", "parameters", "settings", "measures", "metrics", "history", "predictions")
 
 
@@ -146,7 +147,8 @@ def compared(report: Report, again: Mapping) -> Verified:
     elif "fault" in new:
         differ, far = ["all results"], f": the run failed, {new['fault']}"
     else:
-        differ = [name for name in RESULTS if _timeless(old.get(name)) != _timeless(new.get(name))]
+        first, second = ({**each, "settings": SINCE | each["settings"]} for each in (old, new))
+        differ = [name for name in RESULTS if _timeless(first.get(name)) != _timeless(second.get(name))]
         far = _far(old, new) if "predictions" in differ else ""
     made = {**old["versions"], "device": old["device"]}
     here = {**new["versions"], "device": new["device"]}

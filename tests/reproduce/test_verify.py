@@ -56,6 +56,12 @@ def test_times_do_not_matter_and_all_else_does(report):
         assert found.differ == [where[0]] and found.fault
 
 
+def test_a_report_of_before_dtypes_were_stated_is_of_float32(report):
+    assert "dtype" not in report.content["settings"]
+    assert not compared(report, changed(report, "settings", "dtype", to="float32")).fault
+    assert compared(report, changed(report, "settings", "dtype", to="bfloat16")).differ == ["settings"]
+
+
 def test_another_environment_is_told_instead(report):
     clip = next(iter(report.content["predictions"]))
     other = changed(report, "versions", "threads", to=4)
