@@ -19,14 +19,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.faults import Faults, told_plainly
-from data_prep.files import whole
+from data_prep.base.commands import with_plain_errors
+from data_prep.base.faults import Faults
+from data_prep.base.files import whole
 from freqcnn_gluon import runtime
 
 HERE = Path(__file__).resolve().parent
 
 
-@told_plainly
+@with_plain_errors
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -18,13 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import freqcnn_gluon  # noqa: F401  must come before MXNet
-from data_prep.faults import told_plainly
-from data_prep.spectrogram import ImageSettings
+from data_prep.base.commands import with_plain_errors
+from data_prep.sound.spectrogram import ImageSettings
 from reproduce.assumptions import choices
 from reproduce.corpora import prepare
 
 
-@told_plainly
+@with_plain_errors
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -53,8 +53,9 @@ def first_steps(corpus, gamma: float, options: argparse.Namespace):
     from mxnet import autograd, gluon
 
     from freqcnn_gluon import runtime
-    from freqcnn_gluon.systems import build
-    from freqcnn_gluon.training import INITIALIZERS, Examples
+    from freqcnn_gluon.network.zoo import build
+    from freqcnn_gluon.training.examples import Examples
+    from freqcnn_gluon.training.settings import INITIALIZERS
 
     runtime.seed(0)
     examples = Examples(corpus.store.images, *corpus.part("test", "train"))

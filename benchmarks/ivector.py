@@ -17,13 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from data_prep.faults import positive, told_plainly
+from data_prep.base.commands import positive, with_plain_errors
 from reproduce.peers.ivector import TotalVariability
 
 FEATURES, TIMES = 60, 5
 
 
-@told_plainly
+@with_plain_errors
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

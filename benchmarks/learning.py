@@ -21,8 +21,9 @@ import pandas as pd
 
 import freqcnn_gluon  # noqa: F401  must come before MXNet
 from data_prep import manifest, store
-from data_prep.faults import Faults, told_plainly
-from data_prep.spectrogram import ImageSettings
+from data_prep.base.commands import with_plain_errors
+from data_prep.base.faults import Faults
+from data_prep.sound.spectrogram import ImageSettings
 from reproduce.assumptions import choices
 
 
@@ -36,7 +37,7 @@ def held_out(frame: pd.DataFrame, condition: str) -> np.ndarray:
     return frame[column].isin(values.split(",")).to_numpy()
 
 
-@told_plainly
+@with_plain_errors
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -75,8 +76,10 @@ def main(arguments: list[str] | None = None) -> None:
     from mxnet.gluon import nn
 
     from freqcnn_gluon import runtime
-    from freqcnn_gluon.systems import build
-    from freqcnn_gluon.training import Examples, Settings, train
+    from freqcnn_gluon.network.zoo import build
+    from freqcnn_gluon.training.examples import Examples
+    from freqcnn_gluon.training.loop import train
+    from freqcnn_gluon.training.settings import Settings
 
     numbers, labels = pd.factorize(frame["label"], sort=True)
     training = np.flatnonzero(~np.any([*parts.values(), np.zeros(len(frame), bool)], axis=0))

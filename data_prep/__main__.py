@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep import audio, corpora, manifest, splits
+from data_prep import corpora, manifest, splits
+from data_prep.base.commands import natural, positive, resumable, with_plain_errors
+from data_prep.base.faults import Faults, note
 from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults, going_on, natural, note, positive, told_plainly
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings
 
 
 def _summary(frame: pd.DataFrame, root: Path, out: Path, folder: Path) -> str:
@@ -37,7 +39,7 @@ def _labels(group: pd.DataFrame) -> str:
 
 def _prepared(arguments: argparse.Namespace, found: corpora.Scan, protocol) -> pd.DataFrame:
     """Write manifest and store, and say what they hold."""
-    with going_on(arguments.out):
+    with resumable(arguments.out):
         frame, images = corpora.prepare(
             found,
             arguments.out,
@@ -99,7 +101,7 @@ def _enterface(arguments: argparse.Namespace) -> None:
 def _standin(arguments: argparse.Namespace) -> None:
     # the only part that needs the speech synthesiser
     standin = importlib.import_module(f"data_prep.standin.{arguments.corpus}")
-    with going_on(arguments.out):
+    with resumable(arguments.out):
         standin.write(arguments.out, seed=arguments.seed, jobs=arguments.jobs)
 
 
@@ -205,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-@told_plainly
+@with_plain_errors
 def main(arguments: list[str] | None = None) -> None:
     parsed = _parser().parse_args(arguments)
     parsed.run(parsed)

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 import pandas as pd
 
-from data_prep.faults import Faults
-from data_prep.files import whole
+from data_prep.base.faults import Faults
+from data_prep.base.files import whole
 
 COLUMNS = ("clip", "path", "start", "stop", "label", "speaker", "text", "partition")
 PARTITIONS = ("train", "test", "")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 
 METHODS = ("each", "draw", "none")
 

@@ -25,12 +25,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data_prep import audio, manifest
-from data_prep.faults import Faults
-from data_prep.files import in_place, locked, naming, whole
+from data_prep import manifest
+from data_prep.base.faults import Faults
+from data_prep.base.files import in_place, locked, naming, whole
+from data_prep.base.processes import workers
 from data_prep.manifest import Clip
-from data_prep.spectrogram import ImageSettings, image
-from data_prep.workers import workers
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 
 FORMAT = 1  # to be raised whenever the same file and settings would give another image
 BATCH = 64  # rows between two syncs: what a killed build can lose

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import audio
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from data_prep.manifest import Clip
-from data_prep.spectrogram import ImageSettings, image
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 
 __all__ = ["Window", "spans", "windows"]
 

@@ -6,7 +6,7 @@ the cores, and loads the CUDA libraries of the GPU set (see ``runtime.prepare``)
 
 import importlib
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from freqcnn_gluon import runtime
 
 try:
@@ -16,21 +16,21 @@ except Faults as faults:
     raise SystemExit(f"error: {faults}") from None
 
 _EXPORTS = {
-    "ARCHITECTURES": "architectures",
-    "architecture": "architectures",
-    "FreqCNN": "network",
-    "Examples": "training",
-    "Settings": "training",
-    "predict": "training",
-    "train": "training",
-    "Model": "model",
-    "OnnxModel": "onnx_model",
-    "Recipe": "fitting",
-    "fit": "fitting",
-    "evaluate": "prediction",
-    "predictions": "prediction",
-    "FreqCNNClassifier": "classifier",
-    "spectrograms": "classifier",
+    "ARCHITECTURES": "network.architectures",
+    "architecture": "network.architectures",
+    "FreqCNN": "network.freqcnn",
+    "Examples": "training.examples",
+    "Settings": "training.settings",
+    "predict": "training.loop",
+    "train": "training.loop",
+    "Model": "own.model",
+    "OnnxModel": "own.onnx_model",
+    "Recipe": "own.fit",
+    "fit": "own.fit",
+    "evaluate": "own.predict",
+    "predictions": "own.predict",
+    "FreqCNNClassifier": "own.classifier",
+    "spectrograms": "own.classifier",
 }
 __all__ = list(_EXPORTS)
 

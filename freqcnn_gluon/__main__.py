@@ -10,14 +10,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.faults import Faults, going_on, natural, note, positive, told_plainly
-
-from .cluster import NEEDED
+from data_prep.base.commands import natural, positive, resumable, with_plain_errors
+from data_prep.base.faults import Faults, note
+from freqcnn_gluon.training.workers import NEEDED
 
 FEW = 100  # steps of training after which BatchNorm's running statistics are those of the trained network
 
 
-@told_plainly
+@with_plain_errors
 def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(
         prog="python -m freqcnn_gluon",
@@ -114,8 +114,8 @@ def _add_fit(commands) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from .fitting import Recipe, fit
-    from .output import measured
+    from freqcnn_gluon.own.fit import Recipe, fit
+    from freqcnn_gluon.own.output import measured
 
     recipe = Recipe(
         options.architecture,
@@ -126,7 +126,7 @@ def _fit(options: argparse.Namespace) -> None:
         options.seed,
     )
     how = options.test_share, options.device, options.jobs, options.log_dir
-    with going_on(options.out):
+    with resumable(options.out):
         fit(options.data, options.out, recipe, *how)
     report = json.loads((options.out / "report.json").read_text(encoding="utf-8"))
     last = report["history"][-1]
@@ -166,11 +166,10 @@ def _add_recogniser(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from data_prep.files import whole
-
-    from .about import trained_on
-    from .output import measured
-    from .prediction import evaluate, write
+    from data_prep.base.files import whole
+    from freqcnn_gluon.own.about import trained_on
+    from freqcnn_gluon.own.output import measured
+    from freqcnn_gluon.own.predict import evaluate, write
 
     model = _recogniser(options)
     known = trained_on(options.model)
@@ -190,12 +189,12 @@ def _recogniser(options: argparse.Namespace):
     path = options.model
     runtime = options.runtime or ("onnx" if path.suffix == ".onnx" else "mxnet")
     if runtime == "onnx":
-        from .onnx_model import OnnxModel
+        from freqcnn_gluon.own.onnx_model import OnnxModel
 
         if options.device not in ("auto", "cpu"):
             raise Faults(f"--device {options.device}: what is not MXNet's runs on the CPU here; leave it out")
         return OnnxModel(path / "model.onnx" if path.is_dir() else path)
-    from .model import Model
+    from freqcnn_gluon.own.model import Model
 
     return Model.load(path, options.device)
 
@@ -223,8 +222,8 @@ def _add_predict(commands) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from .output import as_csv, as_json, as_text
-    from .prediction import predictions
+    from freqcnn_gluon.own.output import as_csv, as_json, as_text
+    from freqcnn_gluon.own.predict import predictions
 
     model = _recogniser(options)
     labels, faulty = model.about.labels, False
@@ -243,7 +242,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _files(asked: Sequence[str], aside: Path) -> tuple[list[str], list[Path]]:
     """Names to tell the recordings by, and where they are; standard input becomes a file in ``aside``."""
-    from data_prep.own import passed_over, recordings
+    from data_prep.corpora.own import passed_over, recordings
 
     names, paths = [], []
     for each in asked:
@@ -281,12 +280,11 @@ def _add_explain(commands) -> None:
 
 
 def _explain(options: argparse.Namespace) -> None:
-    from data_prep import audio
-    from data_prep.spectrogram import image
-
-    from .explain import attended, draw
-    from .model import Model
-    from .output import likely
+    from data_prep.sound import audio
+    from data_prep.sound.spectrogram import image
+    from freqcnn_gluon.network.explain import attended, draw
+    from freqcnn_gluon.own.model import Model
+    from freqcnn_gluon.own.output import likely
 
     model = Model.load(options.model, options.device)
     settings = model.about.images
@@ -321,8 +319,8 @@ def _add_export(commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from .export import to_onnx, to_symbol
-    from .model import Model
+    from freqcnn_gluon.own.export import to_onnx, to_symbol
+    from freqcnn_gluon.own.model import Model
 
     model = Model.load(options.model, "cpu")
     if options.onnx:
@@ -350,10 +348,10 @@ def _add_describe(commands) -> None:
 
 
 def _describe(options: argparse.Namespace) -> None:
-    from .architectures import architecture
-    from .describe import describe, parameter_count
-    from .network import FreqCNN
-    from .output import table
+    from freqcnn_gluon.network.architectures import architecture
+    from freqcnn_gluon.network.describe import describe, parameter_count
+    from freqcnn_gluon.network.freqcnn import FreqCNN
+    from freqcnn_gluon.own.output import table
 
     chosen = architecture(options.architecture)
     net = FreqCNN(chosen, classes=options.classes, size=options.size, segments=options.segments)
@@ -389,10 +387,10 @@ def _add_launch(commands) -> None:
 
 
 def _launch(options: argparse.Namespace) -> None:
-    from .launch import launch
+    from freqcnn_gluon.training.launch import launch
 
     hosts = [host.strip() for host in options.hosts.split(",") if host.strip()]
-    with going_on():
+    with resumable():
         launch(hosts, options.command, options.port)
 
 

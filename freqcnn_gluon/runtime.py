@@ -1,8 +1,4 @@
-"""What must happen before ``import mxnet``; devices, seeds and versions.
-
-Importable without MXNet and, at the top, with the standard library alone: ``tools/setup.sh`` runs
-this file to choose between the CPU and the GPU set of packages before anything is installed.
-"""
+"""What must happen before ``import mxnet``; seeds, dtypes and versions. Importable without MXNet."""
 
 from __future__ import annotations
 
@@ -16,17 +12,15 @@ import random
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from data_prep.cores import cores
-from data_prep.faults import Faults
+from data_prep.base.cores import cores
+from data_prep.base.faults import Faults
 
 if TYPE_CHECKING:
     import mxnet as mx
+from freqcnn_gluon.devices import DRIVER, choose, installed, say_once
 
-DRIVER = "libcuda.so.1"
-# The mxnet-cu112 wheel holds machine code for sm_50 to sm_86 and no PTX, and sm_86 code serves 8.9.
-CAPABILITIES = (5, 0), (8, 9)
 # What the wheel links to, each after what it needs itself; the folders are those of the nvidia-*-cu11 wheels.
 CUDA_LIBRARIES = (
     "cuda_runtime/lib/libcudart.so.11.0",
@@ -60,21 +54,6 @@ SEVERAL_CORES = {
 SET: set[str] = set()
 
 
-class Gpu(NamedTuple):
-    index: int
-    name: str
-    capability: tuple[int, int]
-    memory_bytes: int
-
-    @property
-    def usable(self) -> bool:
-        """Whether MXNet's last release holds machine code for it."""
-        return CAPABILITIES[0] <= self.capability <= CAPABILITIES[1]
-
-    def __str__(self) -> str:
-        return f"GPU {self.index} ({self.name}, compute capability {_dotted(self.capability)})"
-
-
 _dtype = ""  # what the networks of this process are trained in, once one is
 
 
@@ -87,20 +66,20 @@ def prepare() -> None:
     # Before numpy is loaded, whose own threads follow the same variable.
     if "OMP_NUM_THREADS" not in os.environ:
         if "mxnet" in sys.modules:
-            _say(
+            say_once(
                 f"mxnet was imported before freqcnn_gluon and may use half of the {cores()} cores: import"
                 " freqcnn_gluon first, or set OMP_NUM_THREADS."
             )
         else:
             os.environ["OMP_NUM_THREADS"] = str(cores())
-    gpu_set = _installed("mxnet-cu112")
+    gpu_set = installed("mxnet-cu112")
     if not gpu_set:
         if threads() > 1:
             SET.update(SEVERAL_CORES.keys() - os.environ.keys())
             os.environ.update({name: SEVERAL_CORES[name] for name in SET})
         # Weights updated several at a time, as for a GPU, take half as long again on a CPU.
         os.environ.setdefault("MXNET_OPTIMIZER_AGGREGATION_SIZE", "1")
-    if gpu_set or _installed("mxnet"):  # an exported model is run without MXNet, and by any numpy
+    if gpu_set or installed("mxnet"):  # an exported model is run without MXNet, and by any numpy
         _restore_numpy_aliases()
     if gpu_set:
         _load_cuda()
@@ -123,74 +102,6 @@ def start() -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def gpus() -> list[Gpu]:
-    """The GPUs that the NVIDIA driver shows to this process, asked without MXNet; none without a driver."""
-    try:
-        driver = ctypes.CDLL(DRIVER)
-    except OSError:
-        return []
-    count = ctypes.c_int()
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return []
-
-    def attribute(device: ctypes.c_int, which: int) -> int:
-        value = ctypes.c_int()
-        driver.cuDeviceGetAttribute(ctypes.byref(value), which, device)
-        return value.value
-
-    found = []
-    for index in range(count.value):
-        device, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
-        if driver.cuDeviceGet(ctypes.byref(device), index):
-            continue
-        driver.cuDeviceGetName(name, len(name), device)
-        driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
-        capability = attribute(device, 75), attribute(device, 76)  # COMPUTE_CAPABILITY_MAJOR and _MINOR
-        found.append(Gpu(index, name.value.decode(errors="replace"), capability, memory.value))
-    return found
-
-
-def choose(device: str = "auto") -> tuple[str, list[int]]:
-    """What ``device`` names, 'cpu' or 'gpu' and their numbers, without importing MXNet.
-
-    ``auto`` is the first GPU that can be used, otherwise the CPU with one sentence on stderr that says
-    why; ``gpu`` is the same without the second half. ``cpu:0,1`` are two contexts on the same cores, to
-    try data-parallel code without GPUs. Raises Faults for a GPU that is asked for and cannot be used,
-    and for a device that is none of these.
-    """
-    match = re.fullmatch(r"auto|(cpu|gpu)(?::(\d+(?:,\d+)*))?", device)
-    numbers = [int(number) for number in match[2].split(",")] if match and match[2] else []
-    if not match or len(set(numbers)) < len(numbers):
-        raise Faults(
-            f"device {device!r} is not understood: give auto, cpu, gpu, or different numbers as in"
-            " cpu:0,1 or gpu:0."
-        )
-    if match[1] == "cpu":
-        return "cpu", numbers or [0]
-
-    found = gpus()
-    first, why = _first_usable(found)
-    if first and not _installed("mxnet-cu112"):
-        remedy = "(`make setup DEVICE=gpu` gets the other)"
-        first, why = None, f"{first} can be used, but this environment has the CPU's MXNet {remedy}"
-    if not first and device == "auto":
-        _say(f"{why}: using the CPU.")
-        return "cpu", [0]
-    if not first:
-        raise Faults(f"device {device}: {why}; DEVICE=cpu or --device cpu does without.")
-    here = {gpu.index: gpu for gpu in found}
-    faults = [
-        f"device {device}: {_cannot(here[number])}."
-        if number in here
-        else f"device {device}: there is no GPU {number}, the driver shows {len(found)}, from 0."
-        for number in numbers
-        if number not in here or not here[number].usable
-    ]
-    if faults:
-        raise Faults(faults)
-    return "gpu", numbers or [first.index]
 
 
 def contexts(device: str = "auto") -> list[mx.Context]:
@@ -253,7 +164,7 @@ def versions() -> dict[str, str | int]:
     """What a run's report says of the software and the machine it ran on."""
     return {
         "python": platform.python_version(),
-        **{package: version for package in PACKAGES if (version := _installed(package))},
+        **{package: version for package in PACKAGES if (version := installed(package))},
         "platform": " ".join((platform.system(), platform.machine(), *platform.libc_ver())),
         "cpu": _cpu_model(),
         "instructions": " ".join(name for name in INSTRUCTIONS if _cpu_has(name)),
@@ -301,30 +212,6 @@ def _load_cuda() -> None:
         raise Faults(faults)
 
 
-def _first_usable(found: list[Gpu]) -> tuple[Gpu | None, str]:
-    """The first GPU that MXNet can use, and that it can; or None, and why."""
-    for gpu in found:
-        if gpu.usable:
-            return gpu, f"{gpu} can be used"
-    return None, "; ".join(map(_cannot, found)) or f"no GPU with an NVIDIA driver ({DRIVER}) was found"
-
-
-def _cannot(gpu: Gpu) -> str:
-    low, high = map(_dotted, CAPABILITIES)
-    return f"{gpu} cannot be used, since MXNet's last release holds code for {low} to {high} only"
-
-
-def _dotted(capability: tuple[int, int]) -> str:
-    return ".".join(map(str, capability))
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _cpu_model() -> str:
     return _cpu("model name") or platform.processor() or platform.machine()
 
@@ -340,14 +227,3 @@ def _cpu(what: str) -> str:
     except OSError:
         found = None
     return found[1] if found else ""
-
-
-@functools.cache
-def _say(sentence: str) -> None:
-    """Say it on stderr, once a process."""
-    print(sentence, file=sys.stderr)
-
-
-if __name__ == "__main__":
-    gpu, reason = _first_usable(gpus())
-    print("gpu" if gpu else "cpu", reason)

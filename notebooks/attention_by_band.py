@@ -36,7 +36,7 @@ CLIPS = 20  # of each label, of the test part
 from data_prep import manifest
 from freqcnn_gluon import Recipe, fit, spectrograms
 from reproduce.corpora import scanned
-from reproduce.views import attention_by_band, draw_bands
+from reproduce.render.notebooks import attention_by_band, draw_bands
 
 clips = scanned("ut_podcast", UT_PODCAST and Path(UT_PODCAST), DATA)
 model = fit(clips.root / "audio" / "train", MODEL, Recipe(size=64, epochs=EPOCHS))

@@ -31,6 +31,6 @@ ENTERFACE = os.environ.get("ENTERFACE") or None  # None: the stand-in
 
 # %%
 from reproduce.corpora import scanned
-from reproduce.views import figure1
+from reproduce.render.notebooks import figure1
 
 figure1(scanned("enterface", ENTERFACE and Path(ENTERFACE), DATA))

@@ -30,7 +30,7 @@ ENTERFACE = os.environ.get("ENTERFACE") or None  # None: the stand-in
 
 # %%
 from reproduce.corpora import scanned
-from reproduce.views import figure5
+from reproduce.render.notebooks import figure5
 
 clips = scanned("enterface", ENTERFACE and Path(ENTERFACE), DATA)
 figure5(clips, parts=2)

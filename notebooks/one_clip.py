@@ -34,7 +34,7 @@ EPOCHS = int(os.environ.get("EPOCHS", 4))
 # %%
 from freqcnn_gluon import Recipe, fit
 from reproduce.corpora import scanned
-from reproduce.views import one_clip, through_the_network
+from reproduce.render.notebooks import one_clip, through_the_network
 
 clips = scanned("ut_podcast", UT_PODCAST and Path(UT_PODCAST), DATA)
 model = fit(clips.root / "audio" / "train", MODEL, Recipe(size=64, epochs=EPOCHS))
@@ -45,8 +45,9 @@ one_clip(clips, model.about.images)
 # Five blocks; after each a convolution and pooling, which halve the sides.
 
 # %%
-from data_prep import audio, manifest
-from data_prep.spectrogram import image
+from data_prep.sound import audio
+from data_prep import manifest
+from data_prep.sound.spectrogram import image
 
 path, start, stop = manifest.clips(clips.manifest.head(1), clips.root)[0]
 picture = image(audio.read(path, model.about.images.rate, start, stop), model.about.images)

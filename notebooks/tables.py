@@ -33,8 +33,8 @@ if not any(RESULTS.glob("*/table??.json")):
 # %%
 from IPython.display import Markdown, display
 
-from reproduce.readme import reports_in
-from reproduce.render import summary
+from reproduce.runs.report import reports_in
+from reproduce.render.table import summary
 from reproduce.tables import TABLES
 
 for listed in sorted(RESULTS.glob("*/table??.json")):

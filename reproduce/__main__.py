@@ -6,12 +6,12 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.faults import Faults, going_on, natural, positive, told_plainly
+from data_prep.base.commands import natural, positive, resumable, with_plain_errors
+from data_prep.base.faults import Faults
+from reproduce.options import PROFILES, Options
 
-from .produce import PROFILES, Options
 
-
-@told_plainly
+@with_plain_errors
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m reproduce", description="The paper's tables with our numbers beside the paper's."
@@ -193,9 +193,9 @@ def _options(options: argparse.Namespace) -> Options:
 
 
 def _table(options: argparse.Namespace) -> None:
-    from .assumptions import choices, shared
-    from .produce import produce
-    from .tables import NUMBERS, known
+    from reproduce.assumptions import choices, shared
+    from reproduce.commands.table import produce
+    from reproduce.tables import NUMBERS, known
 
     numbers = known(options.numbers or NUMBERS)
     asked = _options(options)
@@ -203,56 +203,56 @@ def _table(options: argparse.Namespace) -> None:
     for number in numbers:  # what the last table refuses is told before the first one's hours
         choices(number, assumed[number])
     for number in numbers:
-        with going_on(options.results):
+        with resumable(options.results):
             text = produce(number, replace(asked, assume=assumed[number]))
         print(text)
 
 
 def _sensitivity(options: argparse.Namespace) -> None:
-    from .sensitivity import sensitivity
-    from .tables import trained
+    from reproduce.commands.sensitivity import sensitivity
+    from reproduce.tables import trained
 
-    with going_on(options.results):
+    with resumable(options.results):
         text = sensitivity(trained(options.number), _options(options))
     print(text)
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from .plan import plan
-    from .tables import TABLES, trained
+    from reproduce.commands.plan import plan
+    from reproduce.tables import TABLES, trained
 
     tables = [trained(number) for number in options.numbers or TABLES]
     print(plan(tables, _options(options), options.gpu, options.gpus))
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from .audit import audit, write
+    from reproduce.paper.audit import audit, write
 
     print(write(audit(), options.results / "audit"))
 
 
 def _report(options: argparse.Namespace) -> None:
-    from .report import report
+    from reproduce.page.page import report
 
     path = report(options.results, options.data)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB): open {path.resolve().as_uri()} in a browser")
 
 
 def _assumptions(options: argparse.Namespace) -> None:
-    from .assumptions import markdown
+    from reproduce.assumptions import markdown
 
     print(markdown())
 
 
 def _reference(options: argparse.Namespace) -> None:
-    from .readme import refresh
+    from reproduce.commands.reference import refresh
 
     for path in refresh(Path(__file__).resolve().parents[1]):
         print(path)
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from .verify import markdown, verify
+    from reproduce.commands.verify import markdown, verify
 
     sample = None if options.all else options.sample
     found = list(verify(options.results, _roots(options), options.data, sample, options.seed, options.jobs))

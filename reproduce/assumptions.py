@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -12,31 +12,16 @@ import numpy as np
 import pandas as pd
 
 from data_prep import corpora, splits, store
+from data_prep.base.faults import Faults, note
 from data_prep.corpora import Scan, chains, enterface, ut_podcast
-from data_prep.faults import Faults, note
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import ImageSettings
 from data_prep.standin import chains as standin_chains
 from data_prep.standin import enterface as standin_enterface
 from data_prep.standin import ut_podcast as standin_ut_podcast
 from data_prep.standin.folder import is_standin
+from reproduce.sources import PAPER, RESERVED, STANDIN
 
-__all__ = [
-    "CORPORA",
-    "NETWORK",
-    "PAPER",
-    "QUICK",
-    "RESERVED",
-    "STANDIN",
-    "Corpus",
-    "counted",
-    "prepare",
-    "scanned",
-]
-
-PAPER, STANDIN = "paper", "standin"
-QUICK = "quick"  # results of the paper's corpora in the quick profile, which are not the paper's sizes
-NETWORK = "network"  # what is read off the network: Tables 2, 7 and 10
-RESERVED = (PAPER, QUICK, STANDIN, NETWORK)  # sources whose results are read otherwise than anybody's own
+__all__ = ["CORPORA", "Corpus", "counted", "prepare", "scanned"]
 
 
 @dataclass(frozen=True)

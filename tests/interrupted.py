@@ -90,7 +90,7 @@ def training(out: Path, corpus: Path, log: Path) -> None:
     from mxnet.gluon import nn
     from safetensors.numpy import load_file
 
-    from data_prep.files import whole
+    from data_prep.base.files import whole
 
     class Checked(module.Checkpoint):
         """Of what the net has when all that was begun is done, BatchNorm's statistics too."""
@@ -150,9 +150,9 @@ def fit(out: Path, corpus: Path, log: Path) -> None:
 
 
 def _often(log: Path):
-    """``freqcnn_gluon.training`` with a checkpoint before every batch."""
-    import freqcnn_gluon.training as module  # before mxnet
-    from freqcnn_gluon import checkpoint
+    """``freqcnn_gluon.training.loop`` with a checkpoint before every batch."""
+    import freqcnn_gluon.training.loop as module  # before mxnet
+    from freqcnn_gluon.training import checkpoint
 
     checkpoint.SECONDS_BETWEEN, module.PLACE = 0, 1
     module._gradients = noting(log, module._gradients)
@@ -165,11 +165,11 @@ def _told(code: int) -> None:
 
 
 if __name__ == "__main__":
-    from data_prep.faults import told_plainly
+    from data_prep.base.commands import with_plain_errors
 
     stage, out, corpus, log, *end = sys.argv[1:]
 
-    @told_plainly
+    @with_plain_errors
     def main() -> None:
         if end:
             stop_at(out, log, end[0], *map(int, end[1:]))

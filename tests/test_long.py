@@ -13,10 +13,10 @@ import soundfile
 import test_training
 
 from data_prep import manifest, store
-from data_prep.spectrogram import ImageSettings
-from freqcnn_gluon import checkpoint
-from freqcnn_gluon.systems import build
-from freqcnn_gluon.training import train
+from data_prep.sound.spectrogram import ImageSettings
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training import checkpoint
+from freqcnn_gluon.training.loop import train
 
 pytestmark = pytest.mark.long
 EPOCHS, CLIPS = 200, 10_000

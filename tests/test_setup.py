@@ -109,7 +109,7 @@ case "$*" in
         [ -z "${PIP_FAILS-}" ] || { echo "ERROR: no such package" >&2; exit 1; }
         case "${!#}" in *-cpu.txt) name=mxnet ;; *) name=mxnet_cu112 ;; esac
         mkdir -p "$(dirname "$0")/../lib/python3.11/site-packages/$name-1.9.1.dist-info" ;;
-    *runtime.py) echo "${FOUND:-cpu no GPU was found}" ;;
+    *devices.py) echo "${FOUND:-cpu no GPU was found}" ;;
     "-c import"*) ;;
     -c*) echo 3.11 ok "$0" ;;
     *) exit 9 ;;

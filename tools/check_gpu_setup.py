@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.faults import Faults, told_plainly  # noqa: E402
+from data_prep.base.commands import with_plain_errors
+from data_prep.base.faults import Faults  # noqa: E402
 
 DRIVER = "libcuda.so.1"
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
@@ -70,11 +71,11 @@ def trained_output(ctx):
     return net(image).asnumpy()
 
 
-@told_plainly
+@with_plain_errors
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         stub = None if driver_here() else load_stub(folder)
-        from freqcnn_gluon import runtime
+        from freqcnn_gluon import devices, runtime
 
         runtime.prepare()  # the import has done it; here it keeps MXNet's from being sorted before that
         import mxnet as mx
@@ -95,7 +96,7 @@ def main() -> None:
         raise Faults(f"a small network gave {on_cpu.tolist()} on the CPU, which is no number.")
     print(f"A small network took a training step on the CPU context: output {on_cpu[0, 0]:.6f}.")
 
-    gpus = runtime.gpus()
+    gpus = devices.gpus()
     usable = [gpu for gpu in gpus if gpu.usable]
     for gpu in usable:
         on_gpu = trained_output(mx.gpu(gpu.index))

@@ -85,7 +85,7 @@ def environment(venv: Path) -> Told:
 
 
 def gpu(venv: Path) -> Told:
-    _, said = run(Path(sys.executable), str(ROOT / "freqcnn_gluon/runtime.py"))
+    _, said = run(Path(sys.executable), str(ROOT / "freqcnn_gluon/devices.py"))
     kind, _, why = said.partition(" ")
     yield ("ok", why) if kind == "gpu" else ("note", f"training runs on the CPU: {why}")
 

@@ -84,7 +84,7 @@ if [ -z "$set" ] || { [ "$wanted" != auto ] && [ "$wanted" != "$set" ]; }; then
               "An installed Python 3.10, 3.11 or 3.12 with its venv module would do."
     set=$wanted why="as asked"
     if [ "$set" = auto ]; then
-        read -r set why <<<"$(PYTHONPATH=$root "$venv/bin/python" "$root/freqcnn_gluon/runtime.py")"
+        read -r set why <<<"$(PYTHONPATH=$root "$venv/bin/python" "$root/freqcnn_gluon/devices.py")"
         [ -n "$set" ] || fail "the search for a GPU failed: give DEVICE=cpu or DEVICE=gpu."
     fi
 fi

@@ -21,14 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from groups import GROUPS, pieces
 from render import render
 
-from data_prep.faults import told_plainly
-from data_prep.files import whole
+from data_prep.base.commands import with_plain_errors
+from data_prep.base.files import whole
 from freqcnn_gluon import runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@told_plainly
+@with_plain_errors
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python benchmarks/speed",

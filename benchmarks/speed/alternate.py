@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from freqcnn_gluon import runtime
 
 WORKER = Path(__file__).with_name("worker.py")

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from alternate import Worker, alternating
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from freqcnn_gluon import runtime
-from freqcnn_gluon.architectures import ARCHITECTURES
+from freqcnn_gluon.network.architectures import ARCHITECTURES
 
 OURS, OURS_BFLOAT16 = "MXNet", "MXNet, bfloat16"
 STEPS = {

@@ -13,8 +13,8 @@ matplotlib.use("Agg")
 from groups import GROUPS, OURS, OURS_BFLOAT16
 from matplotlib import pyplot
 
-from data_prep.files import whole
-from reproduce.text import table
+from data_prep.base.files import whole
+from reproduce.markdown import table
 
 MARK = re.compile(r"(<!-- (\w+), from \S+ -->\n).*?(<!-- end -->)", re.S)
 FLAT = 0.05  # the exponent that memory may have in the number of clips

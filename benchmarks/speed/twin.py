@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from freqcnn_gluon.architectures import Architecture, AttentionRow, BlockRow, Conv, PoolRow
+from freqcnn_gluon.network.architectures import Architecture, AttentionRow, BlockRow, Conv, PoolRow
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 NAMES = {"gamma": "weight", "beta": "bias", "running_var": "running_var", "running_mean": "running_mean"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep import manifest, store
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep.base.faults import Faults
+from data_prep.sound.spectrogram import ImageSettings
 
 __all__ = ["Scan", "listing", "prepare", "repeated"]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import audio, manifest
+from data_prep import manifest
+from data_prep.base.faults import Faults
 from data_prep.corpora import Scan, listing
-from data_prep.faults import Faults
+from data_prep.sound import audio
 
 LABELS = tuple(
     f"{group}{number:02}"

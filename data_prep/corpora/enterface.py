@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from data_prep import manifest, splits
+from data_prep.base.faults import Faults
 from data_prep.corpora import Scan, listing
-from data_prep.faults import Faults
 
 EMOTIONS = {
     "anger": "Angry",

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import signal
 
-from data_prep.files import whole
+from data_prep.base.files import whole
 from data_prep.standin.chains_texts import FABLES, SENTENCES
 from data_prep.standin.folder import fill
 from data_prep.standin.recording import equalised, recorded, write_wav

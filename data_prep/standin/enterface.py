@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy import signal
 
+from data_prep.base.faults import Faults
+from data_prep.base.files import whole
 from data_prep.corpora.enterface import EMOTIONS, WRAPPER
-from data_prep.faults import Faults
-from data_prep.files import whole
 from data_prep.standin.emotions import MANNERS, acted
 from data_prep.standin.folder import fill
 from data_prep.standin.recording import equalised, recorded

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from data_prep.cores import processors
-from data_prep.faults import Faults
-from data_prep.files import locked, whole
+from data_prep.base.cores import processors
+from data_prep.base.faults import Faults
+from data_prep.base.files import locked, whole
 from data_prep.standin.speech import ESpeak, each_in_fresh_process
 
 MARKER, TABLE = "STAND-IN.json", "speakers.csv"

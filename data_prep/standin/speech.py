@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.faults import Faults
-from data_prep.workers import undisturbed
+from data_prep.base.faults import Faults
+from data_prep.base.processes import interrupts_held
 
 SAMPLE_RATE = 22050
 
@@ -63,7 +63,7 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
             while len(running) < jobs and (call := next(calls, None)) is not None:
                 here, there = context.Pipe(duplex=False)
                 child = context.Process(target=_child, args=(there, function, call))
-                with undisturbed():
+                with interrupts_held():
                     child.start()
                 there.close()
                 running[here] = child, call

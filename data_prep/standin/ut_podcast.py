@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy import signal
 
-from data_prep.files import whole
-from data_prep.standin import accents, texts
+from data_prep.base.files import whole
+from data_prep.standin import accents
+from data_prep.standin import ut_podcast_texts as texts
 from data_prep.standin.folder import fill
 from data_prep.standin.recording import equalised, recorded, write_wav
 from data_prep.standin.speech import ESpeak

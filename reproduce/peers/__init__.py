@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-
-import numpy as np
 
 import freqcnn_gluon  # noqa: F401  must come before MXNet, which some of the peers import
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
+from reproduce.peers.peer import Peer
 
-from .features import Features, Kind
-
-__all__ = ["NETWORKS", "PEERS", "Answer", "Peer", "Task", "peer", "softmax"]
+__all__ = ["NETWORKS", "PEERS", "peer"]
 
 PEERS = {
     "ivector": "ivector",
     "gmm": "gmm",
     "spectrogram_dnn": "spectrogram_dnn",
-    "functionals_svm": "functionals",
+    "functionals_svm": "svm",
     "bdpca_rbf": "rbf",
     "mel_dbn": "mel_dbn",
 }
@@ -29,56 +23,8 @@ NETWORKS = ("spectrogram_dnn", "mel_dbn")
 """Those that train networks, and so take the ``dtype`` that all of a process compute in."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a peer is to do: learn from the clips ``train``, tell the labels of the clips ``test``.
-
-    ``features``: of all clips; ``train``, ``test``: clip numbers; ``train_labels``, ``test_labels``: their
-    class numbers, those of the test for a system that is enrolled with some of them. No training clip is
-    there twice, over-sampled or not: these systems weigh the classes alike by other means. ``title``: of
-    the progress bar; ``folder``: for what is kept to go on from.
-    """
-
-    features: Features
-    train: np.ndarray
-    train_labels: np.ndarray
-    test: np.ndarray
-    test_labels: np.ndarray
-    classes: int
-    seed: int
-    title: str
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Answer:
-    """``scores``: (test clips, classes), the highest is the label; ``sizes``: what the system consisted of;
-    ``measures``: what it was measured by besides the labels, by name.
-    """
-
-    scores: np.ndarray
-    sizes: dict[str, object]
-    measures: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Peer:
-    """A system: the ``features`` that it hears, and ``recognise(task, **choices)``, whose keyword arguments
-    are assumptions' ids and ``System.options``. It is deterministic: the task's seed decides.
-    """
-
-    features: Kind
-    recognise: Callable[..., Answer]
-
-
 def peer(name: str) -> Peer:
     """The system called ``name``; Faults listing every name for an unknown one."""
     if name not in PEERS:
         raise Faults(f"there is no system '{name}': choose one of {', '.join(PEERS)}")
     return importlib.import_module(f".{PEERS[name]}", __name__).PEER
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """``scores`` (n, classes), taken for logarithms, as probabilities."""
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)

@@ -6,7 +6,7 @@ import kaldi_native_fbank as kaldi
 import numpy as np
 from scipy import stats
 
-from .mfcc import FULL_SCALE, cepstra, deltas
+from reproduce.peers.mfcc import FULL_SCALE, cepstra, deltas
 
 __all__ = ["FUNCTIONALS", "contours", "functionals"]
 

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import audio, manifest
-from data_prep.faults import Faults
-from data_prep.files import locked, whole
-from data_prep.workers import workers
-
-from ..corpora import Corpus
+from data_prep import manifest
+from data_prep.base.faults import Faults
+from data_prep.base.files import locked, whole
+from data_prep.base.processes import workers
+from data_prep.sound import audio
+from reproduce.corpora import Corpus
 
 __all__ = ["HIGHEST", "Features", "Kind", "extract"]
 

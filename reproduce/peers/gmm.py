@@ -9,8 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from tqdm import tqdm
 
-from . import Answer, Peer, Task
-from .mfcc import PLAIN_MFCC
+from reproduce.peers.mfcc import PLAIN_MFCC
+from reproduce.peers.peer import Answer, Peer, Task
 
 __all__ = ["PEER"]
 

@@ -11,10 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from tqdm import tqdm
 
-from . import Answer, Peer, Task
-from .mfcc import MFCC
-from .plda import Plda, class_means
-from .verification import enrolment, equal_error_rate
+from reproduce.peers.mfcc import MFCC
+from reproduce.peers.peer import Answer, Peer, Task
+from reproduce.peers.plda import Plda, class_means
+from reproduce.peers.verification import enrolment, equal_error_rate
 
 __all__ = ["PEER", "TotalVariability", "background_model", "statistics"]
 

@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
-from . import Answer, Peer, Task
-from .features import Kind
-from .mfcc import all_frames, deltas
-from .windows import learn, mean_of_clips, windowed
+from reproduce.peers.features import Kind
+from reproduce.peers.mfcc import all_frames, deltas
+from reproduce.peers.peer import Answer, Peer, Task
+from reproduce.peers.segments import learn, mean_of_clips, windowed
 
 __all__ = ["PEER"]
 

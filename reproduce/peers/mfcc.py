@@ -5,7 +5,7 @@ from __future__ import annotations
 import kaldi_native_fbank as kaldi
 import numpy as np
 
-from .features import Kind
+from reproduce.peers.features import Kind
 
 __all__ = ["MFCC", "PLAIN_MFCC", "all_frames", "cepstra", "deltas", "sliding_mean_normalised", "voiced"]
 

@@ -11,9 +11,9 @@ from sklearn.metrics import pairwise_distances
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from . import Answer, Peer, Task
-from .contours import contours, functionals
-from .features import Kind
+from reproduce.peers.contours import contours, functionals
+from reproduce.peers.features import Kind
+from reproduce.peers.peer import Answer, Peer, Task
 
 __all__ = ["PEER", "RadialBasis", "bidirectional_pca"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.spectrogram import ImageSettings, image
-
-from . import Answer, Peer, Task
-from .features import Kind
-from .windows import learn, mean_of_clips, windowed
+from data_prep.sound.spectrogram import ImageSettings, image
+from reproduce.peers.features import Kind
+from reproduce.peers.peer import Answer, Peer, Task
+from reproduce.peers.segments import learn, mean_of_clips, windowed
 
 __all__ = ["PEER"]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data_prep.faults import Faults
-
-from . import table03, table04, table05, table08, table09, table11, table12
-from .table import ALL, AVERAGE, Cell, Profile, System, Table
+from data_prep.base.faults import Faults
+from reproduce.tables import table03, table04, table05, table08, table09, table11, table12
+from reproduce.tables.table import ALL, AVERAGE, Cell, Profile, System, Table
 
 __all__ = ["ALL", "AVERAGE", "NUMBERS", "TABLES", "Cell", "Profile", "System", "Table", "known", "trained"]
 

@@ -24,7 +24,7 @@ class Profile:
 class System:
     """What is trained. ``home`` is the table below which its runs are kept, under ``name``: a table that
     shows another one's system takes its runs from there. ``system`` is its name in
-    ``freqcnn_gluon.systems`` or ``reproduce.peers``, or None where only the paper's figures are shown;
+    ``network.zoo`` or ``reproduce.peers``, or None where only the paper's figures are shown;
     ``options``: keyword arguments of FreqCNN or of the peer's ``recognise``.
     """
 

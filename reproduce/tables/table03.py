@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..paper import published
-from .table import Cell, Profile, System, Table
+from reproduce.paper.published import published
+from reproduce.tables.table import Cell, Profile, System, Table
 
 _SYSTEMS = {
     "i-Vector": "ivector",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from ..paper import published
-from .table import Cell, Profile, System, Table
+from reproduce.paper.published import published
+from reproduce.tables.table import Cell, Profile, System, Table
 
 # Small enough that the fourteen networks of Table 5 are done in half an hour on two cores.
 QUICK = Profile(size=32, batch_size=16, epochs=5)

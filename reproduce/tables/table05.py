@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..paper import published
-from .table import Cell, System, Table
-from .table03 import SYSTEMS as _TABLE_3
-from .table04 import QUICK
-from .table04 import SYSTEMS as _TABLE_4
+from reproduce.paper.published import published
+from reproduce.tables.table import Cell, System, Table
+from reproduce.tables.table03 import SYSTEMS as _TABLE_3
+from reproduce.tables.table04 import QUICK
+from reproduce.tables.table04 import SYSTEMS as _TABLE_4
 
 _PAPER = published("table05_attention").set_index("attention_blocks", append=True)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..paper import published
-from .table import AVERAGE, Cell, Profile, System, Table
+from reproduce.paper.published import published
+from reproduce.tables.table import AVERAGE, Cell, Profile, System, Table
 
 FOLDS = ("1", "2", "3")
 # For Tables 8 and 9, whose twenty-one networks have half an hour on two cores. Smaller spectrograms give

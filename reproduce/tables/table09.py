@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..paper import published
-from .table import System, Table
-from .table08 import FOLDS, QUICK, fold_cells
-from .table08 import SYSTEMS as _TABLE_8
+from reproduce.paper.published import published
+from reproduce.tables.table import System, Table
+from reproduce.tables.table08 import FOLDS, QUICK, fold_cells
+from reproduce.tables.table08 import SYSTEMS as _TABLE_8
 
 _PAPER = published("table09_activations").set_index("local_f", append=True)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..paper import published
-from .table import ALL, Cell, Profile, System, Table
+from reproduce.paper.published import published
+from reproduce.tables.table import ALL, Cell, Profile, System, Table
 
 FOLDS = tuple(str(number) for number in range(1, 11))
 # Ten networks of Table 10's width have a quarter of an hour on two cores.

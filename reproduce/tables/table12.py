@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..paper import published
-from .table import ALL, Cell, Table
-from .table11 import FOLDS, FREQCNN, QUICK
+from reproduce.paper.published import published
+from reproduce.tables.table import ALL, Cell, Table
+from reproduce.tables.table11 import FOLDS, FREQCNN, QUICK
 
 _PAPER = published("table12_confusion")
 _PAPER.loc["Disgust", "Disgust"] = 167  # Sec. 5.3: 79.52 % of 210; the row itself could not be read

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from films import write_avi
 
-from data_prep import audio
-from data_prep.faults import Faults
-from data_prep.own import SUFFIXES
+from data_prep.base.faults import Faults
+from data_prep.corpora.own import SUFFIXES
+from data_prep.sound import audio
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mirtoolbox"
 RATE = 16000

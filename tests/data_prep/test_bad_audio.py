@@ -10,9 +10,9 @@ from films import write_avi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep import audio
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings, image
+from data_prep.base.faults import Faults
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 
 KINDS = [
     (format, subtype)

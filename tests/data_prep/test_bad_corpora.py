@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from data_prep import audio, corpora, manifest, own
+from data_prep import corpora, manifest
 from data_prep.__main__ import main
-from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep.base.faults import Faults
+from data_prep.corpora import chains, enterface, own, ut_podcast
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings
 
 FOLDERS = [f"audio/{part}/{label}" for part in ("train", "test") for label in ("AU", "US", "UK")]
 
@@ -180,12 +181,12 @@ def test_what_may_not_be_read_is_told_to_an_ordinary_user(podcast, tmp_path):
     forbidden.chmod(0)
     (data / "cat").chmod(0)
     code = (
-        "import os, sys; from data_prep import own; from data_prep.workers import workers\n"
-        "from data_prep.__main__ import main; from data_prep.faults import told_plainly\n"
+        "import os, sys; from data_prep.corpora import own; from data_prep.base.processes import workers\n"
+        "from data_prep.__main__ import main; from data_prep.base.commands import with_plain_errors\n"
         "with workers(1) as stream: list(stream(abs, [1]))  # what is imported late, that user may not read\n"
         "os.geteuid() or os.setuid(65534)\n"
         "main(['ut_podcast', sys.argv[1], sys.argv[3], '--no-check-counts', '--jobs', '1'])\n"
-        "told_plainly(lambda: print(own.scan(sys.argv[2]).manifest))()\n"
+        "with_plain_errors(lambda: print(own.scan(sys.argv[2]).manifest))()\n"
         "os.path.exists(sys.argv[3]) and print('written')"
     )
     for each in (tmp_path, *tmp_path.parents):  # pytest's own folders are for their owner alone

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep import manifest, own, store
-from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep import manifest, store
+from data_prep.base.faults import Faults
+from data_prep.corpora import chains, enterface, own, ut_podcast
+from data_prep.sound.spectrogram import ImageSettings
 
 FIELDS = st.text(
     st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Z"], include_characters='\n\r\t\0,";/\\'),

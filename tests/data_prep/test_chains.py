@@ -7,9 +7,9 @@ import soundfile
 
 from data_prep import corpora, manifest
 from data_prep.__main__ import main
+from data_prep.base.faults import Faults
 from data_prep.corpora import chains
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import ImageSettings
 
 RATE = 1000
 SECONDS = {"f01": 5.0, "f03": 4.5, "s01": 1.2, "s33": 3.0}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import cores
-from data_prep.workers import workers
+from data_prep.base import cores
+from data_prep.base.processes import workers
 
 
 def machine(sys_folder: Path, layout: list[tuple[int, int]], quota: str = "max 100000") -> None:

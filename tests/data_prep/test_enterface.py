@@ -9,9 +9,9 @@ from films import write_avi
 
 from data_prep import corpora, manifest
 from data_prep.__main__ import main
+from data_prep.base.faults import Faults
 from data_prep.corpora import enterface
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import ImageSettings
 
 LISTED = (
     gzip.decompress(Path(__file__).with_name("enterface_files.txt.gz").read_bytes()).decode().splitlines()

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from data_prep.faults import SHOWN, Faults, going_on, positive, told_plainly
-from data_prep.files import whole
+from data_prep.base.commands import positive, resumable, with_plain_errors
+from data_prep.base.faults import SHOWN, Faults
+from data_prep.base.files import whole
 
 
 def test_one_fault_is_its_own_message():
@@ -33,9 +34,9 @@ def test_all_of_many_are_written_beside_what_was_to_be_made(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     found = [f"fault {i} in a\rb\udcff.wav" for i in range(SHOWN + 3)]
 
-    @told_plainly
+    @with_plain_errors
     def main(faults):
-        with going_on(Path(out)) if out else contextlib.nullcontext():
+        with resumable(Path(out)) if out else contextlib.nullcontext():
             raise Faults(faults)
 
     assert main(found[:SHOWN]) == 1 and not list(tmp_path.iterdir())
@@ -64,7 +65,7 @@ def test_faults_come_back_from_another_process():
     ],
 )
 def test_told_plainly(error, code, words, capsys):
-    @told_plainly
+    @with_plain_errors
     def main():
         raise error
 
@@ -76,7 +77,7 @@ def test_a_name_s_control_characters_are_spelt_out(capsys):
     names = ["a\x1b[2Jb.wav", "c\rd.wav", "e\udcff.wav", "f\x9b.wav", "ö\tü.wav"]
     for raised in (Faults(names), OSError(2, "is not there", names[0])):
 
-        @told_plainly
+        @with_plain_errors
         def failing(error=raised):
             raise error
 
@@ -88,10 +89,10 @@ def test_a_name_s_control_characters_are_spelt_out(capsys):
 
 
 def test_told_plainly_leaves_success_and_defects_alone():
-    assert told_plainly(lambda: None)() == 0
-    assert told_plainly(lambda: 3)() == 3
+    assert with_plain_errors(lambda: None)() == 0
+    assert with_plain_errors(lambda: 3)() == 3
     with pytest.raises(ZeroDivisionError):
-        told_plainly(lambda: 1 / 0)()
+        with_plain_errors(lambda: 1 / 0)()
 
 
 def test_whole_appears_at_the_end(tmp_path):
@@ -114,7 +115,7 @@ def test_whole_leaves_the_old_content_after_a_failure(tmp_path):
 def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
     (tmp_path / "file").touch()
 
-    @told_plainly
+    @with_plain_errors
     def main():
         (tmp_path / "file" / "below").write_text("")
 
@@ -124,7 +125,7 @@ def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
 
 
 def test_an_error_under_a_progress_bar_has_a_line_of_its_own(capsys):
-    @told_plainly
+    @with_plain_errors
     def main():
         bar = tqdm(total=2, desc="training")
         for _ in tqdm(range(3), "counting"):
@@ -140,7 +141,7 @@ def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
         def __del__(self):
             raise KeyboardInterrupt  # what its handler does where a signal arrives here
 
-    @told_plainly
+    @with_plain_errors
     def main():
         Slow()
         time.sleep(5)
@@ -150,9 +151,9 @@ def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
 
 
 def test_ctrl_c_says_that_a_command_goes_on_where_it_does(capsys):
-    @told_plainly
+    @with_plain_errors
     def main():
-        with going_on():
+        with resumable():
             raise KeyboardInterrupt
 
     assert main() == 130
@@ -161,7 +162,8 @@ def test_ctrl_c_says_that_a_command_goes_on_where_it_does(capsys):
 
 @pytest.mark.parametrize("shown", ["[print(i, flush=True) for i in range(10**6)]", "print(1)"])
 def test_a_reader_who_has_read_enough_is_left_quietly(shown):
-    code = f"from data_prep.faults import told_plainly\nexit(told_plainly(lambda: {shown} and None)())"
+    code = "from data_prep.base.commands import with_plain_errors\n"
+    code += f"exit(with_plain_errors(lambda: {shown} and None)())"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

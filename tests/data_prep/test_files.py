@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import files
-from data_prep.files import locked, whole
+from data_prep.base import files
+from data_prep.base.files import locked, whole
 
 PROJECT = Path(__file__).parents[2]
 WRITER = """
 import sys
-from data_prep.files import locked, whole
+from data_prep.base.files import locked, whole
 with {what} as got:
     if {writes}:
         got.write_text("half")

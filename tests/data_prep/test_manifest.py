@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from data_prep import manifest
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 
 HEADER = "clip,path,start,stop,label,speaker,text,partition"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from data_prep import audio
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
+from data_prep.sound import audio
 
 RATE = 44100
 VARIABLE = {"global_quality": str(2 * 118), "flags": "+qscale"}  # -q:a 2, in FFmpeg's unit

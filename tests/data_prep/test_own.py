@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
+from data_prep.corpora.own import recordings, scan
 from data_prep.manifest import clips
-from data_prep.own import recordings, scan
 
 
 def touch(root, *paths):

@@ -8,8 +8,8 @@ import soundfile
 from scipy.signal import stft
 from scipy.signal.windows import hamming
 
-from data_prep import audio
-from data_prep.spectrogram import BLOCK, VERSIONS, ImageSettings, image, mirspectrum
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import BLOCK, VERSIONS, ImageSettings, image, mirspectrum
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mirtoolbox"
 ARCHIVE = np.load(GOLDEN / "golden.npz")
@@ -150,7 +150,7 @@ def test_blocks_do_not_show(monkeypatch):
     samples = np.random.default_rng(5).standard_normal(20000)
     whole = mirspectrum(samples, 16000, db=60)[0]
     assert samples.size < BLOCK
-    monkeypatch.setattr("data_prep.spectrogram.BLOCK", 3000)
+    monkeypatch.setattr("data_prep.sound.spectrogram.BLOCK", 3000)
     np.testing.assert_array_equal(mirspectrum(samples, 16000, db=60)[0], whole)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from data_prep.splits import crossing_speakers, held_out, overlapping, oversample, speaker_folds
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from data_prep.faults import Faults
-from data_prep.standin import accents, folder, texts, ut_podcast
+from data_prep.base.faults import Faults
+from data_prep.standin import accents, folder, ut_podcast
+from data_prep.standin import ut_podcast_texts as texts
 from data_prep.standin.speech import ESpeak, each_in_fresh_process
 
 FEW = {"train": {"AU": 6, "US": 5, "UK": 3}, "test": {"AU": 3, "US": 2, "UK": 2}}

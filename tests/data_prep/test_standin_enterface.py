@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from data_prep import audio
+from data_prep.base.faults import Faults
 from data_prep.corpora import enterface as corpus
-from data_prep.faults import Faults
+from data_prep.sound import audio
 from data_prep.standin import enterface
 from data_prep.standin.emotions import MANNERS, acted
 from data_prep.standin.folder import is_standin

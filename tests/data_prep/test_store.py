@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from data_prep import audio, manifest, store
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings, image
+from data_prep import manifest, store
+from data_prep.base.faults import Faults
+from data_prep.base.processes import workers
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 from data_prep.store import Store, build, store_folder
-from data_prep.workers import workers
 
 SETTINGS = ImageSettings(16)
 ROW = 4 * 16**2
@@ -310,7 +311,7 @@ def test_fingerprint_sees_what_training_sees(corpus, folder):
 SCRIPT = """
 import sys, time
 from data_prep import manifest, store
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import ImageSettings
 if len(sys.argv) > 4:
     append = store._append
     store._append = lambda folder, images: append(

@@ -9,8 +9,8 @@ import soundfile
 
 from data_prep import manifest, store
 from data_prep.__main__ import main
+from data_prep.base.faults import Faults
 from data_prep.corpora import ut_podcast
-from data_prep.faults import Faults
 
 CLIPS = {
     "train/AU": ["AU-301__40", "AU-2_1__3"],

@@ -6,11 +6,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep import audio
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings, image
+from data_prep.base.faults import Faults
+from data_prep.base.processes import workers
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 from data_prep.windows import TOGETHER, spans, windows
-from data_prep.workers import workers
 
 SETTINGS = ImageSettings(16)
 

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from mxnet import autograd
 
-from data_prep.faults import Faults
-from freqcnn_gluon.architectures import AttentionRow, BlockRow, Conv
-from freqcnn_gluon.attention import Attention, AttentionBlock
-from freqcnn_gluon.blocks import Norm
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import AttentionRow, BlockRow, Conv
+from freqcnn_gluon.network.attention import Attention, AttentionBlock
+from freqcnn_gluon.network.blocks import Norm
 
 ROW = BlockRow(
     Conv(3, 3, "sigmoid"), Conv(3, 3, "tanh"), AttentionRow(((5, "tanh"), (4, "tanh"), (1, "sigmoid")))

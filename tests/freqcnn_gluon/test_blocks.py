@@ -5,9 +5,9 @@ from mxnet import autograd
 from mxnet.gluon import nn
 from scipy.signal import correlate2d
 
-from data_prep.faults import Faults
-from freqcnn_gluon.architectures import BlockRow, Conv, PoolRow
-from freqcnn_gluon.blocks import BasicBlock, ConvAndPool, ConvUnit, Norm, activation
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import BlockRow, Conv, PoolRow
+from freqcnn_gluon.network.blocks import BasicBlock, ConvAndPool, ConvUnit, Norm, activation
 
 ROW = BlockRow(Conv(3, 5, "sigmoid"), Conv(3, 5, "tanh"))
 EPSILON = 1e-5

@@ -8,9 +8,11 @@ import pytest
 from mxnet.gluon import nn
 from test_training import CPU, examples, linear, settings, with_batchnorm
 
-from data_prep.faults import Faults
-from freqcnn_gluon import checkpoint, training
-from freqcnn_gluon.training import train
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network import weights
+from freqcnn_gluon.training import checkpoint
+from freqcnn_gluon.training import loop as training
+from freqcnn_gluon.training.loop import train
 
 
 @pytest.mark.parametrize("damage", ["{", '{"files": {"model.safetensors": ""}, "more": 1}', None])
@@ -94,13 +96,13 @@ def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
 def test_a_disk_that_is_full_before_a_models_end_is_noticed(tmp_path, missing):
     net = nn.Dense(300, in_units=1024)
     net.initialize()
-    checkpoint.save_parameters(net, tmp_path / "net.safetensors")
+    weights.save_parameters(net, tmp_path / "net.safetensors")
     content = (tmp_path / "net.safetensors").read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) - missing, hard))
     try:
         with pytest.raises(OSError, match="net.safetensors"):
-            checkpoint.save_parameters(net, tmp_path / "net.safetensors")
+            weights.save_parameters(net, tmp_path / "net.safetensors")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]

@@ -14,9 +14,9 @@ from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
 
-from data_prep import audio
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings, image
+from data_prep.base.faults import Faults
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 from freqcnn_gluon import FreqCNNClassifier, spectrograms
 
 

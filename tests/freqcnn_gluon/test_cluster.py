@@ -14,8 +14,11 @@ import pytest
 from mxnet.gluon import nn
 from test_training import examples, settings
 
-from data_prep.faults import Faults
-from freqcnn_gluon import checkpoint, cluster, launch, runtime, training
+from data_prep.base.faults import Faults
+from freqcnn_gluon import runtime
+from freqcnn_gluon.training import checkpoint, launch
+from freqcnn_gluon.training import loop as training
+from freqcnn_gluon.training import workers as cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 120  # seconds; what is bounded is bounded on a busy machine too
@@ -171,8 +174,8 @@ def test_other_hosts_are_reached_by_ssh_and_workers_that_differ_are_told(tmp_pat
     worker = f"""
 import os, sys
 sys.path[:0] = {sys.path!r}
-from data_prep.faults import Faults
-from freqcnn_gluon.cluster import join
+from data_prep.base.faults import Faults
+from freqcnn_gluon.training.workers import join
 workers = join()
 print(workers.told(7 - workers.rank), os.getcwd())
 workers.same("one thing")

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from mxnet import gluon
 
-from freqcnn_gluon import cost, runtime, training
-from freqcnn_gluon.systems import build
+from freqcnn_gluon import runtime
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training import cost
+from freqcnn_gluon.training import loop as training
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from data_prep.faults import Faults
-from freqcnn_gluon.architectures import architecture
-from freqcnn_gluon.explain import Attended, attended, draw, picture
-from freqcnn_gluon.network import FreqCNN
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.explain import Attended, attended, draw, picture
+from freqcnn_gluon.network.freqcnn import FreqCNN
 
 
 def net(**arguments):

@@ -7,12 +7,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
-from freqcnn_gluon import export
-from freqcnn_gluon.about import About
-from freqcnn_gluon.model import Model
-from freqcnn_gluon.onnx_model import OnnxModel
+from data_prep.base.faults import Faults
+from data_prep.sound.spectrogram import ImageSettings
+from freqcnn_gluon.own import export
+from freqcnn_gluon.own.about import About
+from freqcnn_gluon.own.model import Model
+from freqcnn_gluon.own.onnx_model import OnnxModel
 
 
 def model(architecture="table7", size=32, **network):

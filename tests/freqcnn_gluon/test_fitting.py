@@ -12,10 +12,10 @@ import recordings
 import soundfile
 from recordings import said
 
-from data_prep.faults import Faults
-from freqcnn_gluon.classifier import spectrograms
-from freqcnn_gluon.fitting import Recipe, fit
-from freqcnn_gluon.model import Model
+from data_prep.base.faults import Faults
+from freqcnn_gluon.own.classifier import spectrograms
+from freqcnn_gluon.own.fit import Recipe, fit
+from freqcnn_gluon.own.model import Model
 
 QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
 
@@ -27,7 +27,7 @@ def data(tmp_path_factory):
 
 def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, monkeypatch):
     recipe, calls = Recipe(size=32, epochs=3, batch_size=6), []
-    monkeypatch.setattr("freqcnn_gluon.checkpoint.SECONDS_BETWEEN", 0)
+    monkeypatch.setattr("freqcnn_gluon.training.checkpoint.SECONDS_BETWEEN", 0)
     fit(data, tmp_path / "whole", recipe, device="cpu", jobs=1)
 
     @contextlib.contextmanager
@@ -40,7 +40,7 @@ def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, mo
         yield told
 
     with monkeypatch.context() as patch:
-        patch.setattr("freqcnn_gluon.fitting._logged", stopping)
+        patch.setattr("freqcnn_gluon.own.fit._logged", stopping)
         with pytest.raises(KeyboardInterrupt):
             fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
     assert calls == [1, 2] and not (tmp_path / "cut" / "model.json").exists()

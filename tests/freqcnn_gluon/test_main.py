@@ -3,8 +3,10 @@ import socket
 
 import pytest
 
-from freqcnn_gluon import fitting, launch, model
 from freqcnn_gluon.__main__ import main
+from freqcnn_gluon.own import fit as fitting
+from freqcnn_gluon.own import model
+from freqcnn_gluon.training import launch
 
 
 def test_describe_prints_the_table_with_shapes_and_counts(capsys):

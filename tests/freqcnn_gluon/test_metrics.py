@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score
 
-from freqcnn_gluon.metrics import metrics
+from freqcnn_gluon.training.metrics import metrics
 
 
 def test_against_scikit_learn():

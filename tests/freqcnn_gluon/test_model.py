@@ -14,11 +14,11 @@ from mxnet.gluon import nn
 from safetensors import numpy as weights
 from test_export import IMAGES, model
 
-from data_prep.faults import Faults
-from freqcnn_gluon import export, runtime
-from freqcnn_gluon.about import About, _checksum
-from freqcnn_gluon.model import Model
-from freqcnn_gluon.onnx_model import OnnxModel
+from data_prep.base.faults import Faults
+from freqcnn_gluon.own import export
+from freqcnn_gluon.own.about import About, _checksum
+from freqcnn_gluon.own.model import Model
+from freqcnn_gluon.own.onnx_model import OnnxModel
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_saved_model_is_the_same_model(tmp_path, attention):
 
 
 def test_a_device_that_cannot_be_used_is_not_the_model_s_fault(saved, monkeypatch):
-    monkeypatch.setattr(runtime, "gpus", lambda: [])
+    monkeypatch.setattr("freqcnn_gluon.own.model.gpus", lambda: [])
     with pytest.raises(Faults) as caught:
         Model.load(saved, "gpu")
     text = str(caught.value)

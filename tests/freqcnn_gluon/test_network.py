@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from mxnet.gluon import SymbolBlock
 
-from data_prep.faults import Faults
-from freqcnn_gluon.architectures import ARCHITECTURES, architecture
-from freqcnn_gluon.attention import AttentionBlock
-from freqcnn_gluon.describe import describe, parameter_count
-from freqcnn_gluon.network import FreqCNN
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import ARCHITECTURES, architecture
+from freqcnn_gluon.network.attention import AttentionBlock
+from freqcnn_gluon.network.describe import describe, parameter_count
+from freqcnn_gluon.network.freqcnn import FreqCNN
 
 SIZE = 64
 

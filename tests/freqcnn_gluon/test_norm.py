@@ -1,8 +1,8 @@
 from mxnet.gluon import nn
 
-from freqcnn_gluon.architectures import architecture
-from freqcnn_gluon.blocks import ConvUnit
-from freqcnn_gluon.network import FreqCNN
+from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.blocks import ConvUnit
+from freqcnn_gluon.network.freqcnn import FreqCNN
 
 
 def units(net) -> list[ConvUnit]:

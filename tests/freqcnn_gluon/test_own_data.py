@@ -18,11 +18,11 @@ import soundfile
 from recordings import said
 from sklearn.metrics import accuracy_score, recall_score
 
-from data_prep import audio
-from data_prep.spectrogram import ImageSettings, image
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 from freqcnn_gluon.__main__ import main
-from freqcnn_gluon.model import Model
-from freqcnn_gluon.prediction import predictions, write
+from freqcnn_gluon.own.model import Model
+from freqcnn_gluon.own.predict import predictions, write
 
 FIT = ["--size", "32", "--epochs", "24", "--batch-size", "9", "--device", "cpu", "--jobs", "1"]
 
@@ -87,7 +87,7 @@ def test_tensorboard_s_logs_have_every_epoch(model):
 
 
 def test_the_same_again_trains_nothing_and_another_is_refused(model, data, monkeypatch, capsys):
-    monkeypatch.setattr("freqcnn_gluon.fitting.train", lambda *arguments: pytest.fail("trained again"))
+    monkeypatch.setattr("freqcnn_gluon.own.fit.train", lambda *arguments: pytest.fail("trained again"))
     output, code = said(capsys, "fit", data, "--out", model, *FIT)
     assert code == 0 and re.search(r"UAR \d+\.\d %, accuracy .* on 5 clips", output.out)
     output, code = said(capsys, "fit", data, "--out", model, *FIT, "--seed", "1")

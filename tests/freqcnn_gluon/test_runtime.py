@@ -13,9 +13,9 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from data_prep.cores import cores
-from data_prep.faults import Faults
-from freqcnn_gluon import runtime
+from data_prep.base.cores import cores
+from data_prep.base.faults import Faults
+from freqcnn_gluon import devices, runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,7 +40,7 @@ def driver(tmp_path, monkeypatch):
     """driver(80, 90): a driver that shows a GPU of compute capability 8.0 and one of 9.0."""
     if not shutil.which("cc"):
         pytest.skip("needs a C compiler")
-    runtime._say.cache_clear()
+    devices.say_once.cache_clear()
 
     def install(*capabilities: int) -> None:
         library = tmp_path / ("libcuda" + "-".join(map(str, capabilities)) + ".so")
@@ -51,22 +51,22 @@ def driver(tmp_path, monkeypatch):
             text=True,
             check=True,
         )
-        monkeypatch.setattr(runtime, "DRIVER", str(library))
+        monkeypatch.setattr(devices, "DRIVER", str(library))
 
     return install
 
 
 @pytest.fixture
 def no_driver(monkeypatch):
-    runtime._say.cache_clear()
-    monkeypatch.setattr(runtime, "DRIVER", "libcuda-that-is-nowhere.so.1")
+    devices.say_once.cache_clear()
+    monkeypatch.setattr(devices, "DRIVER", "libcuda-that-is-nowhere.so.1")
 
 
 @pytest.fixture
 def cuda_wheel(request, monkeypatch):
     """Whether the GPU's MXNet is the installed one: yes, or no if so parametrised."""
     gpu_set = getattr(request, "param", True)
-    monkeypatch.setattr(runtime, "_installed", lambda package: gpu_set)
+    monkeypatch.setattr(devices, "installed", lambda package: gpu_set)
 
 
 without_cuda = pytest.mark.parametrize("cuda_wheel", [False], indirect=True)
@@ -132,12 +132,12 @@ def test_mxnet_imported_too_early_is_said_in_one_sentence():
 
 def test_gpus_are_what_the_driver_says(driver):
     driver(80, 120)
-    assert runtime.gpus() == [(0, "Stand-in", (8, 0), 6_000_000_000), (1, "Stand-in", (12, 0), 6_000_000_000)]
-    assert [gpu.usable for gpu in runtime.gpus()] == [True, False]
+    assert devices.gpus() == [(0, "Stand-in", (8, 0), 6_000_000_000), (1, "Stand-in", (12, 0), 6_000_000_000)]
+    assert [gpu.usable for gpu in devices.gpus()] == [True, False]
 
 
 def test_no_driver_is_no_gpu(no_driver):
-    assert runtime.gpus() == []
+    assert devices.gpus() == []
 
 
 @pytest.mark.parametrize(
@@ -227,17 +227,17 @@ def test_the_setup_reads_the_choice_from_the_file_without_mxnet(driver):
     program = (
         "import runpy, sys; sys.modules['numpy'] = sys.modules['mxnet'] = None\n"
         "import ctypes; load = ctypes.CDLL; ctypes.CDLL = lambda name: load(DRIVER)\n"
-        "runpy.run_path('freqcnn_gluon/runtime.py', run_name='__main__')"
+        "runpy.run_path('freqcnn_gluon/devices.py', run_name='__main__')"
     )
     for capability, word in ((80, "gpu"), (90, "cpu")):
         driver(capability)
-        done = python(program.replace("DRIVER", repr(runtime.DRIVER)))
+        done = python(program.replace("DRIVER", repr(devices.DRIVER)))
         expected = f"{word} GPU 0 (Stand-in, compute capability {capability / 10})"
         assert done.stdout.startswith(expected), done.stderr
 
 
 def test_the_gpu_wheel_without_a_driver_names_the_remedy(no_driver, monkeypatch):
-    monkeypatch.setattr(runtime, "_installed", lambda package: "1.9.1" if package == "mxnet-cu112" else None)
+    monkeypatch.setattr(runtime, "installed", lambda package: "1.9.1" if package == "mxnet-cu112" else None)
     with pytest.raises(Faults, match="make setup DEVICE=cpu"):
         runtime.prepare()
 
@@ -254,7 +254,7 @@ def test_the_cuda_libraries_are_loaded_in_order_and_every_missing_one_named(driv
             raise OSError("not found")
         loaded.append((Path(path).name, mode))
 
-    monkeypatch.setattr(runtime, "_installed", lambda package: "1.9.1")
+    monkeypatch.setattr(runtime, "installed", lambda package: "1.9.1")
     monkeypatch.setattr(runtime.ctypes, "CDLL", load)
     monkeypatch.setattr(
         runtime.importlib.util,
@@ -334,10 +334,11 @@ def test_bfloat16_is_within_its_rounding_of_float32_and_leaves_weights_float32()
     code = """
 import sys, freqcnn_gluon
 import mxnet as mx, numpy as np
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from freqcnn_gluon import runtime
-from freqcnn_gluon.systems import build, training_bytes
-from freqcnn_gluon.training import Examples, Settings, train
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training.memory import training_bytes
+from freqcnn_gluon.training.loop import Examples, Settings, train
 images = np.random.default_rng(0).random((8, 32, 32), dtype=np.float32)
 examples = Examples(images, np.arange(8), np.arange(8) % 2)
 net = build("table7", 2, 32)

@@ -2,12 +2,12 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from data_prep.faults import Faults
-from freqcnn_gluon import systems
-from freqcnn_gluon.architectures import architecture
-from freqcnn_gluon.describe import parameter_count
-from freqcnn_gluon.peers import PEERS
-from freqcnn_gluon.systems import build, micro_batch, training_bytes
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.describe import parameter_count
+from freqcnn_gluon.network.zoo import PEERS, build
+from freqcnn_gluon.training import memory as systems
+from freqcnn_gluon.training.memory import micro_batch, training_bytes
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -7,13 +7,17 @@ import pytest
 from mxnet.gluon import nn
 from scipy.special import log_softmax, softmax
 
-from data_prep.faults import Faults
-from freqcnn_gluon import checkpoint, training
-from freqcnn_gluon.architectures import architecture
-from freqcnn_gluon.network import FreqCNN
-from freqcnn_gluon.numerics import Diverged, first_layer
-from freqcnn_gluon.systems import build
-from freqcnn_gluon.training import SCHEDULES, Examples, Settings, predict, train
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.freqcnn import FreqCNN
+from freqcnn_gluon.network.weights import load_parameters
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training import checkpoint
+from freqcnn_gluon.training import loop as training
+from freqcnn_gluon.training.divergence import Diverged, first_layer
+from freqcnn_gluon.training.examples import Examples
+from freqcnn_gluon.training.loop import predict, train
+from freqcnn_gluon.training.settings import SCHEDULES, Settings
 
 CPU = [mx.cpu()]
 
@@ -102,7 +106,7 @@ def test_two_devices_agree_on_batchnorm_and_save_what_they_evaluate(tmp_path):
         first, second = (copy.asnumpy() for copy in parameter.list_data())
         np.testing.assert_array_equal(first, second, err_msg=parameter.name)
     loaded = with_batchnorm()
-    checkpoint.load_parameters(loaded, tmp_path / "model.safetensors", CPU)
+    load_parameters(loaded, tmp_path / "model.safetensors", CPU)
     np.testing.assert_allclose(predict(loaded, data, CPU, 24), outcome.probabilities["test"], atol=1e-6)
 
 

@@ -20,7 +20,7 @@ sys.path[:0] = [
     str(Path(__file__).parents[1] / each) for each in ("data_prep", "freqcnn_gluon", "reproduce", "..")
 ]
 
-from data_prep.faults import Faults  # noqa: E402
+from data_prep.base.faults import Faults  # noqa: E402
 
 SECONDS = 20  # that one input may take
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

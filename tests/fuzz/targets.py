@@ -30,17 +30,19 @@ from mxnet.gluon import Trainer, nn
 from onnx import helper
 from test_export import model
 
-from data_prep import audio, manifest, own, store
+from data_prep.sound import audio
+from data_prep import manifest, store
+from data_prep.corpora import own
 from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings, image
-from freqcnn_gluon import checkpoint
-from freqcnn_gluon.about import About, _checksum
-from freqcnn_gluon.model import Model
-from freqcnn_gluon.onnx_model import OnnxModel
-from reproduce.readme import reports_in
-from reproduce.render import markdown
-from reproduce.runs import Run
+from data_prep.base.faults import Faults
+from data_prep.sound.spectrogram import ImageSettings, image
+from freqcnn_gluon.training import checkpoint
+from freqcnn_gluon.own.about import About, _checksum
+from freqcnn_gluon.own.model import Model
+from freqcnn_gluon.own.onnx_model import OnnxModel
+from reproduce.runs.report import reports_in
+from reproduce.render.table import markdown
+from reproduce.runs.run import Run
 from reproduce.tables import TABLES
 
 CUT = b"\n%%\n"  # between the files of a target that has several

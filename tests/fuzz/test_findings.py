@@ -6,7 +6,7 @@ import pytest
 from promise import Finding, Target, tried
 from targets import TARGETS
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 
 FOUND = {
     "manifest-nul": "a path with a NUL ended in ValueError when its file was looked for",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from freqcnn_gluon.metrics import metrics
-from reproduce.measure import Report
-from reproduce.runs import Run
+from freqcnn_gluon.training.metrics import metrics
+from reproduce.runs.report import Report
+from reproduce.runs.run import Run
 
 LABELS = {3: ["AU", "UK", "US"], 12: ["Angry", "Disgust", "Sadness", "Surprise", "Fear", "Happiness"]}
 

@@ -4,15 +4,17 @@ import inspect
 import numpy as np
 import pytest
 
-from data_prep import audio
+from data_prep.base.faults import Faults
 from data_prep.corpora import chains, enterface, ut_podcast
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
-from freqcnn_gluon.architectures import ARCHITECTURES
-from freqcnn_gluon.network import FreqCNN
-from freqcnn_gluon.systems import build
-from freqcnn_gluon.training import Examples, Settings, train
+from freqcnn_gluon.network.architectures import ARCHITECTURES
+from freqcnn_gluon.network.freqcnn import FreqCNN
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training.examples import Examples
+from freqcnn_gluon.training.loop import train
+from freqcnn_gluon.training.settings import Settings
 from reproduce.__main__ import main
 from reproduce.assumptions import assumptions, choices, markdown, shared
 from reproduce.peers import PEERS, peer

@@ -9,10 +9,10 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from reproduce import audit as module_of_audit
-from reproduce import claims as module_of_claims
-from reproduce.audit import audit, markdown, possible_recalls, write
-from reproduce.exact import printed, rounds_to, whole_count
+from reproduce.paper import audit as module_of_audit
+from reproduce.paper import claims as module_of_claims
+from reproduce.paper.audit import audit, markdown, possible_recalls, write
+from reproduce.paper.exact import printed, rounds_to, whole_count
 
 
 @pytest.fixture(scope="module")

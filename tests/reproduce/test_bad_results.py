@@ -11,15 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import report as made
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from reproduce.__main__ import main
-from reproduce.facts import compared_in
-from reproduce.measure import Report, cells
+from reproduce.cells import cells
 from reproduce.peers import features
-from reproduce.readme import reports_in
-from reproduce.reports import read
-from reproduce.runs import Run, done
+from reproduce.runs.report import Report, done, read, reports_in
+from reproduce.runs.run import Run
 from reproduce.tables import TABLES
+from reproduce.tables.comparison import compared_in
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 REPORTS = sorted(REFERENCE.glob("standin/table*/*/*/report.json"))
@@ -227,7 +226,7 @@ def test_a_plan_tells_of_every_damaged_report(tmp_path, capsys):
         path = tmp_path / "paper" / each.link
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(each.content)[:-9])
-    from reproduce.plan import _finished
+    from reproduce.commands.plan import _finished
 
     with pytest.raises(Faults) as faults:
         _finished(tmp_path)

@@ -10,25 +10,13 @@ import pytest
 
 from data_prep import store
 from data_prep.__main__ import main as data_prep
+from data_prep.base.faults import Faults
 from data_prep.corpora import Scan, chains, ut_podcast
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import ImageSettings
 from reproduce import corpora as corpora_module
 from reproduce.assumptions import choices
-from reproduce.corpora import (
-    CORPORA,
-    NETWORK,
-    PAPER,
-    QUICK,
-    RESERVED,
-    STANDIN,
-    Corpus,
-    _check_speakers,
-    counted,
-    prepare,
-)
-from reproduce.render import WARNINGS, warning
-from reproduce.report import TITLES
+from reproduce.corpora import CORPORA, Corpus, _check_speakers, counted, prepare
+from reproduce.sources import NETWORK, PAPER, QUICK, RESERVED, STANDIN, TITLES, WARNINGS, warning
 
 
 class Rows(store.Store):

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_prep.base.faults import Faults
 from data_prep.corpora import chains, ut_podcast
-from data_prep.faults import Faults
-from freqcnn_gluon.architectures import architecture
-from freqcnn_gluon.network import FreqCNN
-from reproduce.facts import architecture_table, counts_table
+from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.freqcnn import FreqCNN
+from reproduce.tables.architectures import architecture_table
+from reproduce.tables.counts import counts_table
 
 
 def verdicts(compared, verdict):

@@ -9,13 +9,13 @@ import soundfile
 from scipy import stats
 
 from data_prep import store
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import ImageSettings
 from reproduce.corpora import Corpus
 from reproduce.peers import features as kept
 from reproduce.peers.contours import FUNCTIONALS, contours, functionals
 from reproduce.peers.features import Features, Kind, extract
 from reproduce.peers.mfcc import MFCC, PLAIN_MFCC, cepstra, deltas, sliding_mean_normalised, voiced
-from reproduce.peers.windows import mean_of_clips, windowed
+from reproduce.peers.segments import mean_of_clips, windowed
 
 RATE = 8000
 

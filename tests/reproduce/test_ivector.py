@@ -5,7 +5,6 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from reproduce.peers import Task
 from reproduce.peers.features import Features
 from reproduce.peers.ivector import (
     TotalVariability,
@@ -15,6 +14,7 @@ from reproduce.peers.ivector import (
     recognise,
     statistics,
 )
+from reproduce.peers.peer import Task
 from reproduce.peers.plda import Plda, class_means
 from reproduce.peers.verification import enrolment, equal_error_rate
 

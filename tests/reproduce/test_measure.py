@@ -6,9 +6,10 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from reproduce.exact import whole_count
-from reproduce.measure import Report, cells, comparisons, reports_of
-from reproduce.render import _ours
+from reproduce.cells import cells, comparisons
+from reproduce.paper.exact import whole_count
+from reproduce.render.table import _ours
+from reproduce.runs.report import Report, reports_of
 from reproduce.tables import TABLES, System
 
 CHAINS, ENTERFACE = TABLES[8], TABLES[12]

@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from test_report import OTHER, REFERENCE, put
 
-from reproduce.report import report
+from reproduce.page.page import report
 
 WIDTHS = {"phone": (390, 844), "desk": (1280, 900)}
 QUIET = (

@@ -1,6 +1,6 @@
 """The typed tables against the sentences and tables of the paper that say the same."""
 
-from reproduce.paper import published
+from reproduce.paper.published import published
 
 
 def test_counts_are_table_1s():

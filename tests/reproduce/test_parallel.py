@@ -19,16 +19,20 @@ from distributed.system import MEMORY_LIMIT
 from test_produce import fnn_only
 from tones import write_tones
 
-from data_prep.faults import Faults
-from data_prep.files import locked
-from data_prep.spectrogram import ImageSettings
-from freqcnn_gluon import cluster, runtime
-from freqcnn_gluon.systems import build, micro_batch, training_bytes
-from reproduce import parallel
+from data_prep.base.faults import Faults
+from data_prep.base.files import locked
+from data_prep.sound.spectrogram import ImageSettings
+from freqcnn_gluon import runtime
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training import workers as cluster
+from freqcnn_gluon.training.memory import micro_batch, training_bytes
 from reproduce.__main__ import main
 from reproduce.assumptions import choices
 from reproduce.corpora import prepare
-from reproduce.produce import Options, run_all, runs_of, sizes
+from reproduce.options import Options
+from reproduce.runs import parallel
+from reproduce.runs.resolve import runs_of, sizes
+from reproduce.runs.schedule import run_all
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +42,7 @@ LIMIT = 120  # seconds; what is bounded is bounded on a busy machine too
 SLOW = """
 import os, time
 import freqcnn_gluon
-from freqcnn_gluon import checkpoint, training
+from freqcnn_gluon.training import checkpoint, loop as training
 checkpoint.SECONDS_BETWEEN = 0
 predict, train = training.own = getattr(training, "own", (training.predict, training.train))
 
@@ -53,7 +57,7 @@ training.train = noted
 WILD = """
 import freqcnn_gluon
 from dataclasses import replace
-from freqcnn_gluon import training
+from freqcnn_gluon.training import loop as training
 train = training.own = getattr(training, "own", training.train)
 training.train = lambda net, settings, *rest, **more: train(
     net, replace(settings, learning_rate=1e6), *rest, **more)
@@ -190,7 +194,8 @@ def test_a_cluster_without_the_program_is_told(asked):
 @pytest.mark.skipif("mxnet-cu112" in runtime.versions(), reason="GPUs need the engine's own threads")
 def test_processes_have_the_engine_of_their_own_threads():
     program = (
-        "import os, freqcnn_gluon; from reproduce import parallel; from reproduce.produce import Options\n"
+        "import os, freqcnn_gluon; from reproduce.runs import parallel\n"
+        "from reproduce.options import Options\n"
         "options, here = Options({}, jobs=2, device='cpu'), os.environ['MXNET_ENGINE_TYPE']\n"
         "with parallel._cluster(2, options) as (client, _):\n"
         "    found = client.run(os.getenv, 'MXNET_ENGINE_TYPE')\n"

@@ -16,17 +16,21 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.svm import SVC, LinearSVC
 
 from data_prep import store
-from data_prep.faults import Faults
-from data_prep.spectrogram import ImageSettings
+from data_prep.base.faults import Faults
+from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
+from reproduce.cells import cells
 from reproduce.corpora import Corpus
-from reproduce.measure import Report, cells
-from reproduce.peers import NETWORKS, PEERS, Task, peer, rbf, softmax
+from reproduce.options import Options
+from reproduce.peers import NETWORKS, PEERS, peer, rbf
 from reproduce.peers.features import Features, extract
+from reproduce.peers.peer import Task, softmax
 from reproduce.peers.rbf import RadialBasis, bidirectional_pca
-from reproduce.produce import Options, runs_of
-from reproduce.render import markdown
-from reproduce.runs import Run, execute
+from reproduce.render.table import markdown
+from reproduce.runs.execute import execute
+from reproduce.runs.report import Report
+from reproduce.runs.resolve import runs_of
+from reproduce.runs.run import Run
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).parents[2]

@@ -13,12 +13,13 @@ from test_produce import corpus  # noqa: F401
 
 from data_prep import manifest
 from data_prep.store import Store
-from freqcnn_gluon.checkpoint import load_parameters
-from freqcnn_gluon.explain import attended
-from freqcnn_gluon.systems import build
-from reproduce.measure import Report
-from reproduce.pictures import pictures
-from reproduce.produce import Options, run_all
+from freqcnn_gluon.network.explain import attended
+from freqcnn_gluon.network.weights import load_parameters
+from freqcnn_gluon.network.zoo import build
+from reproduce.options import Options
+from reproduce.page.clips import pictures
+from reproduce.runs.report import Report
+from reproduce.runs.schedule import run_all
 from reproduce.tables import TABLES
 
 TABLE = TABLES[3]

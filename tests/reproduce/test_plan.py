@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from freqcnn_gluon import cost, runtime
-from freqcnn_gluon.cost import Seconds
-from freqcnn_gluon.systems import MEMORY, build, training_bytes
+from freqcnn_gluon import runtime
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training import cost
+from freqcnn_gluon.training.cost import Seconds
+from freqcnn_gluon.training.memory import MEMORY, training_bytes
 from reproduce.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]

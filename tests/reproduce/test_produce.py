@@ -15,13 +15,16 @@ from films import write_avi
 from test_chains import write as write_chains
 from tones import write_tones
 
-from data_prep import files
-from freqcnn_gluon import cost, runtime, training
-from reproduce import produce as produced
-from reproduce import runs
+from data_prep.base import files
+from freqcnn_gluon import runtime
+from freqcnn_gluon.training import cost
+from freqcnn_gluon.training import loop as training
 from reproduce.__main__ import main
 from reproduce.corpora import prepare
-from reproduce.runs import Run, commit
+from reproduce.runs import execute as runs
+from reproduce.runs import schedule as produced
+from reproduce.runs.provenance import commit
+from reproduce.runs.run import Run
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +103,7 @@ def test_a_second_run_trains_nothing_and_prints_the_same(finished, command, monk
     def fail(*arguments, **keywords):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("freqcnn_gluon.training.train", fail)
+    monkeypatch.setattr("freqcnn_gluon.training.loop.train", fail)
     assert main(command[0]) == 0
     assert capsys.readouterr().out.rstrip("\n") == (finished / "results/Tones/table03.md").read_text().rstrip(
         "\n"
@@ -137,9 +140,10 @@ TOGETHER = """
 import os, sys
 from dataclasses import replace
 from pathlib import Path
-from freqcnn_gluon import training
-from freqcnn_gluon.cluster import join, leaves_at_once
-from reproduce.produce import Options, run_all
+from freqcnn_gluon.training import loop as training
+from freqcnn_gluon.training.workers import join, leaves_at_once
+from reproduce.options import Options
+from reproduce.runs.schedule import run_all
 from reproduce.tables import TABLES
 root, out = map(Path, sys.argv[1:])
 table = TABLES[3]
@@ -189,7 +193,8 @@ def recorded(monkeypatch):
     told = {"run": {"source": "Tones"}}
     monkeypatch.setattr(produced, "execute", lambda run, *rest: asked.append(run) or told)
     monkeypatch.setattr(
-        produced, "_results", lambda table, options: produced.run_all(table, table.systems(), options) and ""
+        "reproduce.commands.table._results",
+        lambda table, options: produced.run_all(table, table.systems(), options) and "",
     )
     return asked
 
@@ -321,8 +326,8 @@ def test_a_run_that_diverges_is_shown_as_failed(finished, command, tmp_path, mon
 
 def test_scores_that_are_no_numbers_fail_a_peer_too(finished, command, tmp_path, monkeypatch, capsys):
     words, found = fnn_only(command[0], tmp_path, monkeypatch)
-    _trained = runs._trained
-    monkeypatch.setattr(runs, "_trained", lambda *given: (_trained(*given)[0], np.full((18, 3), np.nan)))
+    trained = runs.trained
+    monkeypatch.setattr(runs, "trained", lambda *given: (trained(*given)[0], np.full((18, 3), np.nan)))
     assert main(words) == 0
     assert "scores are not finite" in capsys.readouterr().out
     assert [path.name for path in found()] == ["failed.json"]
@@ -351,7 +356,7 @@ def test_a_run_that_another_process_has_is_left_for_the_end(finished, command, t
 
     monkeypatch.setattr(files, "_lock", held)
     monkeypatch.setattr(files.fcntl, "flock", flock)
-    monkeypatch.setattr("freqcnn_gluon.training.train", None)
+    monkeypatch.setattr("freqcnn_gluon.training.loop.train", None)
     assert main([*words, "--results", str(out)]) == 0
     assert len(order) == 8 and order[-1] == ("FNN", True) and ("FNN", False) in order[:7]
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.faults import Faults
-from reproduce import readme
-from reproduce.audit import audit
-from reproduce.audit import markdown as markdown_of_audit
-from reproduce.facts import ARCHITECTURES, architecture_table
-from reproduce.render import markdown
+from data_prep.base.faults import Faults
+from reproduce.commands import reference as readme
+from reproduce.paper.audit import audit
+from reproduce.paper.audit import markdown as markdown_of_audit
+from reproduce.render.table import markdown
 from reproduce.tables import TABLES
+from reproduce.tables.architectures import architecture_table
+from reproduce.tables.comparison import ARCHITECTURES
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "results" / "reference"

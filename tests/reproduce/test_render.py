@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from made import report
 
-from reproduce.figures import draw_confusion, draw_systems
-from reproduce.measure import cells
-from reproduce.render import markdown, write
+from reproduce.cells import cells
+from reproduce.render.figures import draw_confusion, draw_systems
+from reproduce.render.table import markdown, write
 from reproduce.tables import TABLES
 
 

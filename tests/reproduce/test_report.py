@@ -11,13 +11,13 @@ import pytest
 from html_tree import lines, read
 from made import report as made
 
-from data_prep.faults import Faults
+from data_prep.base.faults import Faults
 from reproduce.__main__ import main
 from reproduce.assumptions import assumptions
-from reproduce.audit import audit
-from reproduce.measure import cells
-from reproduce.readme import reports_in
-from reproduce.report import page, report
+from reproduce.cells import cells
+from reproduce.page.page import page, report
+from reproduce.paper.audit import audit
+from reproduce.runs.report import reports_in
 from reproduce.tables import TABLES
 
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"

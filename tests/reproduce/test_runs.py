@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from reproduce.runs import ROOT, commit
+from reproduce.runs.provenance import ROOT, commit
 
 
 def git(folder, *words):

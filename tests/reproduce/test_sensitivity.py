@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from made import report
 
-from data_prep.faults import Faults
-from reproduce import sensitivity as module
+from data_prep.base.faults import Faults
 from reproduce.assumptions import choices
-from reproduce.produce import Options
+from reproduce.commands import sensitivity as module
+from reproduce.options import Options
 from reproduce.tables import TABLES
 
 BETTER = ((300, 10, 22), (5, 70, 14), (20, 20, 200))

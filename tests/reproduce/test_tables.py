@@ -5,12 +5,12 @@ import math
 
 import pytest
 
-from data_prep.faults import Faults
-from freqcnn_gluon.architectures import ARCHITECTURES, architecture
-from freqcnn_gluon.systems import build
-from reproduce.paper import published
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import ARCHITECTURES, architecture
+from freqcnn_gluon.network.zoo import build
+from reproduce.paper.published import published
 from reproduce.peers import PEERS, peer
-from reproduce.produce import _network
+from reproduce.runs.resolve import _network
 from reproduce.tables import NUMBERS, TABLES, known, trained
 
 CLASSES = {"ut_podcast": 3, "chains": 36, "enterface": 6}

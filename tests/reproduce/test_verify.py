@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.faults import Faults
-from freqcnn_gluon import training
-from reproduce.measure import Report
-from reproduce.runs import Run
-from reproduce.verify import QUICK, compared, drawn, markdown, verify
+from data_prep.base.faults import Faults
+from freqcnn_gluon.training import loop as training
+from reproduce.commands.verify import QUICK, compared, drawn, markdown, verify
+from reproduce.runs.report import Report
+from reproduce.runs.run import Run
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 

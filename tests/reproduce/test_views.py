@@ -6,14 +6,14 @@ import pytest
 import recordings
 import soundfile
 
+from data_prep.base.faults import Faults
 from data_prep.corpora import Scan
-from data_prep.faults import Faults
-from data_prep.own import scan
-from data_prep.spectrogram import mirspectrum
-from freqcnn_gluon.architectures import architecture
-from freqcnn_gluon.explain import attended
-from freqcnn_gluon.network import FreqCNN
-from reproduce.views import attention_by_band, draw_bands, figure1, figure5
+from data_prep.corpora.own import scan
+from data_prep.sound.spectrogram import mirspectrum
+from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.explain import attended
+from freqcnn_gluon.network.freqcnn import FreqCNN
+from reproduce.render.notebooks import attention_by_band, draw_bands, figure1, figure5
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from mxnet import autograd
 from mxnet.gluon import nn
 
 from candidates.gluon import Network
-from freqcnn_gluon.cost import STEP, operations
+from freqcnn_gluon.training.cost import STEP, operations
 
 CONVOLUTIONS = [(64, 3, 128), (64, 5, 128), (64, 7, 128), (128, 5, 64), (256, 3, 32), (32, 7, 224)]
 

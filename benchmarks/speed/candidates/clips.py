@@ -14,7 +14,7 @@ import soundfile
 from worker import peak_bytes
 
 from data_prep import manifest, store
-from data_prep.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
 
 SIZE = 32
@@ -44,8 +44,10 @@ class Clips:
         )
         store_seconds = time.perf_counter() - started
 
-        from freqcnn_gluon.systems import build
-        from freqcnn_gluon.training import Examples, Settings, train
+        from freqcnn_gluon.network.zoo import build
+        from freqcnn_gluon.training.examples import Examples
+        from freqcnn_gluon.training.loop import train
+        from freqcnn_gluon.training.settings import Settings
 
         labels = np.arange(len(self.names)) % 2
         examples = Examples(built.images, built.rows(self.names), labels)

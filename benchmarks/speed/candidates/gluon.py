@@ -12,9 +12,11 @@ from mxnet.gluon import nn
 
 from candidates import batch_of
 from freqcnn_gluon import runtime
-from freqcnn_gluon.architectures import ARCHITECTURES
-from freqcnn_gluon.systems import build
-from freqcnn_gluon.training import INITIALIZERS, Examples, _gradients, compute_in
+from freqcnn_gluon.network.architectures import ARCHITECTURES
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training.examples import Examples
+from freqcnn_gluon.training.loop import _gradients, compute_in
+from freqcnn_gluon.training.settings import INITIALIZERS
 
 
 class Network:

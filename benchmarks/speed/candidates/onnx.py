@@ -6,7 +6,7 @@ import onnxruntime
 
 from candidates import batch_of
 from freqcnn_gluon import runtime
-from freqcnn_gluon.architectures import ARCHITECTURES
+from freqcnn_gluon.network.architectures import ARCHITECTURES
 
 
 class Infer:

@@ -12,7 +12,7 @@ from twin import FreqCNN, torch_name
 
 from candidates import batch_of
 from freqcnn_gluon import runtime
-from freqcnn_gluon.architectures import ARCHITECTURES
+from freqcnn_gluon.network.architectures import ARCHITECTURES
 
 
 class Network:

@@ -21,7 +21,7 @@ from scipy import fft, signal
 from scipy.signal.windows import hamming
 
 from data_prep import manifest, store
-from data_prep.spectrogram import ImageSettings, mirspectrum
+from data_prep.sound.spectrogram import ImageSettings, mirspectrum
 
 RATE, FRAME, HOP, POINTS, FLOOR = 16000, 800, 400, 1024, 80.0
 SECONDS = 15  # of a clip, as UT-Podcast's are

@@ -1,0 +1,1 @@
+"""What every part needs and no part owns: errors, commands, files, processes. Standard library only."""

@@ -1,0 +1,214 @@
+"""The convolutional building blocks of FreqCNN (Sec. 4.1, Figs. 6 and 7a).
+
+All arrays are (batch, channel, freq, time), low frequencies at index 0 of ``freq``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mxnet as mx
+import numpy as np
+from mxnet.gluon import HybridBlock, nn
+
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.architectures import BlockRow, Conv, PoolRow
+
+__all__ = ["AXES", "PLACEMENTS", "BasicBlock", "ConvAndPool", "ConvUnit", "Norm", "activation"]
+
+AXES = {"frequency": 2, "time": 3}
+PLACEMENTS = ("both", "convolution")
+_BUILTIN = ("relu", "sigmoid", "tanh", "softrelu", "softsign")
+_OTHERS = {
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "identity": lambda: nn.HybridLambda("identity"),
+    "leaky": lambda: nn.LeakyReLU(0.01),
+    "selu": nn.SELU,
+    "swish": nn.Swish,
+}
+
+
+def activation(name: str) -> HybridBlock:
+    """The activation called ``name``; Faults listing every name otherwise."""
+    if name in _BUILTIN:
+        return nn.Activation(name)
+    if name in _OTHERS:
+        return _OTHERS[name]()
+    raise Faults(f"there is no activation '{name}': choose one of {', '.join(sorted((*_BUILTIN, *_OTHERS)))}")
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Where BatchNorm is and how it starts.
+
+    ``placement`` 'both' is Sec. 5.1's 'right before each activation and convolutional layer',
+    'convolution' Sec. 5.2's 'right before the convolutional layers'. ``gamma`` is the initial scale of
+    those before an activation: at 1, tanh is past its linear part from the start, gradients grow from
+    block to block, and the first steps wipe out what the lower blocks pass on (docs/learning.md).
+    """
+
+    placement: str = "both"
+    gamma: float = 0.1
+
+    def __post_init__(self):
+        if self.placement not in PLACEMENTS:
+            raise Faults(
+                f"there is no BatchNorm placement '{self.placement}': choose one of {', '.join(PLACEMENTS)}"
+            )
+
+
+class ConvUnit(nn.HybridSequential):
+    """BatchNorm, convolution, BatchNorm, activation.
+
+    (batch, in_channels, freq, time) -> (batch, conv.channels, ceil(freq / stride), ceil(time / stride)):
+    zero padding keeps the size (Sec. 5.1). With ``norm.placement`` 'convolution' there is no second
+    BatchNorm.
+    """
+
+    def __init__(self, conv: Conv, in_channels: int, norm: Norm = Norm(), **kwargs):
+        super().__init__(**kwargs)
+        self._lifted = False
+        with self.name_scope():
+            self.add(nn.BatchNorm(in_channels=in_channels))
+            self.add(
+                nn.Conv2D(conv.channels, conv.kernel, conv.stride, conv.kernel // 2, in_channels=in_channels)
+            )
+            if norm.placement == "both":
+                start = mx.init.Constant(norm.gamma)
+                self.add(nn.BatchNorm(in_channels=conv.channels, gamma_initializer=start))
+            self.add(activation(conv.activation))
+
+    def lift(self) -> None:
+        """Have the graph of a unit on the one-channel image convolve two channels; others stay as they are.
+
+        W * (gamma x + beta) = [gamma W, beta W] * [x, 1], where x is normalized and the padding's zeros are
+        around both: the same numbers, from inputs that need no gradient, which does not come through to the
+        image. In bfloat16 oneDNN is fast on two channels and not on one, and leaves what follows in the order
+        that it is fast in.
+        """
+        self._lifted = self[0].gamma.shape == (1,)
+
+    def hybrid_forward(self, F, x):
+        if not (self._lifted and F is mx.sym):  # without a graph, layer by layer, as the table has them
+            return super().hybrid_forward(F, x)
+        norm, conv, *others = self
+        gamma, beta, mean, variance, weight, bias = (
+            each.var()
+            for each in (norm.gamma, norm.beta, norm.running_mean, norm.running_var, conv.weight, conv.bias)
+        )
+        # MXNet moves the running statistics in BatchNorm's backward pass: it has to come by, if with nothing.
+        scale = F.ones_like(gamma) + 0 * gamma
+        x = F.BatchNorm(x, scale, F.zeros_like(beta), mean, variance, **norm._kwargs)
+        bias = F.broadcast_add(bias, 0 * F.mean(x))
+        x = F.concat(F.BlockGrad(x), F.ones_like(x), dim=1)
+        weight = F.broadcast_mul(weight, F.reshape(F.concat(gamma, beta, dim=0), (1, 2, 1, 1)))
+        x = F.Convolution(x, weight, bias, **conv._kwargs)
+        for layer in others:
+            x = layer(x)
+        return x
+
+    def fold(self) -> None:
+        """Have the convolution do what the BatchNorm after it does, once the network is for prediction only.
+
+        gamma (w x + b - mean) / sqrt(var + eps) + beta = (s w) x + s (b - mean) + beta, with
+        s = gamma / sqrt(var + eps): a pass over the map less. The BatchNorm before it cannot go the same
+        way, since the zeros around the map are added behind it.
+        """
+        _, conv, *others, _ = self
+        if not others:
+            return
+        (norm,) = others
+
+        def numbers(parameter: mx.gluon.Parameter) -> np.ndarray:
+            return parameter.data(parameter.list_ctx()[0]).asnumpy().astype(np.float64)
+
+        scale = numbers(norm.gamma) / np.sqrt(numbers(norm.running_var) + norm._kwargs["eps"])
+        bias = scale * (numbers(conv.bias) - numbers(norm.running_mean)) + numbers(norm.beta)
+        conv.weight.set_data(mx.nd.array(scale[:, None, None, None] * numbers(conv.weight)))
+        conv.bias.set_data(mx.nd.array(bias))
+        del self._children[next(key for key, layer in self._children.items() if layer is norm)]
+
+
+def local_path(row: BlockRow, in_channels: int, segments: int, norm: Norm) -> nn.HybridSequential:
+    """One ConvUnit f(w_k s_k + b_k) for each of the parts k = 1..n (Eq. 7)."""
+    units = nn.HybridSequential()
+    for _ in range(segments):
+        units.add(ConvUnit(row.local, in_channels, norm))
+    return units
+
+
+def global_path(row: BlockRow, in_channels: int, norm: Norm) -> nn.HybridSequential:
+    """Two ConvUnits g(w S + b) in sequence on the whole input (Eq. 7; 'two convolutional layers')."""
+    units = nn.HybridSequential()
+    for number in range(row.global_convolutions):
+        units.add(ConvUnit(row.global_, in_channels if number == 0 else row.global_.channels, norm))
+    return units
+
+
+class BasicBlock(HybridBlock):
+    """A = A^g + [a_1; a_2; ...; a_n] (Eqs. 7 and 8).
+
+    (batch, in_channels, freq, time) -> (batch, channels, freq, time).
+
+    :param segments: n, the number of equal parts along ``axis``; 0 is the global path alone
+        (Table 4's column '0').
+    :param axis: 'frequency' or 'time' (Fig. 5).
+    :param local_only: the concatenated local features alone (Table 4's upper half).
+    """
+
+    def __init__(
+        self,
+        row: BlockRow,
+        in_channels: int,
+        segments: int = 2,
+        axis: str = "frequency",
+        local_only: bool = False,
+        norm: Norm = Norm(),
+        **kwargs,
+    ):
+        if axis not in AXES:
+            raise Faults(f"there is no split along '{axis}': choose one of {', '.join(AXES)}")
+        if local_only and not segments:
+            raise Faults("a block without local parts (segments 0) cannot be local only")
+        super().__init__(**kwargs)
+        self._segments = segments
+        self._axis = AXES[axis]
+        with self.name_scope():
+            self.local = local_path(row, in_channels, segments, norm) if segments else None
+            self.global_ = None if local_only else global_path(row, in_channels, norm)
+
+    def local_features(self, F, x) -> list:
+        """a_1 .. a_n, each (batch, channels, freq / n, time) when the split is along frequency."""
+        if self._segments == 1:
+            return [self.local[0](x)]
+        parts = F.split(x, num_outputs=self._segments, axis=self._axis)
+        return [unit(part) for unit, part in zip(self.local, parts)]
+
+    def hybrid_forward(self, F, x):
+        total = None if self.global_ is None else self.global_(x)  # (batch, channels, freq, time)
+        if self.local is not None:
+            local = F.concat(*self.local_features(F, x), dim=self._axis)  # (batch, channels, freq, time)
+            total = local if total is None else total + local
+        return total
+
+
+class ConvAndPool(nn.HybridSequential):
+    """A 'Conv. and pool' row: ConvUnits on a block's output, pooling, dropout.
+
+    (batch, in_channels, freq, time) -> (batch, channels, freq / 2, time / 2) for max pooling,
+    (batch, channels) for global average pooling.
+    """
+
+    def __init__(self, row: PoolRow, in_channels: int, norm: Norm = Norm(), **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            for conv in row.convs:
+                self.add(ConvUnit(conv, in_channels, norm))
+                in_channels = conv.channels
+            if row.pool == "max":
+                self.add(nn.MaxPool2D(2, 2))
+            else:
+                self.add(nn.GlobalAvgPool2D(), nn.Flatten())
+            if row.dropout:
+                self.add(nn.Dropout(row.dropout))

@@ -1,0 +1,1 @@
+"""People's own speech: fit, evaluate, predict, explain, export."""

@@ -1,0 +1,1 @@
+"""Training: one loop for every network, its settings, memory, checkpoints and workers."""

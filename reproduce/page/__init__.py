@@ -1,0 +1,1 @@
+"""The report page: all results on one page for a browser."""

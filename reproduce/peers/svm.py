@@ -1,0 +1,36 @@
+"""Statistics of prosody and MFCCs over a clip, and a support vector machine ([6] of the paper)."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from tqdm import tqdm
+
+from reproduce.peers.contours import contours, functionals
+from reproduce.peers.features import Kind
+from reproduce.peers.peer import Answer, Peer, Task
+
+__all__ = ["PEER"]
+
+
+def _statistics(samples: np.ndarray, rate: int) -> np.ndarray:
+    """(1, 384): one row a clip."""
+    return functionals(contours(samples, rate))[None]
+
+
+def recognise(task: Task, svm_kernel: str = "linear", svm_c: float = 0.01) -> Answer:
+    """The class that most of the SVM's pairwise decisions are for, on standardised statistics."""
+    values = np.asarray(task.features.values)
+    with tqdm(total=1, desc=task.title, unit="SVM") as bar:
+        machine = make_pipeline(StandardScaler(), SVC(C=svm_c, kernel=svm_kernel, class_weight="balanced"))
+        machine.fit(values[task.train], task.train_labels)
+        scores = np.full((len(task.test), task.classes), -np.inf)
+        found = machine.decision_function(values[task.test])
+        scores[:, machine.classes_] = found if found.ndim == 2 else np.column_stack([-found, found])
+        bar.update()
+    return Answer(scores, {"rate": task.features.rate, "features": values.shape[1], "kernel": svm_kernel})
+
+
+PEER = Peer(Kind("functionals", _statistics), recognise)

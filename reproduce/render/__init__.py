@@ -1,0 +1,1 @@
+"""Tables, figures and notebook pictures, drawn from reports."""

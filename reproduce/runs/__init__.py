@@ -1,0 +1,1 @@
+"""Runs: what decides a result, how it is done, and the report.json that holds it."""
