@@ -67,7 +67,7 @@ def test_200_epochs(tmp_path, monkeypatch, capfd):
         3,
         [mx.cpu()],
         tmp_path,
-        told=lambda entry: samples.append(measured()),
+        callback=lambda entry: samples.append(measured()),
     )
     with capfd.disabled():
         check_flat(f"\n{EPOCHS} epochs", samples[SETTLING:])

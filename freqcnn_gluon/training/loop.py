@@ -65,14 +65,14 @@ def train(
     devices: list[mx.Context],
     folder: Path | None = None,
     title: str = "training",
-    told: Callable[[dict], None] = lambda entry: None,
+    callback: Callable[[dict], None] = lambda entry: None,
     workers: Workers = Workers(),
 ) -> Outcome:
     """Train ``net`` from scratch and evaluate it on every part of ``evaluated`` after each epoch.
 
     With a ``folder``, an interrupted training goes on from its last checkpoint there and ends as it
     would have ended without the interruption: every random draw depends on the seed, the epoch and the
-    place in it alone. ``told`` is called with the history's entry after each epoch. Each of several
+    place in it alone. ``callback`` is called with the history's entry after each epoch. Each of several
     ``workers`` takes its share of every batch and calls this with the same arguments; the first writes the
     checkpoints, which all of them read. Raises Diverged, on all of them, when the loss, a weight or an answer
     is no longer finite, naming the epoch, the batch, where that began and the checkpoint before it; Faults
@@ -161,7 +161,7 @@ def train(
         entry = {"epoch": epoch + 1, "loss": place.loss / seen, "accuracy": place.correct / seen}
         for part, examples in evaluated.items():
             probabilities[part] = predict(net, examples, devices, settings.micro_batch)
-            if workers.told(not np.isfinite(probabilities[part]).all()):
+            if workers.broadcast(not np.isfinite(probabilities[part]).all()):
                 chunk = examples.batch(np.arange(min(settings.micro_batch, len(examples))))[0]
                 where = first_layer(net, [chunk], devices[0], training=False)
                 raise Diverged(
@@ -171,7 +171,7 @@ def train(
             entry[part] = metrics(examples.labels, probabilities[part].argmax(axis=1), classes)
         entry["seconds"] = time.perf_counter() - started
         history.append(entry)
-        told(entry)
+        callback(entry)
         bar.set_postfix(
             {"loss": f"{entry['loss']:.3f}"} | {part: f"{entry[part]['uar']:.3f}" for part in evaluated}
         )

@@ -79,7 +79,7 @@ class Workers:
                 gradient.copyto(copy)
         return tuple(map(float, sums[-1].asnumpy()))
 
-    def told(self, number: float) -> float:
+    def broadcast(self, number: float) -> float:
         """What the first worker says; the others' ``number`` is not heard."""
         if not self._store:
             return number

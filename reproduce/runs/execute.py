@@ -50,12 +50,12 @@ def execute(
     workers, title = cluster.join(), title or run.row
     if not workers.rank:
         found = _executed(run, corpus, results, device, title, jobs, wait)
-        workers.told(LEFT if found is None else DONE)
+        workers.broadcast(LEFT if found is None else DONE)
         return found
-    while (told := workers.told(0)) == TRAINING:
+    while (stage := workers.broadcast(0)) == TRAINING:
         with contextlib.suppress(Diverged):  # the first worker writes it down
             trained(run, corpus, run.folder(results), device, title, jobs)
-    return None if told == LEFT else {}
+    return None if stage == LEFT else {}
 
 
 def _executed(
@@ -98,7 +98,7 @@ def _made(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs:
     way = recognised if run.system in PEERS else trained
     try:
         if way is trained:
-            cluster.join().told(TRAINING)
+            cluster.join().broadcast(TRAINING)
         found, scores = way(run, corpus, folder, device, title, jobs)
         if not np.isfinite(scores).all():
             raise Diverged("its scores are not finite")

@@ -177,7 +177,7 @@ sys.path[:0] = {sys.path!r}
 from data_prep.base.faults import Faults
 from freqcnn_gluon.training.workers import join
 workers = join()
-print(workers.told(7 - workers.rank), os.getcwd())
+print(workers.broadcast(7 - workers.rank), os.getcwd())
 workers.same("one thing")
 try:
     workers.same(f"what worker {{workers.rank}} does")
@@ -266,5 +266,5 @@ def test_a_role_without_its_variables_is_told(monkeypatch):
 def test_alone_nothing_is_waited_for():
     alone = cluster.Workers()
     arrays = [mx.nd.ones((2, 3))]
-    assert (alone.count, alone.rank, alone.told(4.5)) == (1, 0, 4.5)
+    assert (alone.count, alone.rank, alone.broadcast(4.5)) == (1, 0, 4.5)
     assert alone.total(arrays)[0] is arrays[0] and alone.add_gradients({}, 1.0, 2) == (1.0, 2)
