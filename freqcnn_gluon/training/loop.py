@@ -1,4 +1,4 @@
-"""The one training loop, for every Gluon system of the tables."""
+"""The training loop of every Gluon network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from data_prep.base.faults import Faults
 from freqcnn_gluon import runtime
 from freqcnn_gluon.network.blocks import ConvUnit
+from freqcnn_gluon.training.batches import Batches
 from freqcnn_gluon.training.checkpoint import Checkpoint, Place
 from freqcnn_gluon.training.divergence import Diverged, first_layer
 from freqcnn_gluon.training.examples import Examples
@@ -24,34 +26,227 @@ from freqcnn_gluon.training.metrics import metrics
 from freqcnn_gluon.training.settings import INITIALIZERS, SCHEDULES, Settings
 from freqcnn_gluon.training.workers import Workers
 
-__all__ = ["Outcome", "compute_in", "predict", "train"]
+__all__ = ["Outcome", "Training", "compute_in", "predict", "train"]
 
-# Values times side of the input between two places within an epoch where a training can go on: one batch of
-# Table 2, half a minute on two cores. Few epochs of small spectrograms are as long as that.
+# The work after which a training can resume within an epoch, as values of the input times its side. It is one
+# batch of Table 2, half a minute on two cores. An epoch of small spectrograms is seldom as long.
 PLACE = 2**30
 BAR = "{desc}: {percentage:3.0f}%|{bar}| epoch {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """``history``: a dict an epoch (epoch, loss, accuracy, seconds, and the metrics of each evaluated
-    part by its name); ``probabilities``: part -> (n, classes) after the last epoch.
+    """The result of a training.
+
+    Attributes:
+        history: One dict per epoch: epoch, loss, accuracy, seconds, and the metrics of each evaluated part
+            under the part's name.
+        probabilities: (n, classes) after the last epoch, by part.
     """
 
     history: list[dict]
     probabilities: dict[str, np.ndarray]
 
 
+class Training:
+    """One training of a network, from its start or its last checkpoint to its last epoch.
+
+    See ``train`` for the arguments. Creating a Training initialises the network; ``run`` trains it.
+    """
+
+    def __init__(
+        self,
+        net: gluon.HybridBlock,
+        settings: Settings,
+        examples: Examples,
+        evaluated: Mapping[str, Examples],
+        classes: int,
+        devices: list[mx.Context],
+        folder: Path | None,
+        title: str,
+        workers: Workers,
+    ):
+        self.net, self.settings, self.examples, self.evaluated = net, settings, examples, evaluated
+        self.classes, self.devices, self.title, self.workers = classes, devices, title, workers
+        self.batch_size = min(settings.batch_size, len(examples))
+        if self.batch_size < workers.count * len(devices):
+            raise Faults(
+                f"{title}: a batch of {self.batch_size} is too small for {workers.count} workers with "
+                f"{len(devices)} devices each. Use fewer workers or devices."
+            )
+        self.shares, self.accumulates = self._divide()
+        _initialise(net, settings, devices)
+        self.parameters = net.collect_params()
+        self.trainer = _trainer(self.parameters, settings, self.accumulates)
+        self.checkpoint = Checkpoint(folder, net, self.trainer, devices) if folder else None
+        image = examples.images[0]
+        self.every = max(1, PLACE // (self.batch_size * image.size * image.shape[-1]))  # batches
+        self.place = Place()
+        self.started = time.perf_counter()  # of the present epoch, without the time before an interruption
+        self.probabilities: dict[str, np.ndarray] = {}
+
+    def _divide(self) -> tuple[list[np.ndarray], bool]:
+        """Return this worker's micro-batches as places in a batch, and whether a device has several."""
+        of_workers = np.array_split(np.arange(self.batch_size), self.workers.count)
+        own, largest = of_workers[self.workers.rank], len(of_workers[0])
+        rounds = math.ceil(math.ceil(largest / len(self.devices)) / self.settings.micro_batch)
+        return np.array_split(own, min(rounds * len(self.devices), len(own))), rounds > 1  # none is empty
+
+    def run(self, callback: Callable[[dict], None]) -> Outcome:
+        """Train until the last epoch; ``callback`` receives the history's entry after each epoch."""
+        self.prepare()
+        bar = tqdm(
+            total=self.settings.epochs,
+            initial=len(self.place.history),
+            desc=self.title,
+            bar_format=BAR,
+            dynamic_ncols=True,
+            disable=self.workers.rank > 0,
+        )
+        while len(self.place.history) < self.settings.epochs:
+            self.epoch(bar, callback)
+        bar.close()
+        if not self.probabilities:  # the last epoch was done before an interruption
+            self.probabilities = {
+                part: predict(self.net, examples, self.devices, self.settings.micro_batch)
+                for part, examples in self.evaluated.items()
+            }
+        return Outcome(self.place.history, self.probabilities)
+
+    def prepare(self) -> None:
+        """Resume from the last checkpoint, if there is one, and check that all workers train the same."""
+        if self.checkpoint:
+            entry = {"epoch", "loss", "accuracy", "seconds", *self.evaluated}
+            self.place = self.checkpoint.load(len(self.examples), entry)
+        if self.workers.count > 1:
+            place = f"{self.place} {self.place.left_over}"
+            self.workers.require_same(
+                f"{self.net} {self.settings} {len(self.examples)} {len(self.devices)} {place}"
+            )
+            _infer_shapes(self.net, self.examples, self.settings.seed, self.devices)
+
+    def epoch(self, bar: tqdm, callback: Callable[[dict], None]) -> None:
+        """Train for one epoch or for what is left of it, evaluate, and save a checkpoint if one is due."""
+        place, seed, number = self.place, self.settings.seed, len(self.place.history)
+        first = place.batches
+        batches = Batches(len(self.examples), self.batch_size, seed, number, place.left_over, first)
+        self.started = time.perf_counter() - place.seconds
+        for batch in batches:
+            if place.batches % self.every == 0:
+                if place.batches > first:  # a training that resumes here has settled here before
+                    self.settle()
+                runtime.seed(_seed(seed, number, place.batches, self.workers.rank))
+            self.step(batch, (number + place.batches / len(batches)) / self.settings.epochs)
+            bar.n = number + place.batches / len(batches)  # adding up fractions would miss the whole number
+            bar.update(0)
+        if place.batches > first:
+            self.settle()
+        samples = len(batches) * self.batch_size
+        entry: dict[str, Any] = {"epoch": number + 1}
+        entry |= {"loss": place.loss / samples, "accuracy": place.correct / samples}
+        entry |= self.evaluate()
+        entry["seconds"] = time.perf_counter() - self.started
+        place.history.append(entry)
+        callback(entry)
+        recalls = {part: f"{entry[part]['uar']:.3f}" for part in self.evaluated}
+        bar.set_postfix({"loss": f"{entry['loss']:.3f}", **recalls})
+        self.place = Place(place.history, batches.left_over)
+        if self.checkpoint and not self.workers.rank:
+            self.checkpoint.save(self.place, last=number + 1 == self.settings.epochs)
+
+    def step(self, batch: np.ndarray, done: float) -> None:
+        """Take one step of SGD.
+
+        Args:
+            batch: Numbers of the batch's samples, (batch_size,).
+            done: The share of the whole training that is done, 0 to 1.
+        """
+        place, settings = self.place, self.settings
+        self.trainer.set_learning_rate(settings.learning_rate * SCHEDULES[settings.schedule](done))
+        if self.accumulates:
+            self.parameters.zero_grad()
+        samples = [batch[share] for share in self.shares]
+        own_loss, own_correct = _gradients(self.net, self.examples, samples, self.devices)
+        self.trainer.allreduce_grads()  # over the devices
+        loss, correct = self.workers.add_gradients(self.parameters, own_loss, own_correct)
+        if not math.isfinite(loss):
+            images = (self.examples.batch(numbers)[0] for numbers in samples)
+            layer = first_layer(self.net, images, self.devices[0], training=True)
+            raise Diverged(
+                f"the loss is not finite in epoch {len(place.history) + 1}, batch {place.batches + 1}, "
+                f"first in {layer}; {self._last_checkpoint()}"
+            )
+        place.batches += 1
+        place.loss += loss
+        place.correct += int(correct)
+        self.trainer.update(self.batch_size)
+
+    def settle(self) -> None:
+        """Bring the network into a state that a checkpoint can hold, and save a checkpoint if one is due.
+
+        Raises:
+            Diverged: On all workers, for a weight or a statistic that is not finite. The loss and the
+                predictions may hide it: oneDNN's relu turns NaN into 0, and BatchNorm turns everything into
+                0 when its variance is infinite.
+        """
+        # BatchNorm's backward pass writes its statistics, and MXNet does not wait for it when they are read.
+        mx.nd.waitall()
+        parameters = self.net._collect_params_with_prefix()
+        _share_statistics(parameters, self.workers)
+        lost = [
+            name
+            for name, parameter in parameters.items()
+            if not np.isfinite(parameter.list_data()[0].asnumpy()).all()
+        ]
+        if lost:
+            raise Diverged(
+                f"{len(lost)} of {len(parameters)} weights and statistics are not finite after {self.place}, "
+                f"first {lost[0]}; {self._last_checkpoint()}"
+            )
+        self.place.seconds = time.perf_counter() - self.started
+        if self.checkpoint and not self.workers.rank:
+            self.checkpoint.save(self.place)
+
+    def evaluate(self) -> dict[str, dict]:
+        """Predict every evaluated part, keep the probabilities, and return the metrics by part.
+
+        Raises:
+            Diverged: On all workers, for probabilities that are not finite.
+        """
+        measured = {}
+        for part, examples in self.evaluated.items():
+            found = predict(self.net, examples, self.devices, self.settings.micro_batch)
+            if self.workers.broadcast(not np.isfinite(found).all()):
+                count = min(self.settings.micro_batch, len(examples))
+                images, _ = examples.batch(np.arange(count))
+                layer = first_layer(self.net, [images], self.devices[0], training=False)
+                raise Diverged(
+                    f"the predictions for '{part}' are not finite after epoch {len(self.place.history) + 1}, "
+                    f"first in {layer}; {self._last_checkpoint()}"
+                )
+            self.probabilities[part] = found
+            measured[part] = metrics(examples.labels, found.argmax(axis=1), self.classes)
+        return measured
+
+    def _last_checkpoint(self) -> str:
+        if self.checkpoint and self.checkpoint.written:
+            return (
+                f"the checkpoint before it, after {self.checkpoint.written}, is in {self.checkpoint.folder}"
+            )
+        return "no checkpoint was written before it"
+
+
 @contextlib.contextmanager
 def _enough_memory() -> Iterator[None]:
+    """Turn MXNet's error for a full GPU into Faults with a remedy."""
     try:
         yield
     except mx.MXNetError as error:
         if "out of memory" not in str(error):
             raise
         raise Faults(
-            "the training does not fit into the GPU's memory: give a smaller --size or --batch-size, more "
-            "devices as in gpu:0,1, or end what else takes its memory"
+            "the training does not fit into the GPU's memory. Use a smaller --size or --batch-size, more "
+            "devices as in gpu:0,1, or stop other programs that use the GPU."
         ) from None
 
 
@@ -68,182 +263,99 @@ def train(
     callback: Callable[[dict], None] = lambda entry: None,
     workers: Workers = Workers(),
 ) -> Outcome:
-    """Train ``net`` from scratch and evaluate it on every part of ``evaluated`` after each epoch.
+    """Train ``net`` from scratch and evaluate it after each epoch.
 
-    With a ``folder``, an interrupted training goes on from its last checkpoint there and ends as it
-    would have ended without the interruption: every random draw depends on the seed, the epoch and the
-    place in it alone. ``callback`` is called with the history's entry after each epoch. Each of several
-    ``workers`` takes its share of every batch and calls this with the same arguments; the first writes the
-    checkpoints, which all of them read. Raises Diverged, on all of them, when the loss, a weight or an answer
-    is no longer finite, naming the epoch, the batch, where that began and the checkpoint before it; Faults
-    for a batch that is too small to be shared out, and for too little memory on a GPU.
+    An interrupted training resumes from its last checkpoint in ``folder`` and ends with the same result:
+    every random draw depends only on the seed, the epoch and the place within the epoch.
+
+    Args:
+        net: Takes (batch, 1, size, size) and returns logits (batch, classes). Its weights are initialised.
+        settings: How to train.
+        training: The labelled spectrograms to train on.
+        evaluated: The parts to evaluate after each epoch, by name.
+        classes: Number of classes.
+        devices: Contexts of this process. Each takes its share of every batch.
+        folder: Where checkpoints are kept; None keeps none.
+        title: Stands before the progress bar and in messages.
+        callback: Receives the history's entry after each epoch.
+        workers: All workers of this training. Each calls ``train`` with the same arguments and takes its
+            share of every batch. The first writes the checkpoints, and all of them read these.
+
+    Raises:
+        Diverged: On all workers, when the loss, a weight or a prediction is no longer finite. It names the
+            epoch, the batch, the layer and the last checkpoint.
+        Faults: When a batch is too small to be divided, a checkpoint is damaged, or a GPU's memory is full.
     """
-    compute_in(settings.dtype, net)
-    runtime.seed(settings.seed)
-    net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
-    net.hybridize(static_alloc=True, static_shape=True)
-    batch_size = min(settings.batch_size, len(training))
-    if batch_size < workers.count * len(devices):
-        raise Faults(
-            f"{title}: a batch of {batch_size} is too small for {workers.count} workers with {len(devices)} "
-            "devices each: take fewer"
-        )
-    own = np.array_split(np.arange(batch_size), workers.count)
-    per_device = -(-len(own[0]) // len(devices))
-    splits = -(-per_device // settings.micro_batch)
-    mine = own[workers.rank]
-    shares = np.array_split(mine, min(splits * len(devices), len(mine)))  # none of them empty
-    parameters = net.collect_params()
-    if splits > 1:
-        parameters.setattr("grad_req", "add")
-    # BatchNorm's running statistics take no gradient, and 'add' would make MXNet look for one.
-    for parameter in parameters.values():
-        if parameter.name.endswith(("running_mean", "running_var")):
-            parameter.grad_req = "null"
-    # Nor may they be the trainer's: it gives all devices the first one's when it begins, or goes on.
-    trainer = gluon.Trainer(
-        {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"},
-        "sgd",
-        {"learning_rate": settings.learning_rate, "momentum": settings.momentum, "wd": settings.weight_decay},
-        update_on_kvstore=False,
-    )
-    checkpoint = Checkpoint(folder, net, trainer, devices) if folder else None
-    entries = {"epoch", "loss", "accuracy", "seconds", *evaluated}
-    place = checkpoint.load(len(training), entries) if checkpoint else Place()
-    history = place.history
-    if workers.count > 1:
-        workers.same(f"{net} {settings} {len(training)} {len(devices)} {place} {place.left_over}")
-        _settle_shapes(net, training, settings.seed, devices)
-    every = max(1, PLACE // (batch_size * training.images[0].size * training.images.shape[-1]))
-    probabilities: dict[str, np.ndarray] = {}
-    bar = tqdm(
-        total=settings.epochs,
-        initial=len(history),
-        desc=title,
-        bar_format=BAR,
-        dynamic_ncols=True,
-        disable=workers.rank > 0,
-    )
-    for epoch in range(len(history), settings.epochs):
-        started = time.perf_counter() - place.seconds
-        order = np.random.default_rng([settings.seed, epoch]).permutation(len(training))
-        # a rest smaller than a batch opens the next epoch
-        order = np.concatenate([np.array(place.left_over, int), order])
-        batches, first = len(order) // batch_size, place.batches
-        for number in range(first, batches):
-            if number % every == 0:
-                if number > first:  # else it went on from here, where it had settled
-                    _settle(net, workers, checkpoint, place, started)
-                runtime.seed(_seed(settings.seed, epoch, number, workers.rank))
-            done = (epoch + number / batches) / settings.epochs
-            trainer.set_learning_rate(settings.learning_rate * SCHEDULES[settings.schedule](done))
-            batch = order[number * batch_size : (number + 1) * batch_size]
-            if splits > 1:
-                parameters.zero_grad()
-            loss, right = _gradients(net, training, [batch[share] for share in shares], devices)
-            trainer.allreduce_grads()  # over the devices
-            loss, right = workers.add_gradients(parameters, loss, right)
-            if not math.isfinite(loss):
-                parts = (training.batch(batch[share])[0] for share in shares)
-                where = first_layer(net, parts, devices[0], training=True)
-                raise Diverged(
-                    f"the loss is not finite in epoch {epoch + 1}, batch {number + 1}, first in {where}; "
-                    + _kept(checkpoint)
-                )
-            place.batches = number + 1
-            place.loss, place.correct = place.loss + loss, place.correct + int(right)
-            trainer.update(batch_size)
-            bar.n = epoch + (number + 1) / batches  # a sum of parts would end beside the whole
-            bar.update(0)
-        if place.batches > first:
-            _settle(net, workers, checkpoint, place, started)
-        seen = batches * batch_size
-        entry = {"epoch": epoch + 1, "loss": place.loss / seen, "accuracy": place.correct / seen}
-        for part, examples in evaluated.items():
-            probabilities[part] = predict(net, examples, devices, settings.micro_batch)
-            if workers.broadcast(not np.isfinite(probabilities[part]).all()):
-                chunk = examples.batch(np.arange(min(settings.micro_batch, len(examples))))[0]
-                where = first_layer(net, [chunk], devices[0], training=False)
-                raise Diverged(
-                    f"the answers on '{part}' are not finite after epoch {epoch + 1}, first in {where}; "
-                    + _kept(checkpoint)
-                )
-            entry[part] = metrics(examples.labels, probabilities[part].argmax(axis=1), classes)
-        entry["seconds"] = time.perf_counter() - started
-        history.append(entry)
-        callback(entry)
-        bar.set_postfix(
-            {"loss": f"{entry['loss']:.3f}"} | {part: f"{entry[part]['uar']:.3f}" for part in evaluated}
-        )
-        place = Place(history, left_over=order[batches * batch_size :].tolist())
-        if checkpoint and not workers.rank:
-            checkpoint.save(place, last=epoch + 1 == settings.epochs)
-    bar.close()
-    if not probabilities:  # it was interrupted between the last epoch and its report
-        probabilities = {
-            part: predict(net, examples, devices, settings.micro_batch)
-            for part, examples in evaluated.items()
-        }
-    return Outcome(history, probabilities)
+    arguments = net, settings, training, evaluated, classes, devices, folder, title, workers
+    return Training(*arguments).run(callback)
 
 
 def compute_in(dtype: str, net: gluon.HybridBlock) -> None:
-    """Have ``net`` compute in ``dtype``, as ``runtime.mixed_precision`` has it."""
+    """Make ``net`` and all networks built later compute in ``dtype``, see ``runtime.mixed_precision``."""
     runtime.mixed_precision(dtype)
     if dtype == "bfloat16":
         net.apply(lambda layer: layer.lift() if isinstance(layer, ConvUnit) else None)
 
 
-def _settle(
-    net: gluon.HybridBlock,
-    workers: Workers,
-    checkpoint: Checkpoint | None,
-    place: Place,
-    started: float,
-) -> None:
-    """Bring the net into a state that a checkpoint can hold, and write that if it is time.
+def predict(
+    net: gluon.HybridBlock, examples: Examples, devices: list[mx.Context], micro_batch: int
+) -> np.ndarray:
+    """Return class probabilities (n, classes) for ``examples``, computed on the first device.
 
-    Raises Diverged, on all workers, when a weight or a statistic is not finite: oneDNN's relu makes 0 of what
-    is no number, and an infinite variance of whatever it is given, so loss and answers need not show either.
+    Args:
+        net: Takes (batch, 1, size, size) and returns logits (batch, classes).
+        examples: The spectrograms; their labels are not used.
+        devices: The contexts that hold the network.
+        micro_batch: Number of spectrograms to compute at a time.
     """
-    # BatchNorm's statistics are written by the backward pass, which MXNet does not wait for to read them.
-    mx.nd.waitall()
-    parameters = net._collect_params_with_prefix()
-    _share_statistics(parameters, workers)
-    lost = [name for name, each in parameters.items() if not np.isfinite(each.list_data()[0].asnumpy()).all()]
-    if lost:
-        raise Diverged(
-            f"{len(lost)} of {len(parameters)} weights and statistics are not finite after {place}, first "
-            f"{lost[0]}; " + _kept(checkpoint)
-        )
-    place.seconds = time.perf_counter() - started
-    if checkpoint and not workers.rank:
-        checkpoint.save(place)
+    chunk = min(micro_batch, len(examples))
+    parts = []
+    for start in range(0, len(examples), chunk):
+        numbers = np.arange(start, start + chunk) % len(
+            examples
+        )  # full chunks keep the graph's static shapes
+        images, _ = examples.batch(numbers)
+        parts.append(net(mx.nd.array(images, ctx=devices[0])).softmax().asnumpy())
+    return np.concatenate(parts)[: len(examples)]
+
+
+def _initialise(net: gluon.HybridBlock, settings: Settings, devices: list[mx.Context]) -> None:
+    compute_in(settings.dtype, net)
+    runtime.seed(settings.seed)
+    net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
+    net.hybridize(static_alloc=True, static_shape=True)
+
+
+def _trainer(parameters: gluon.ParameterDict, settings: Settings, accumulates: bool) -> gluon.Trainer:
+    """Return an SGD trainer; with ``accumulates``, gradients add up until they are zeroed."""
+    if accumulates:
+        parameters.setattr("grad_req", "add")
+    # BatchNorm's running statistics take no gradient, and 'add' would make MXNet look for one.
+    for parameter in parameters.values():
+        if parameter.name.endswith(("running_mean", "running_var")):
+            parameter.grad_req = "null"
+    # The trainer must not own them either: at its start it gives all devices the first one's parameters.
+    return gluon.Trainer(
+        {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"},
+        "sgd",
+        {"learning_rate": settings.learning_rate, "momentum": settings.momentum, "wd": settings.weight_decay},
+        update_on_kvstore=False,
+    )
 
 
 def _seed(seed: int, epoch: int, number: int, rank: int = 0) -> int:
-    """What to seed with at a place, for dropout's draws: MXNet cannot save the state of its own.
-
-    Each worker drops others.
-    """
+    """Return the seed for dropout at a place; MXNet cannot save its generator. Each worker has its own."""
     if number == rank == 0:
-        return (seed * 100_003 + epoch + 1) % 2**32  # numpy takes no larger one
+        return (seed * 100_003 + epoch + 1) % 2**32  # the largest seed that numpy accepts is 2**32 - 1
     return int(np.random.default_rng([seed, epoch, number, rank]).integers(2**31))
-
-
-def _kept(checkpoint: Checkpoint | None) -> str:
-    """What there is to go back to."""
-    if checkpoint and checkpoint.written:
-        return f"the checkpoint before it, after {checkpoint.written}, is in {checkpoint.folder}"
-    return "no checkpoint was written before it"
 
 
 def _gradients(
     net: gluon.HybridBlock, training: Examples, shares: list[np.ndarray], devices: list[mx.Context]
 ) -> tuple[float, int]:
-    """Leave the gradients of the summed loss in the parameters; the loss and how many were right.
+    """Leave the gradients of the summed loss in the parameters; return the loss and how many are correct.
 
-    The ``shares`` of a batch go to the devices in turns, so that all devices work at a time.
+    The ``shares`` of a batch go to the devices in turn, so that all devices work at the same time.
     """
     softmax_loss = gluon.loss.SoftmaxCrossEntropyLoss()
     loss_sum, correct = 0.0, 0
@@ -261,31 +373,18 @@ def _gradients(
     return loss_sum, correct
 
 
-def _settle_shapes(net: gluon.HybridBlock, training: Examples, seed: int, devices: list[mx.Context]) -> None:
-    """Draw the weights that wait for a first batch to have shapes, as one process would, before dropout."""
+def _infer_shapes(net: gluon.HybridBlock, training: Examples, seed: int, devices: list[mx.Context]) -> None:
+    """Give weights without a shape their shape and values, before each worker draws its own dropout."""
     runtime.seed(_seed(seed, 0, 0))
     for device in devices:
         net(mx.nd.array(training.batch(np.arange(1))[0], ctx=device)).wait_to_read()
 
 
 def _share_statistics(parameters: Mapping[str, gluon.Parameter], workers: Workers) -> None:
-    """Give every device of every worker the mean of their BatchNorm statistics: a saved model has one."""
+    """Give every device of every worker the mean of their BatchNorm statistics, as a saved model has one."""
     statistics = [parameter for parameter in parameters.values() if parameter.grad_req == "null"]
     devices = len(statistics[0].list_ctx()) if statistics else 0
     if devices * workers.count > 1:
-        sums = [sum(copy.as_in_context(mx.cpu()) for copy in each.list_data()) for each in statistics]
-        for each, total in zip(statistics, workers.total(sums)):
-            each.set_data(total / (devices * workers.count))
-
-
-def predict(
-    net: gluon.HybridBlock, examples: Examples, devices: list[mx.Context], micro_batch: int
-) -> np.ndarray:
-    """Class probabilities (n, classes) of ``examples``, a micro-batch at a time on the first device."""
-    chunk = min(micro_batch, len(examples))
-    found = []
-    for start in range(0, len(examples), chunk):
-        which = np.arange(start, start + chunk) % len(examples)  # full chunks keep the static shapes
-        images, _ = examples.batch(which)
-        found.append(net(mx.nd.array(images, ctx=devices[0])).softmax().asnumpy())
-    return np.concatenate(found)[: len(examples)]
+        sums = [sum(copy.as_in_context(mx.cpu()) for copy in value.list_data()) for value in statistics]
+        for parameter, total in zip(statistics, workers.total(sums)):
+            parameter.set_data(total / (devices * workers.count))

@@ -87,7 +87,7 @@ class Workers:
 
         return float(self.total([mx.nd.array([0 if self.rank else number])])[0].asscalar())
 
-    def same(self, what: str) -> None:
+    def require_same(self, what: str) -> None:
         """Raise Faults on all workers if ``what`` they do is not the same."""
         if not self._store:
             return

@@ -178,9 +178,9 @@ from data_prep.base.faults import Faults
 from freqcnn_gluon.training.workers import join
 workers = join()
 print(workers.broadcast(7 - workers.rank), os.getcwd())
-workers.same("one thing")
+workers.require_same("one thing")
 try:
-    workers.same(f"what worker {{workers.rank}} does")
+    workers.require_same(f"what worker {{workers.rank}} does")
 except Faults as fault:
     print(fault, flush=True)
 workers.barrier()

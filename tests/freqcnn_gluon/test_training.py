@@ -312,7 +312,7 @@ def test_answers_that_are_not_finite_stop_the_run_too():
     """The last step's weights are used for answers alone: no loss would show them."""
     data = examples(16)
     far = Examples(data.images * np.float32(1.5e38), data.rows, data.labels)
-    with pytest.raises(Diverged, match="the answers on 'test' are not finite after epoch 1"):
+    with pytest.raises(Diverged, match="the predictions for 'test' are not finite after epoch 1"):
         train(linear(), settings(), data, {"test": far}, 3, CPU)
 
 
