@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import re
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 
 OWN = re.compile(r"\..+\.\d+\.tmp")  # Syncthing, for one, has a .*.tmp too
 
-__all__ = ["alive", "in_place", "locked", "naming", "whole"]
+__all__ = ["alive", "checksum", "in_place", "locked", "naming", "whole"]
 
 
 @contextlib.contextmanager
@@ -70,6 +71,15 @@ def locked(folder: Path, busy: str, wait: bool = True) -> Iterator[bool]:
             fcntl.flock(file, fcntl.LOCK_EX)
             held = True
         yield held
+
+
+def checksum(path: Path | str) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def in_place(path: str, flags: int) -> int:

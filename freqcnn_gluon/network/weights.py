@@ -1,40 +1,85 @@
-"""Weights on the disk: one reader and one writer, for checkpoints and models."""
+"""Read and write weights, for checkpoints and models, as safetensors files, which hold no code."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 from mxnet import gluon
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from data_prep.base.files import whole
 
-__all__ = ["load_parameters", "save_parameters"]
+__all__ = ["get_parameters", "load_parameters", "save_arrays", "save_parameters", "set_parameters"]
+
+HEADER = 2**20  # bytes that the names and shapes in a file may take
+
+
+def get_parameters(net: gluon.Block) -> dict[str, np.ndarray]:
+    """Return copies of ``net``'s parameters, running statistics included, by name."""
+    named = net._collect_params_with_prefix().items()
+    # All devices hold the same values. Their mean may differ from them by a rounding.
+    return {name: parameter.list_data()[0].asnumpy() for name, parameter in named}
+
+
+def set_parameters(net: gluon.Block, arrays: Mapping[str, np.ndarray], devices: list[mx.Context]) -> None:
+    """Set ``net``'s parameters on ``devices``, initialised or not, from ``arrays`` by name.
+
+    Raises:
+        ValueError: If names, shapes or types are not those of ``net``.
+    """
+    parameters = net._collect_params_with_prefix()
+    if arrays.keys() != parameters.keys() or any(array.dtype != np.float32 for array in arrays.values()):
+        raise ValueError("its weights are of another network")
+    for name, parameter in parameters.items():
+        try:
+            parameter._load_init(mx.nd.array(arrays[name]), devices)
+        except AssertionError:
+            raise ValueError(f"its weights are of another network: {name} has another shape") from None
+
+
+def save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write ``arrays`` to ``path`` by name; the file appears complete or not at all."""
+    content = save(
+        dict(arrays)
+    )  # save_file would write to a temporary file that nobody removes after a crash
+    with whole(path) as aside:
+        aside.write_bytes(content)
 
 
 def save_parameters(net: gluon.Block, path: Path) -> None:
-    """Write ``net``'s parameters to ``path``, whole. OSError if they cannot be."""
-    named = net._collect_params_with_prefix().items()
-    # the first device's, as all have the same: their mean would be another by a rounding
-    _save({name: parameter.list_data()[0].asnumpy() for name, parameter in named}, path)
+    """Write ``net``'s parameters to ``path``; the file appears complete or not at all."""
+    save_arrays(get_parameters(net), path)
 
 
-def load_parameters(net: gluon.Block, path: Path, devices: list[mx.Context]) -> None:
-    """Give ``net`` the parameters in ``path``. ValueError or SafetensorError if they are not its own."""
-    found, own = load_file(path), net._collect_params_with_prefix()
-    if found.keys() != own.keys() or any(value.dtype != np.float32 for value in found.values()):
-        raise ValueError("its weights are of another network")
-    for name, parameter in own.items():
-        try:
-            parameter._load_init(mx.nd.array(found[name]), devices)
-        except AssertionError:
-            raise ValueError(f"its weights {name} are of another network") from None
+def load_parameters(
+    net: gluon.Block, path: Path, devices: list[mx.Context], checksum: str | None = None
+) -> None:
+    """Set ``net``'s parameters from the file ``path``, which may come from anybody.
+
+    The file's size is checked before the file is read. Its SHA-256 is checked before its content is parsed,
+    unless ``checksum`` is None.
+
+    Raises:
+        OSError: If the file cannot be read.
+        SafetensorError: If the file is not a safetensors file.
+        ValueError: If the file is not the one with this checksum, or its weights are of another network.
+    """
+    _check_size(net, path)
+    content = path.read_bytes()
+    if checksum is not None and hashlib.sha256(content).hexdigest() != checksum:
+        raise ValueError("it does not match its recorded SHA-256")
+    set_parameters(net, load(content), devices)
 
 
-def _save(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    content = save(dict(arrays))  # not save_file, which writes to a file of its own, which nobody sweeps
-    with whole(path) as aside:
-        aside.write_bytes(content)
+def _check_size(net: gluon.Block, path: Path) -> None:
+    """Raise ValueError unless the file has the size of the weights, or more where shapes are unknown yet."""
+    shapes = [parameter.shape for parameter in net._collect_params_with_prefix().values()]
+    needed, size = 4 * sum(math.prod(shape) for shape in shapes), path.stat().st_size
+    known = all(math.prod(shape) for shape in shapes)
+    if size < needed or (known and size > needed + HEADER):
+        raise ValueError(f"it has {size} bytes, but these weights take {needed}")

@@ -9,22 +9,20 @@ clips.csv      what it was trained and tested on
 from __future__ import annotations
 
 import functools
-import hashlib
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
-from safetensors import SafetensorError, numpy
+from safetensors import SafetensorError
 
 from data_prep.base.faults import Faults
-from data_prep.base.files import whole
+from data_prep.base.files import checksum, whole
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import gpus
 from freqcnn_gluon.network.architectures import architecture
 from freqcnn_gluon.network.freqcnn import FreqCNN
+from freqcnn_gluon.network.weights import get_parameters, load_parameters, save_parameters, set_parameters
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import predict
@@ -33,7 +31,7 @@ __all__ = ["Model"]
 
 CHUNK = 16  # images that go through the network at a time
 ABOUT, WEIGHTS = "model.json", "model.safetensors"
-HEADER = 2**20  # bytes that the names of weights, or a description, may take
+LARGEST = 2**20  # bytes that a description may take
 
 
 class Model:
@@ -69,23 +67,24 @@ class Model:
         except (Faults, OSError, ValueError, TypeError) as error:
             raise Faults(f"{folder / ABOUT}: the model is damaged ({error}); copy it again") from None
         try:
-            model._take(folder / WEIGHTS)
+            # str, because a damaged description may hold null, which would skip the check.
+            load_parameters(model.net, folder / WEIGHTS, devices, checksum=str(about.weights))
         except (OSError, ValueError, SafetensorError) as error:
             raise Faults(f"{folder / WEIGHTS}: the model is damaged ({error}); copy it again") from None
+        model.net.hybridize(static_alloc=True, static_shape=True)
         return model
 
     def save(self, folder: Path | str) -> None:
         """Write the weights and then model.json, with which the folder can be loaded."""
-        weights = numpy.save(self._weights())
-        with whole(Path(folder) / WEIGHTS) as path:
-            path.write_bytes(weights)
-        about = replace(self.about, weights=hashlib.sha256(weights).hexdigest())
-        with whole(Path(folder) / ABOUT) as path:
+        folder = Path(folder)
+        save_parameters(self.net, folder / WEIGHTS)
+        about = replace(self.about, weights=checksum(folder / WEIGHTS))
+        with whole(folder / ABOUT) as path:
             path.write_text(about.text(), encoding="utf-8")
 
     def __getstate__(self) -> dict:
         """For pickle, joblib and copy, since a hybridized network holds handles of its process."""
-        return {"about": self.about, "devices": self.devices, "weights": self._weights()}
+        return {"about": self.about, "devices": self.devices, "weights": get_parameters(self.net)}
 
     def __setstate__(self, state: dict) -> None:
         """On the devices that it was on, or on the CPU where there is no GPU."""
@@ -93,35 +92,8 @@ class Model:
         if devices[0].device_type == "gpu" and not gpus():
             devices = [mx.cpu()]
         self.__dict__ = vars(Model.blank(state["about"], devices))
-        self._give(state["weights"])
-
-    def _weights(self) -> dict[str, np.ndarray]:
-        return {name: each.data(self.devices[0]).asnumpy() for name, each in self._parameters()}
-
-    def _give(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.net.initialize(mx.init.Zero(), ctx=self.devices)
-        for name, parameter in self._parameters():
-            parameter.set_data(mx.nd.array(weights[name]))
+        set_parameters(self.net, state["weights"], devices)
         self.net.hybridize(static_alloc=True, static_shape=True)
-
-    def _parameters(self) -> list[tuple[str, mx.gluon.Parameter]]:
-        return sorted(self.net._collect_params_with_prefix().items())
-
-    def _take(self, path: Path) -> None:
-        """Read the weights. Raises ValueError for a file that is not this network's."""
-        shapes = {name: tuple(parameter.shape) for name, parameter in self._parameters()}
-        expected = 4 * sum(math.prod(shape) for shape in shapes.values())
-        if not 0 <= path.stat().st_size - expected <= HEADER:
-            raise ValueError(f"it has {path.stat().st_size} bytes, and these weights are {expected}")
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != self.about.weights:
-            raise ValueError("it is another file than model.json speaks of, or was changed")
-        found = numpy.load(content)
-        if {name: (value.shape, value.dtype) for name, value in found.items()} != {
-            name: (shape, np.float32) for name, shape in shapes.items()
-        }:
-            raise ValueError("its weights are of another network")
-        self._give(found)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(n, classes) of ``images`` (n, size, size), to rounding what ``net`` says."""
@@ -138,11 +110,8 @@ class Model:
         """
         if self.net.norm.placement != "both":  # there is nothing to fold
             return self.net
-        weights = dict(self._parameters())
         net = Model.blank(self.about, self.devices[:1]).net
-        net.initialize(mx.init.Zero(), ctx=self.devices[0])
-        for name, parameter in net._collect_params_with_prefix().items():
-            parameter.set_data(weights[name].data(self.devices[0]))
+        set_parameters(net, get_parameters(self.net), self.devices[:1])
         net.fold()
         net.hybridize(static_alloc=True, static_shape=True)
         return net
@@ -150,6 +119,6 @@ class Model:
 
 def _small(path: Path) -> str:
     """The text of a file that is never long."""
-    if path.stat().st_size > HEADER:
+    if path.stat().st_size > LARGEST:
         raise ValueError(f"it has {path.stat().st_size} bytes, more than any such file")
     return path.read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -18,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from data_prep.base.faults import Faults
-from data_prep.base.files import whole
-from freqcnn_gluon.network.weights import _save, load_parameters, save_parameters
+from data_prep.base.files import checksum, whole
+from freqcnn_gluon.network.weights import load_parameters, save_arrays, save_parameters
 
 __all__ = ["Checkpoint", "Place"]
 
@@ -85,9 +84,9 @@ class Checkpoint:
             place.check(examples, entry)
             if not 1 <= len(files) <= 2 or not all(NAME.fullmatch(name) for name in files):
                 raise ValueError(f"it names the files {', '.join(files)}")
-            for name, checksum in files.items():
-                if _checksum(self.folder / name) != checksum:
-                    raise ValueError(f"{name} is another file than it speaks of, or was changed")
+            for name, recorded in files.items():
+                if checksum(self.folder / name) != recorded:
+                    raise ValueError(f"{name} does not match its recorded SHA-256")
             weights, *momentum = files
             load_parameters(self.net, self.folder / weights, self.devices)
             for name in momentum:
@@ -112,8 +111,8 @@ class Checkpoint:
         files = [LAST] if last else [f"{name}.safetensors", f"{name}-momentum.safetensors"]
         save_parameters(self.net, self.folder / files[0])
         for momentum in files[1:]:
-            _save(self._momentum(), self.folder / momentum)
-        checksums = {file: _checksum(self.folder / file) for file in files}
+            save_arrays(self._momentum(), self.folder / momentum)
+        checksums = {file: checksum(self.folder / file) for file in files}
         with whole(self.state) as path:
             path.write_text(json.dumps({"files": checksums, **asdict(place)}))
         self._keep_only(files)
@@ -140,11 +139,3 @@ class Checkpoint:
         for old in self.folder.glob("epoch-*"):
             if old.name not in names:
                 old.unlink(missing_ok=True)  # by another of several workers
-
-
-def _checksum(path: Path) -> str:
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()

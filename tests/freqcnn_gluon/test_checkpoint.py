@@ -9,6 +9,7 @@ from mxnet.gluon import nn
 from test_training import CPU, examples, linear, settings, with_batchnorm
 
 from data_prep.base.faults import Faults
+from data_prep.base.files import checksum
 from freqcnn_gluon.network import weights
 from freqcnn_gluon.training import checkpoint
 from freqcnn_gluon.training import loop as training
@@ -70,9 +71,9 @@ def test_files_of_another_training_are_told_whatever_their_checksums(tmp_path, m
     for name in (weights, momentum):
         own = (tmp_path / "a" / name).read_bytes()
         (tmp_path / "a" / name).write_bytes((tmp_path / "b" / name).read_bytes())
-        with pytest.raises(Faults, match=f"{name} is another file than it speaks of"):
+        with pytest.raises(Faults, match=f"{name} does not match its recorded SHA-256"):
             train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path / "a")
-        files = told["files"] | {name: checkpoint._checksum(tmp_path / "a" / name)}
+        files = told["files"] | {name: checksum(tmp_path / "a" / name)}
         (tmp_path / "a" / "checkpoint.json").write_text(json.dumps(told | {"files": files}))
         with pytest.raises(Faults, match="of another network"):
             train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path / "a")
@@ -85,7 +86,7 @@ def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
     told = stopped(tmp_path, monkeypatch, linear())
     path = tmp_path / [*told["files"]][1]
     path.write_bytes(b"cos\nmkdir\n(V" + str(tmp_path / "run").encode() + b"\ntR.")
-    told["files"][path.name] = checkpoint._checksum(path)
+    told["files"][path.name] = checksum(path)
     (tmp_path / "checkpoint.json").write_text(json.dumps(told))
     with pytest.raises(Faults, match="the checkpoint is damaged"):
         train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path)

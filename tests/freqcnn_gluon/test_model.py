@@ -94,9 +94,9 @@ def test_missing_and_swapped_files(saved, tmp_path):
     for changed, said in (
         ({"model": None}, "holds no model"),
         ({"weights": None}, "model.safetensors: the model is damaged"),
-        ({"weights": (other / "model.safetensors").read_bytes()}, "another file than model.json speaks of"),
-        ({"model": (other / "model.json").read_bytes()}, "another file than model.json speaks of"),
-        ({"weights": b"x"}, "it has 1 bytes, and these weights are"),
+        ({"weights": (other / "model.safetensors").read_bytes()}, "does not match its recorded SHA-256"),
+        ({"model": (other / "model.json").read_bytes()}, "does not match its recorded SHA-256"),
+        ({"weights": b"x"}, "it has 1 bytes, but these weights take"),
         (
             {"model": (saved / "model.json").read_bytes().replace(b'"a"', b'"b"')},
             "changed after it was written",
@@ -114,7 +114,7 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ({"labels": ["a", "b"]}, "it has .* bytes|of another network"),
         ({"labels": "abc"}, "model.safetensors|no two or more"),
         ({"architecture": "table3"}, "no architecture 'table3'"),
-        ({"architecture": "table10"}, "it has .* bytes, and these weights are"),
+        ({"architecture": "table10"}, "it has .* bytes, but these weights take"),
         ({"network": {"prefix": "../x"}}, "no network has the settings prefix"),
         ({"network": {"segments": 3}}, "do not all divide into 3 equal parts"),
         ({"network": {"gamma": "x"}}, "its gamma is 'x'"),
@@ -126,7 +126,7 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ({"longest": float("nan")}, "its clips' lengths"),
         ({"format": 1}, "its format is 1, and this program reads 2"),
         ({"extra": 1}, "no description of a model"),
-        ({"weights": None}, "another file than model.json speaks of"),
+        ({"weights": None}, "does not match its recorded SHA-256"),
     ],
 )
 def test_a_stranger_s_description_is_looked_at_before_anything_is_made_of_it(saved, tmp_path, changed, said):
