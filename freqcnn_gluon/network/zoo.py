@@ -1,31 +1,47 @@
-"""The other networks of Tables 3 and 8: two small ones of the paper's own and gluoncv's.
-
-All take (batch, 1, size, size) and give (batch, classes) logits.
-"""
+"""Every Gluon network of the tables by name: FreqCNN and the networks that Tables 3 and 8 compare it with."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from mxnet.gluon import HybridBlock, nn
 
 from data_prep.base.faults import Faults
-from freqcnn_gluon.network.architectures import ARCHITECTURES
+from freqcnn_gluon.network.architectures import ARCHITECTURES, Architecture
 from freqcnn_gluon.network.freqcnn import FreqCNN
 
-__all__ = ["PEERS", "cnn", "fnn", "peer"]
+__all__ = ["ZOO", "build", "cnn", "fnn"]
 
 
-def fnn(classes: int) -> nn.HybridSequential:
-    """The 'three-layer FNN' of Sec. 5.1: two hidden layers on the flattened image and the softmax layer."""
+def build(name: str, classes: int, size: int, **network) -> HybridBlock:
+    """Build the network ``name`` of the ZOO, from (batch, 1, size, size) to logits (batch, classes).
+
+    Args:
+        name: 'table2', 'table7' or 'table10' for FreqCNN, otherwise a network that it is compared with.
+        classes: Number of classes.
+        size: Side of the spectrogram in pixels.
+        network: Keyword arguments of ``FreqCNN``. The other networks have their default hyper-parameters
+            (Sec. 5.1) and ignore these.
+
+    Raises:
+        Faults: For an unknown name; the message lists every name.
+    """
+    if name not in ZOO:
+        raise Faults(f"there is no network '{name}': choose one of {', '.join(ZOO)}")
+    return ZOO[name](classes, size, **network)
+
+
+def fnn(classes: int, size: int, **network) -> nn.HybridSequential:
+    """Build the 'three-layer FNN' of Sec. 5.1: two hidden layers on the flattened image and the softmax."""
     net = nn.HybridSequential(prefix="fnn_")
     with net.name_scope():
         net.add(nn.Flatten(), nn.Dense(512, "relu"), nn.Dense(256, "relu"), nn.Dense(classes))
     return net
 
 
-def cnn(classes: int) -> nn.HybridSequential:
-    """The 'five-layer CNN' of Sec. 5.1: three convolutions, each pooled, a hidden and the softmax layer."""
+def cnn(classes: int, size: int, **network) -> nn.HybridSequential:
+    """Build the 'five-layer CNN' of Sec. 5.1: three pooled convolutions, a hidden layer and the softmax."""
     net = nn.HybridSequential(prefix="cnn_")
     with net.name_scope():
         for channels in (32, 64, 128):
@@ -34,13 +50,19 @@ def cnn(classes: int) -> nn.HybridSequential:
     return net
 
 
-def _from_gluoncv(name: str, classes: int) -> HybridBlock:
-    from gluoncv import model_zoo  # here, because it is slow to import and few need it
+def _freqcnn(architecture: Architecture, classes: int, size: int, **network) -> FreqCNN:
+    return FreqCNN(architecture, classes, size, **network)
+
+
+def _from_gluoncv(name: str, classes: int, size: int, **network) -> HybridBlock:
+    """Build a network of gluoncv's model zoo; its first batch determines its input channels and size."""
+    from gluoncv import model_zoo  # deferred, because its import takes seconds
 
     return model_zoo.get_model(name, classes=classes, pretrained=False)
 
 
-PEERS = {
+ZOO: dict[str, Callable[..., HybridBlock]] = {
+    **{name: partial(_freqcnn, architecture) for name, architecture in ARCHITECTURES.items()},
     "fnn": fnn,
     "cnn": cnn,
     "alexnet": partial(_from_gluoncv, "alexnet"),
@@ -49,25 +71,3 @@ PEERS = {
     "resnet34": partial(_from_gluoncv, "resnet34_v1"),
     "resnet50": partial(_from_gluoncv, "resnet50_v1"),
 }
-
-
-def peer(name: str, classes: int) -> HybridBlock:
-    """The network ``name`` with its default hyper-parameters (Sec. 5.1); Faults listing every name otherwise.
-
-    Its input channels and size are taken from the first batch.
-    """
-    if name not in PEERS:
-        raise Faults(f"there is no network '{name}': choose one of {', '.join(PEERS)}")
-    return PEERS[name](classes)
-
-
-def build(name: str, classes: int, size: int, **network) -> HybridBlock:
-    """FreqCNN by its table ('table2', with the keyword arguments of ``FreqCNN``) or a peer ('alexnet').
-
-    Raises Faults listing every name for an unknown one.
-    """
-    if name in ARCHITECTURES:
-        return FreqCNN(ARCHITECTURES[name], classes, size, **network)
-    if name in PEERS:
-        return peer(name, classes)
-    raise Faults(f"there is no system '{name}': choose one of {', '.join((*ARCHITECTURES, *PEERS))}")
