@@ -297,7 +297,7 @@ def _explain(options: argparse.Namespace) -> None:
     draw(picture, found, f"{options.file.name}: {said}", out, seconds, top)
     print(f"{options.file}: {said}")
     for one in found:
-        print(f"block {one.block}: {one.told(seconds, top)}")
+        print(f"block {one.block}: {one.summary(seconds, top)}")
     print(f"the picture: {out}")
 
 

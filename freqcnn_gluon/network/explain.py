@@ -49,7 +49,7 @@ class Attended:
         """(freq, time): what each location gains, the mean of |sum_k h * A^g| over the feature maps."""
         return np.abs(self._gained()).mean(axis=0)
 
-    def told(self, seconds: float, top: float) -> str:
+    def summary(self, seconds: float, top: float) -> str:
         """``parts`` in words; ``seconds``: the clip's length, ``top``: the highest frequency in Hz."""
         end, unit = (seconds, "s") if self.axis == "time" else (top, "Hz")
         edges = np.linspace(0, end, len(self.parts) + 1)

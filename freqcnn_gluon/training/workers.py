@@ -21,7 +21,7 @@ from freqcnn_gluon import runtime
 if TYPE_CHECKING:
     import mxnet as mx
 
-__all__ = ["NUMBER", "NEEDED", "Workers", "join", "leaves_at_once"]
+__all__ = ["NUMBER", "NEEDED", "Workers", "join", "leave_on_error"]
 
 NEEDED = ("DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
 NUMBER = "FREQCNN_WORKER"  # the launcher's number of a worker: the ranks that MXNet gives are in no order
@@ -143,7 +143,7 @@ def join() -> Workers:
     return Workers(mx.kv.create("dist_sync"))
 
 
-def leaves_at_once(function: Callable) -> Callable:
+def leave_on_error(function: Callable) -> Callable:
     """Wrap what workers do together: where it fails on one of them, that process ends, and is noticed."""
 
     @functools.wraps(function)

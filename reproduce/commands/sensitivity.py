@@ -25,7 +25,7 @@ from reproduce.tables import ALL, Cell, Table
 __all__ = ["sensitivity"]
 
 
-@cluster.leaves_at_once
+@cluster.leave_on_error
 def sensitivity(table: Table, options: Options) -> str:
     """Run the table's claimed system with every alternative of every assumption that touches the table.
 

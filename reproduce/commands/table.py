@@ -21,7 +21,7 @@ __all__ = ["produce"]
 COUNTED = {1: "ut_podcast", 6: "chains"}  # tables that count a corpus
 
 
-@cluster.leaves_at_once
+@cluster.leave_on_error
 def produce(number: int, options: Options) -> str:
     """Table ``number`` of the paper as Markdown, written too as ``results``/<source>/tableNN.md and .csv.
 

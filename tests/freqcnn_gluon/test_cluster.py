@@ -41,7 +41,7 @@ def network() -> nn.HybridSequential:
     return net
 
 
-@cluster.leaves_at_once
+@cluster.leave_on_error
 def trained(out: Path, step=0.0, micro_batch=4, kept=False) -> list[np.ndarray]:
     """Train on batches of 8 and leave history, weights and probabilities of this worker in ``out``.
 

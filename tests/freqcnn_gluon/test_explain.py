@@ -44,7 +44,7 @@ def test_each_part_is_told_with_its_own_weight(axis, said):
     """The first part is the lowest, Eq. (7)'s s_1, and the row of the image that is drawn at the bottom."""
     weights = np.repeat([[0.1], [0.9]], 16, axis=1)
     one = Attended(4, np.ones((16, 4, 4)), weights, False, axis)
-    assert one.told(3, 8000) == said
+    assert one.summary(3, 8000) == said
     image = np.zeros((32, 32), np.float32)
     image[0] = 1
     shown = picture(image, [one], "", 3, 8000).subfigs[0].axes[0].images[0]

@@ -141,7 +141,7 @@ import os, sys
 from dataclasses import replace
 from pathlib import Path
 from freqcnn_gluon.training import loop as training
-from freqcnn_gluon.training.workers import join, leaves_at_once
+from freqcnn_gluon.training.workers import join, leave_on_error
 from reproduce.options import Options
 from reproduce.runs.schedule import run_all
 from reproduce.tables import TABLES
@@ -155,7 +155,7 @@ train = training.train
 def diverging(net, settings, *rest, **more):
     return train(net, replace(settings, learning_rate=1e30), *rest, **more)
 
-@leaves_at_once
+@leave_on_error
 def all_of_it():
     reports = run_all(table, systems, options)
     for _ in range(2):  # the second time it is all done, and what failed is not tried again
