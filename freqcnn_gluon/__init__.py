@@ -1,7 +1,7 @@
-"""FreqCNN in MXNet Gluon: arrays in, trained networks out; and recordings in, for who has some.
+"""FreqCNN in MXNet Gluon: networks trained on spectrograms, and models trained on your own recordings.
 
-Import this package before ``mxnet``: it puts back what MXNet 1.9.1 misses in numpy, gives it all
-the cores, and loads the CUDA libraries of the GPU set (see ``runtime.prepare``).
+Import this package before ``mxnet``: it restores names that MXNet 1.9.1 needs from numpy, lets MXNet use all
+cores, and loads the CUDA libraries of the GPU set (see ``runtime.prepare``).
 """
 
 import importlib
@@ -12,7 +12,7 @@ from freqcnn_gluon import runtime
 try:
     runtime.prepare()
 except Faults as faults:
-    # No command's own handler is in place this early, and the sentence says more than a traceback.
+    # An import has no command around it to report faults, and the sentence is clearer than a traceback.
     raise SystemExit(f"error: {faults}") from None
 
 _EXPORTS = {
@@ -36,7 +36,7 @@ __all__ = list(_EXPORTS)
 
 
 def __getattr__(name: str):
-    """The names above, each imported when first asked for: most of them bring MXNet, which takes seconds."""
+    """Import an exported name at its first use, because most of them import MXNet, which takes seconds."""
     if name not in _EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)

@@ -1,7 +1,7 @@
-"""Which GPUs there are and which device to compute on.
+"""Which GPUs this machine has, and which device to compute on.
 
-Standard library only: ``tools/setup.sh`` runs this file to choose between the CPU and the GPU set of packages
-before anything is installed.
+This file needs only the standard library and ``data_prep.base``: ``tools/setup.sh`` runs it, before anything
+is installed, to choose between the CPU and the GPU set of packages.
 """
 
 from __future__ import annotations
@@ -9,39 +9,47 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.metadata
-import importlib.util
 import re
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from data_prep.base.faults import Faults
 
-if TYPE_CHECKING:
-    pass
-
+__all__ = ["DRIVER", "Gpu", "choose", "gpus", "installed", "warn_once"]
 
 DRIVER = "libcuda.so.1"
-# The mxnet-cu112 wheel holds machine code for sm_50 to sm_86 and no PTX, and sm_86 code serves 8.9.
+# The mxnet-cu112 wheel holds machine code for sm_50 to sm_86 and no PTX. Code for sm_86 runs on 8.9 too.
 CAPABILITIES = (5, 0), (8, 9)
+# Of CUDA's driver API: CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
+MAJOR, MINOR = 75, 76
 
 
 class Gpu(NamedTuple):
-    index: int
+    """A GPU that the driver lists.
+
+    Attributes:
+        number: The driver's number for it, from 0.
+        name: The product's name.
+        capability: Major and minor number of its compute capability.
+        memory: Its memory in bytes.
+    """
+
+    number: int
     name: str
     capability: tuple[int, int]
-    memory_bytes: int
+    memory: int
 
     @property
     def usable(self) -> bool:
-        """Whether MXNet's last release holds machine code for it."""
+        """Whether MXNet's last release has machine code for it."""
         return CAPABILITIES[0] <= self.capability <= CAPABILITIES[1]
 
     def __str__(self) -> str:
-        return f"GPU {self.index} ({self.name}, compute capability {_dotted(self.capability)})"
+        return f"GPU {self.number} ({self.name}, compute capability {_dotted(self.capability)})"
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs that the NVIDIA driver shows to this process, asked without MXNet; none without a driver."""
+    """Return the GPUs that the NVIDIA driver shows to this process, without MXNet; [] without a driver."""
     try:
         driver = ctypes.CDLL(DRIVER)
     except OSError:
@@ -50,30 +58,33 @@ def gpus() -> list[Gpu]:
     if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
         return []
 
-    def attribute(device: ctypes.c_int, which: int) -> int:
+    def attribute(device: ctypes.c_int, number: int) -> int:
         value = ctypes.c_int()
-        driver.cuDeviceGetAttribute(ctypes.byref(value), which, device)
+        driver.cuDeviceGetAttribute(ctypes.byref(value), number, device)
         return value.value
 
-    found = []
-    for index in range(count.value):
+    listed = []
+    for number in range(count.value):
         device, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
-        if driver.cuDeviceGet(ctypes.byref(device), index):
+        if driver.cuDeviceGet(ctypes.byref(device), number):
             continue
         driver.cuDeviceGetName(name, len(name), device)
         driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
-        capability = attribute(device, 75), attribute(device, 76)  # COMPUTE_CAPABILITY_MAJOR and _MINOR
-        found.append(Gpu(index, name.value.decode(errors="replace"), capability, memory.value))
-    return found
+        capability = attribute(device, MAJOR), attribute(device, MINOR)
+        listed.append(Gpu(number, name.value.decode(errors="replace"), capability, memory.value))
+    return listed
 
 
 def choose(device: str = "auto") -> tuple[str, list[int]]:
-    """What ``device`` names, 'cpu' or 'gpu' and their numbers, without importing MXNet.
+    """Return the kind of a device, 'cpu' or 'gpu', and its numbers, without importing MXNet.
 
-    ``auto`` is the first GPU that can be used, otherwise the CPU with one sentence on stderr that says
-    why; ``gpu`` is the same without the second half. ``cpu:0,1`` are two contexts on the same cores, to
-    try data-parallel code without GPUs. Raises Faults for a GPU that is asked for and cannot be used,
-    and for a device that is none of these.
+    Args:
+        device: 'auto' is the first usable GPU, or the CPU with a sentence on stderr that gives the reason.
+            'gpu' is the first usable GPU. 'gpu:0,2' are these GPUs. 'cpu' is the CPU. 'cpu:0,1' are two
+            contexts on the same cores, for trying data-parallel training without GPUs.
+
+    Raises:
+        Faults: For any other ``device``, and for a GPU that does not exist or is not usable.
     """
     match = re.fullmatch(r"auto|(cpu|gpu)(?::(\d+(?:,\d+)*))?", device)
     numbers = [int(number) for number in match[2].split(",")] if match and match[2] else []
@@ -85,47 +96,31 @@ def choose(device: str = "auto") -> tuple[str, list[int]]:
     if match[1] == "cpu":
         return "cpu", numbers or [0]
 
-    found = gpus()
-    first, why = _first_usable(found)
+    listed = gpus()
+    first, reason = _first_usable(listed)
     if first and not installed("mxnet-cu112"):
-        remedy = "(`make setup DEVICE=gpu` gets the other)"
-        first, why = None, f"{first} can be used, but this environment has the CPU's MXNet {remedy}"
+        remedy = "(`make setup DEVICE=gpu` installs the GPU's)"
+        first, reason = None, f"{first} is usable, but this environment has MXNet for CPUs {remedy}"
     if not first and device == "auto":
-        say_once(f"{why}: using the CPU.")
+        warn_once(f"{reason}: using the CPU.")
         return "cpu", [0]
     if not first:
-        raise Faults(f"device {device}: {why}; DEVICE=cpu or --device cpu does without.")
-    here = {gpu.index: gpu for gpu in found}
+        raise Faults(f"device {device}: {reason}. Use the CPU: DEVICE=cpu or --device cpu.")
+    known = {gpu.number: gpu for gpu in listed}
     faults = [
-        f"device {device}: {_cannot(here[number])}."
-        if number in here
-        else f"device {device}: there is no GPU {number}, the driver shows {len(found)}, from 0."
+        f"device {device}: {_unusable(known[number])}."
+        if number in known
+        else f"device {device}: there is no GPU {number}. The driver lists {len(listed)}, from number 0."
         for number in numbers
-        if number not in here or not here[number].usable
+        if number not in known or not known[number].usable
     ]
     if faults:
         raise Faults(faults)
-    return "gpu", numbers or [first.index]
-
-
-def _first_usable(found: list[Gpu]) -> tuple[Gpu | None, str]:
-    """The first GPU that MXNet can use, and that it can; or None, and why."""
-    for gpu in found:
-        if gpu.usable:
-            return gpu, f"{gpu} can be used"
-    return None, "; ".join(map(_cannot, found)) or f"no GPU with an NVIDIA driver ({DRIVER}) was found"
-
-
-def _cannot(gpu: Gpu) -> str:
-    low, high = map(_dotted, CAPABILITIES)
-    return f"{gpu} cannot be used, since MXNet's last release holds code for {low} to {high} only"
-
-
-def _dotted(capability: tuple[int, int]) -> str:
-    return ".".join(map(str, capability))
+    return "gpu", numbers or [first.number]
 
 
 def installed(package: str) -> str | None:
+    """Return the installed version of ``package``, None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -133,9 +128,26 @@ def installed(package: str) -> str | None:
 
 
 @functools.cache
-def say_once(sentence: str) -> None:
-    """Say it on stderr, once a process."""
+def warn_once(sentence: str) -> None:
+    """Print ``sentence`` on stderr, once per process."""
     print(sentence, file=sys.stderr)
+
+
+def _first_usable(listed: list[Gpu]) -> tuple[Gpu | None, str]:
+    """Return the first usable GPU, or None, and the reason in words."""
+    for gpu in listed:
+        if gpu.usable:
+            return gpu, f"{gpu} is usable"
+    return None, "; ".join(map(_unusable, listed)) or f"no GPU with an NVIDIA driver ({DRIVER}) was found"
+
+
+def _unusable(gpu: Gpu) -> str:
+    low, high = map(_dotted, CAPABILITIES)
+    return f"{gpu} cannot be used, because MXNet's last release has code for {low} to {high} only"
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    return ".".join(map(str, capability))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""What must happen before ``import mxnet``; seeds, dtypes and versions. Importable without MXNet."""
+"""Prepare a process for MXNet, and set its devices, data types and seeds. Importable without MXNet."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -16,12 +15,27 @@ from typing import TYPE_CHECKING
 
 from data_prep.base.cores import cores
 from data_prep.base.faults import Faults
+from freqcnn_gluon.devices import DRIVER, choose, installed, warn_once
 
 if TYPE_CHECKING:
     import mxnet as mx
-from freqcnn_gluon.devices import DRIVER, choose, installed, say_once
 
-# What the wheel links to, each after what it needs itself; the folders are those of the nvidia-*-cu11 wheels.
+__all__ = [
+    "DTYPES",
+    "SET",
+    "SEVERAL_CORES",
+    "check_dtype",
+    "contexts",
+    "mixed_precision",
+    "prepare",
+    "seed",
+    "start",
+    "threads",
+    "versions",
+]
+
+# The libraries that the wheel links to, in the folders of the nvidia-*-cu11 wheels. Each stands after those
+# that it links to itself.
 CUDA_LIBRARIES = (
     "cuda_runtime/lib/libcudart.so.11.0",
     "cuda_nvrtc/lib/libnvrtc.so.11.2",
@@ -37,36 +51,38 @@ CUDA_LIBRARIES = (
 )
 PACKAGES = "numpy scipy mxnet mxnet-cu112 gluoncv soundfile av pandas scikit-learn".split()
 PACKAGES += "kaldi-native-fbank espeakng-loader".split()
-# Those of the processor's that choose between ways to compute, which round differently.
+# Instruction sets for which libraries have code of their own, whose results differ by roundings.
 INSTRUCTIONS = "avx avx2 fma avx512f avx512_vnni avx512_bf16 amx_tile asimd sve".split()
 DTYPES = ("float32", "bfloat16")
-# For processes that compute with several cores of a CPU; each sets them for itself, see ``prepare``, and
-# takes those that it has SET from the environment of a child, which may have one core.
+# Environment variables for processes that compute with several cores of a CPU, see ``prepare``.
 SEVERAL_CORES = {
-    # An operator is computed where it is asked for. The engine's usual thread has threads of OpenMP's besides
-    # its caller's; being more than there are cores, they sleep between operators, at a loss of 8 % of a step
-    # at the paper's size. A single core is better used by preparing one operator beside another.
+    # This engine computes an operator in the thread that calls it. The default engine's thread has OpenMP
+    # threads in addition to its caller's. There are then more threads than cores, they sleep between
+    # operators, and a step at the paper's size takes 8 % longer. On a single core the default engine is
+    # faster, because it prepares one operator while it computes another.
     "MXNET_ENGINE_TYPE": "NaiveEngine",
-    # OpenMP's threads wait for each other busily, as a rule for milliseconds. Where another program computes
-    # too, they keep the cores from those they wait for: a step took 30 times as long.
+    # OpenMP's threads wait for each other in a busy loop, by default for milliseconds. When another program
+    # computes too, the loops keep the cores from the threads that they wait for: a step took 30 times as
+    # long.
     "GOMP_SPINCOUNT": "3000",
 }
+# Those of SEVERAL_CORES that this process has set. A child process must not inherit them: it may have one
+# core.
 SET: set[str] = set()
 
-
-_dtype = ""  # what the networks of this process are trained in, once one is
+_dtype = ""  # in which this process computes; empty until the first network is trained
 
 
 def prepare() -> None:
-    """Make ``import mxnet`` work, and work at full speed; call it before that import, as often as you like.
+    """Set up numpy, threads and CUDA for MXNet; call this before ``import mxnet``, as often as you like.
 
-    Raises Faults where MXNet cannot be imported at all: numpy 2, or the GPU wheel without a driver or
-    without the CUDA libraries.
+    Raises:
+        Faults: If MXNet cannot be imported: with numpy 2, or for the GPU set without the driver or a library.
     """
-    # Before numpy is loaded, whose own threads follow the same variable.
+    # This comes before numpy is imported, because numpy's threads follow the same variable.
     if "OMP_NUM_THREADS" not in os.environ:
         if "mxnet" in sys.modules:
-            say_once(
+            warn_once(
                 f"mxnet was imported before freqcnn_gluon and may use half of the {cores()} cores: import"
                 " freqcnn_gluon first, or set OMP_NUM_THREADS."
             )
@@ -77,9 +93,9 @@ def prepare() -> None:
         if threads() > 1:
             SET.update(SEVERAL_CORES.keys() - os.environ.keys())
             os.environ.update({name: SEVERAL_CORES[name] for name in SET})
-        # Weights updated several at a time, as for a GPU, take half as long again on a CPU.
+        # MXNet updates several weights in one operator, for GPUs. On a CPU that takes half as long again.
         os.environ.setdefault("MXNET_OPTIMIZER_AGGREGATION_SIZE", "1")
-    if gpu_set or installed("mxnet"):  # an exported model is run without MXNet, and by any numpy
+    if gpu_set or installed("mxnet"):  # without MXNet, exported models still run, with any numpy
         _restore_numpy_aliases()
     if gpu_set:
         _load_cuda()
@@ -87,25 +103,25 @@ def prepare() -> None:
 
 @functools.cache
 def start() -> None:
-    """Have MXNet begin without the line on stderr by which it announces every engine but its usual one."""
+    """Start MXNet's engine without the line on stderr that announces every engine but the default one."""
     import mxnet as mx
 
     try:
-        kept = os.dup(2)
-    except OSError:  # it is closed
+        stderr = os.dup(2)
+    except OSError:  # stderr is closed
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         mx.nd.waitall()
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
 
 
 def contexts(device: str = "auto") -> list[mx.Context]:
-    """MXNet's contexts for ``device``, see ``choose``."""
+    """Return MXNet's contexts for ``device``, see ``devices.choose``."""
     kind, numbers = choose(device)
     import mxnet as mx
 
@@ -118,33 +134,37 @@ def check_dtype(dtype: str, kind: str) -> None:
     if dtype not in DTYPES:
         raise Faults(f"there is no dtype '{dtype}': choose one of {', '.join(DTYPES)}")
     if dtype == "bfloat16" and kind != "cpu":
-        raise Faults("dtype bfloat16 is the CPU's alone in MXNet 1.9.1: give DEVICE=cpu or DTYPE=float32")
-    if dtype == "bfloat16" and not _cpu_has("avx512bw"):  # what oneDNN's kernels of that kind are made of
-        raise Faults(f"dtype bfloat16 needs AVX-512, which {_cpu_model()} has not: give DTYPE=float32")
+        raise Faults("dtype bfloat16 works on CPUs only in MXNet 1.9.1: use DEVICE=cpu or DTYPE=float32")
+    if dtype == "bfloat16" and not _cpu_has("avx512bw"):  # oneDNN's bfloat16 kernels need it
+        raise Faults(f"dtype bfloat16 needs AVX-512, which {_cpu_model()} does not have: use DTYPE=float32")
 
 
 def mixed_precision(dtype: str) -> None:
-    """Have networks built from now on compute convolutions in ``dtype``, one of DTYPES.
+    """Make networks that are built from now on compute convolutions in ``dtype``, one of DTYPES.
 
-    Through MXNet's own automatic mixed precision: weights, their updates, BatchNorm's statistics and dense
-    layers, whose weights would take longer to convert than is saved, stay float32. It holds for the whole
-    process and cannot be taken back: Faults where another dtype was used.
+    This uses MXNet's automatic mixed precision. Weights, their updates, BatchNorm's statistics and dense
+    layers stay float32; converting the weights of dense layers would cost more time than it saves. The
+    setting holds for the whole process.
+
+    Raises:
+        Faults: If this process computes in another dtype already, because the setting cannot be undone.
     """
     global _dtype
     if dtype != _dtype and _dtype:
-        raise Faults(f"this process computes in {_dtype} already: train in {dtype} in a process of its own")
+        raise Faults(f"this process computes in {_dtype} already: train in {dtype} in another process")
     if dtype != "float32" and not _dtype:
         from mxnet.contrib import amp
 
-        # Attention's, which do not flatten, are given float32 anyhow: a conversion would copy their weights.
-        kept = ("FullyConnected", "flatten", [True])
-        known = amp.list_conditional_fp32_ops(amp.amp.bfloat16)
-        amp.init(dtype, target_precision_ops=["Convolution"], conditional_fp32_ops=[*known, kept])
+        # Attention's dense layers do not flatten. Their inputs are float32 in any case, and listing these
+        # layers too would copy their weights.
+        flattening = ("FullyConnected", "flatten", [True])
+        listed = amp.list_conditional_fp32_ops(amp.amp.bfloat16)
+        amp.init(dtype, target_precision_ops=["Convolution"], conditional_fp32_ops=[*listed, flattening])
     _dtype = dtype
 
 
 def seed(value: int) -> None:
-    """Seed ``random``, ``numpy.random`` and MXNet on all its contexts: all three draw in a training."""
+    """Seed ``random``, ``numpy.random`` and all of MXNet's contexts: a training draws from all three."""
     import mxnet as mx
     import numpy
 
@@ -155,13 +175,13 @@ def seed(value: int) -> None:
 
 
 def threads() -> int:
-    """How many threads MXNet computes with on the CPU."""
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # '2,1' is two, and one each in nested loops
+    """Return the number of threads that MXNet computes with on the CPU."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # '2,1': two, and one each in nested loops
     return int(first) if first.isdigit() else cores()
 
 
 def versions() -> dict[str, str | int]:
-    """What a run's report says of the software and the machine it ran on."""
+    """Return the software and the machine, as a run's report records them."""
     return {
         "python": platform.python_version(),
         **{package: version for package in PACKAGES if (version := installed(package))},
@@ -173,31 +193,31 @@ def versions() -> dict[str, str | int]:
 
 
 def _restore_numpy_aliases() -> None:
-    """Put back the names that numpy 1.24 dropped: MXNet reads ``bool`` at import, gluoncv the others."""
+    """Restore names that numpy 1.24 removed: MXNet uses ``bool`` at its import, gluoncv the others."""
     import numpy
 
     if int(numpy.__version__.split(".")[0]) > 1:
         raise Faults(
-            f"numpy {numpy.__version__} is installed and MXNet 1.9.1 needs numpy 1: run"
+            f"numpy {numpy.__version__} is installed, but MXNet 1.9.1 needs numpy 1: run"
             " `make clean setup`, and install further packages with `-c constraints.txt`."
         )
     for builtin in (bool, int, float):
-        # vars, since getattr on numpy 1.20 to 1.23 warns that the alias is deprecated
+        # getattr would raise numpy 1.20 to 1.23's warning that the alias is deprecated.
         if builtin.__name__ not in vars(numpy):
             setattr(numpy, builtin.__name__, builtin)
 
 
 def _load_cuda() -> None:
-    """Load the CUDA libraries out of their wheels, so that libmxnet.so finds them loaded."""
+    """Load the CUDA libraries from their wheels, because libmxnet.so does not look for them there."""
     try:
         ctypes.CDLL(DRIVER)
     except OSError:
         raise Faults(
-            "this environment holds MXNet for NVIDIA GPUs, which cannot be loaded without the"
-            f" NVIDIA driver ({DRIVER}), and there is none here: run `make setup DEVICE=cpu`."
+            "this environment has MXNet for NVIDIA GPUs, which needs the NVIDIA driver"
+            f" ({DRIVER}), and this machine has none: run `make setup DEVICE=cpu`."
         ) from None
     spec = importlib.util.find_spec("nvidia")
-    folders = [Path(folder) for folder in spec.submodule_search_locations] if spec else []
+    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     faults = []
     for library in CUDA_LIBRARIES:
         path = next((folder / library for folder in folders if (folder / library).exists()), library)
@@ -213,17 +233,18 @@ def _load_cuda() -> None:
 
 
 def _cpu_model() -> str:
-    return _cpu("model name") or platform.processor() or platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def _cpu_has(flag: str) -> bool:
-    return flag in _cpu("flags|Features").split()
+    return flag in _cpuinfo("flags|Features").split()
 
 
-def _cpu(what: str) -> str:
-    """What Linux says of the first processor, empty where it does not."""
+def _cpuinfo(field: str) -> str:
+    """Return a field of the first processor in Linux's /proc/cpuinfo, '' if there is none."""
     try:
-        found = re.search(rf"^(?:{what})\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        text = Path("/proc/cpuinfo").read_text()
     except OSError:
-        found = None
-    return found[1] if found else ""
+        return ""
+    match = re.search(rf"^(?:{field})\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1] if match else ""

@@ -99,7 +99,7 @@ def main() -> None:
     gpus = devices.gpus()
     usable = [gpu for gpu in gpus if gpu.usable]
     for gpu in usable:
-        on_gpu = trained_output(mx.gpu(gpu.index))
+        on_gpu = trained_output(mx.gpu(gpu.number))
         if not numpy.allclose(on_gpu, on_cpu, rtol=1e-2):  # TF32 keeps three digits
             raise Faults(f"{gpu} gave {on_gpu.tolist()} where the CPU gave {on_cpu.tolist()}.")
         print(f"The same step on {gpu}: the same output.")

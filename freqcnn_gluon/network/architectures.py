@@ -1,7 +1,7 @@
-"""Tables 2, 7 and 10 as data, row for row.
+"""The architectures of Tables 2, 7 and 10 as data, row for row.
 
-The tables' columns are shifted in print: in a 'Conv. and pool' row the convolution stands under
-'Global convolution', but it belongs to the whole block's output, as Fig. 4 and Sec. 5 show.
+The printed tables' columns are shifted: the convolution of a 'Conv. and pool' row stands under 'Global
+convolution', but it applies to the whole block's output, as Fig. 4 and Sec. 5 show.
 """
 
 from __future__ import annotations
@@ -25,29 +25,36 @@ __all__ = [
     "check_size",
 ]
 
-BLOCKS = 5  # of every table
+BLOCKS = 5  # in every table
 
 
 @dataclass(frozen=True)
 class Conv:
-    """One cell such as '64, 5 × 5/1, sigmoid'. ``activation`` None: the table names none."""
+    """A cell such as '64, 5 × 5/1, sigmoid'.
+
+    Attributes:
+        channels: Number of output channels.
+        kernel: Side of the square kernel.
+        activation: Name of the activation, empty where the table names none.
+        stride: Stride along both axes.
+    """
 
     channels: int
     kernel: int
-    activation: str | None = None
+    activation: str = ""
     stride: int = 1
 
 
 @dataclass(frozen=True)
 class AttentionRow:
-    """A 'fc: 512, tanh; 256, tanh; 1, sigmoid' row: (width, activation) of each layer of Eq. (9)."""
+    """A row such as 'fc: 512, tanh; 256, tanh; 1, sigmoid': (width, activation) of each layer of Eq. (9)."""
 
     layers: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True)
 class BlockRow:
-    """'Basic block' (no ``attention``) or 'Attention-based block' with its local and global cells."""
+    """A 'Basic block' row, or with ``attention`` an 'Attention-based block' row, with its two cells."""
 
     local: Conv
     global_: Conv
@@ -58,7 +65,7 @@ class BlockRow:
 
 @dataclass(frozen=True)
 class PoolRow:
-    """A 'Conv. and pool' row. ``pool`` is 'max' (2 × 2, stride 2) or 'avg' (global)."""
+    """A 'Conv. and pool' row; ``pool`` is 'max' (2 × 2, stride 2) or 'avg' (global)."""
 
     convs: tuple[Conv, ...]
     pool: str = "max"
@@ -67,7 +74,7 @@ class PoolRow:
 
 @dataclass(frozen=True)
 class FCRow:
-    """The 'fc 512, relu, dropout 0.5' row."""
+    """A row such as 'fc 512, relu, dropout 0.5'."""
 
     width: int
     activation: str
@@ -78,9 +85,15 @@ class FCRow:
 class Architecture:
     """One table: five blocks, each followed by its 'Conv. and pool' row, then the fc row.
 
-    ``size`` is the side of the square spectrogram in pixels, ``batch_size`` and ``classes`` the
-    paper's for this task (Sec. 5.1-5.3), ``batchnorm`` the placement that the task's section states
-    (see ``blocks.Norm``; Sec. 5.3 states none).
+    Attributes:
+        name: 'table2', 'table7' or 'table10'.
+        title: The task and the table.
+        size: Side of the square spectrogram in pixels.
+        batch_size: The paper's batch size for this task (Secs. 5.1 to 5.3).
+        classes: The task's number of classes.
+        rows: The five blocks with their 'Conv. and pool' rows.
+        fc: The fc row.
+        batchnorm: Placement of BatchNorm in the task's section, see ``blocks.Norm``. Sec. 5.3 states none.
     """
 
     name: str
@@ -186,20 +199,22 @@ ARCHITECTURES = {table.name: table for table in (_TABLE_2, _TABLE_7, _TABLE_10)}
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture of 'table2', 'table7' or 'table10'; Faults naming all three otherwise."""
+    """Return the architecture of 'table2', 'table7' or 'table10'; Faults lists these for another name."""
     if name not in ARCHITECTURES:
         raise Faults(f"there is no architecture '{name}': choose one of {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
 
 
 def check_size(size: int, parts: Sequence[int] = (2,) * BLOCKS) -> None:
-    """Raise Faults unless each block's input halves evenly and divides into its ``parts`` equal parts.
+    """Raise Faults unless each block's input halves evenly and divides into equal parts.
 
-    ``size``: side of the spectrogram in pixels.
+    Args:
+        size: Side of the spectrogram in pixels.
+        parts: Number of parts of each block's split; 0 for a block without a local path.
     """
     if len(parts) != BLOCKS:
         raise Faults(f"segments must be one number or one for each of the {BLOCKS} blocks, not {len(parts)}")
-    sizes = [size / 2**number for number in range(BLOCKS)]
+    sizes = [size / 2**number for number in range(BLOCKS)]  # each block's pooling halves its input
     if any(side != int(side) or (n and side % n) for side, n in zip(sizes, parts)):
         step = math.lcm(*(max(n, 1) << number for number, n in enumerate(parts)), 1 << (BLOCKS - 1))
         counts = ", ".join(map(str, dict.fromkeys(max(n, 1) for n in parts)))

@@ -14,11 +14,17 @@ ATTENTIONS = ("feature", "spatial")
 
 
 class Attention(HybridBlock):
-    """h_i^(k) = g(W2 f(W1 [p_i; a_k] + b1) + b2) (Eq. 9), with as many layers as the table's row has.
+    """The weights h_i^(k) = g(W2 f(W1 [p_i; a_k] + b1) + b2) (Eq. 9), with as many layers as the table's row.
 
-    parts (batch, m, P), local (batch, n, Q) -> weights (batch, n, m); W1, W2, ... are shared over
-    i and k. W1 [p_i; a_k] = W1p p_i + W1a a_k, so that W1a a_k is computed once a sample and part
-    and never tiled m times: the columns of W1 are held as the two weights W1p and W1a.
+    parts (batch, m, P), local (batch, n, Q) -> weights (batch, n, m)
+
+    All i and k share W1, W2, ... The columns of W1 are two weights, W1p and W1a, because
+    W1 [p_i; a_k] = W1p p_i + W1a a_k. W1a a_k is then computed once per sample and part, not m times.
+
+    Args:
+        row: The width and activation of each layer.
+        part_length: P, the length of p_i.
+        local_length: Q, the length of a_k, flattened.
     """
 
     def __init__(self, row: AttentionRow, part_length: int, local_length: int, **kwargs):
@@ -41,13 +47,23 @@ class Attention(HybridBlock):
 
 
 class AttentionBlock(BasicBlock):
-    """A = A^g + sum_k h^(k) * A^g (Eqs. 10 and 11).
+    """The attention-based block A = A^g + sum_k h^(k) * A^g (Eqs. 10 and 11).
 
-    (batch, in_channels, freq, time) -> (batch, channels, freq, time).
+    (batch, in_channels, freq, time) -> (batch, channels, freq, time)
 
-    :param size: (freq, time) of the input, which fixes the widths of W1.
-    :param attention: 'feature': p_i is feature map i, flattened (Fig. 3b); 'spatial': p_i is the
-        channel vector at location i (Fig. 3a).
+    Args:
+        row: A table's row with attention.
+        in_channels: Number of input channels.
+        size: (freq, time) of the input, which determines the widths of W1.
+        segments: n, the number of equal parts along ``axis``, at least 1.
+        axis: 'frequency' or 'time' (Fig. 5).
+        attention: 'feature': p_i is feature map i, flattened (Fig. 3b). 'spatial': p_i is the channel vector
+            at location i (Fig. 3a).
+        norm: Placement of BatchNorm.
+
+    Raises:
+        Faults: For an unknown ``axis`` or ``attention``, no segments, or a row whose last layer is not 1
+            wide.
     """
 
     def __init__(
@@ -64,11 +80,9 @@ class AttentionBlock(BasicBlock):
         if attention not in ATTENTIONS:
             raise Faults(f"there is no attention '{attention}': choose one of {', '.join(ATTENTIONS)}")
         if not segments:
-            raise Faults("an attention block needs local parts to attend by: segments must be at least 1")
-        if row.attention.layers[-1][0] != 1:
-            raise Faults(
-                f"the last attention layer must have width 1, a weight, not {row.attention.layers[-1][0]}"
-            )
+            raise Faults("an attention block weights by local parts: segments must be at least 1")
+        if row.attention is None or row.attention.layers[-1][0] != 1:
+            raise Faults("an attention block's row must end with a layer of width 1, which is the weight")
         super().__init__(row, in_channels, segments, axis, norm=norm, **kwargs)
         self.feature_based = attention == "feature"
         self.split_along = axis
@@ -81,16 +95,16 @@ class AttentionBlock(BasicBlock):
             )
 
     def attend(self, F, x):
-        """A^g (batch, channels, freq, time) and h (batch, n, m): what Eq. (11) weights, and by how much."""
-        global_ = self.global_(x)
+        """Return A^g (batch, channels, freq, time) and its weights h (batch, n, m) of Eq. (11)."""
+        global_ = self.global_(x)  # (batch, channels, freq, time)
         local = F.stack(*[F.flatten(a) for a in self.local_features(F, x)], axis=1)  # (batch, n, Q)
         maps = F.reshape(global_, (0, 0, -1))  # (batch, channels, freq * time)
         parts = maps if self.feature_based else F.transpose(maps, (0, 2, 1))  # (batch, m, P)
         return global_, self.attention(parts, local)
 
     def hybrid_forward(self, F, x):
-        global_, weights = self.attend(F, x)
-        maps = F.reshape(global_, (0, 0, -1))
+        global_, weights = self.attend(F, x)  # (batch, channels, freq, time), (batch, n, m)
+        maps = F.reshape(global_, (0, 0, -1))  # (batch, channels, freq * time)
         weight = F.sum(weights, axis=1)  # (batch, m): the sum over k of Eq. (11)
-        weight = F.expand_dims(weight, axis=2 if self.feature_based else 1)
-        return F.reshape_like(F.broadcast_mul(maps, 1 + weight), global_)
+        weight = F.expand_dims(weight, axis=2 if self.feature_based else 1)  # (batch, m, 1) or (batch, 1, m)
+        return F.reshape_like(F.broadcast_mul(maps, 1 + weight), global_)  # (batch, channels, freq, time)

@@ -1,6 +1,6 @@
 """The convolutional building blocks of FreqCNN (Sec. 4.1, Figs. 6 and 7a).
 
-All arrays are (batch, channel, freq, time), low frequencies at index 0 of ``freq``.
+All arrays are (batch, channel, freq, time). Index 0 of ``freq`` is the lowest frequency.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OTHERS = {
 
 
 def activation(name: str) -> HybridBlock:
-    """The activation called ``name``; Faults listing every name otherwise."""
+    """Return the activation called ``name``; for an unknown name, Faults lists every one."""
     if name in _BUILTIN:
         return nn.Activation(name)
     if name in _OTHERS:
@@ -40,12 +40,14 @@ def activation(name: str) -> HybridBlock:
 
 @dataclass(frozen=True)
 class Norm:
-    """Where BatchNorm is and how it starts.
+    """The placement and the initial scale of BatchNorm.
 
-    ``placement`` 'both' is Sec. 5.1's 'right before each activation and convolutional layer',
-    'convolution' Sec. 5.2's 'right before the convolutional layers'. ``gamma`` is the initial scale of
-    those before an activation: at 1, tanh is past its linear part from the start, gradients grow from
-    block to block, and the first steps wipe out what the lower blocks pass on (docs/learning.md).
+    Attributes:
+        placement: 'both' is Sec. 5.1's 'right before each activation and convolutional layer'. 'convolution'
+            is Sec. 5.2's 'right before the convolutional layers'.
+        gamma: Initial scale of the BatchNorm before an activation. With 1, the inputs of tanh lie outside its
+            linear part from the start, gradients grow from block to block, and the first steps destroy what
+            the lower blocks pass on (docs/learning.md).
     """
 
     placement: str = "both"
@@ -59,11 +61,16 @@ class Norm:
 
 
 class ConvUnit(nn.HybridSequential):
-    """BatchNorm, convolution, BatchNorm, activation.
+    """BatchNorm, convolution, BatchNorm and activation; without the second BatchNorm for 'convolution'.
 
-    (batch, in_channels, freq, time) -> (batch, conv.channels, ceil(freq / stride), ceil(time / stride)):
-    zero padding keeps the size (Sec. 5.1). With ``norm.placement`` 'convolution' there is no second
-    BatchNorm.
+    (batch, in_channels, freq, time) -> (batch, conv.channels, ceil(freq / stride), ceil(time / stride))
+
+    Zero padding keeps the size (Sec. 5.1).
+
+    Args:
+        conv: The table's cell.
+        in_channels: Number of input channels.
+        norm: Placement of BatchNorm.
     """
 
     def __init__(self, conv: Conv, in_channels: int, norm: Norm = Norm(), **kwargs):
@@ -80,40 +87,46 @@ class ConvUnit(nn.HybridSequential):
             self.add(activation(conv.activation))
 
     def lift(self) -> None:
-        """Have the graph of a unit on the one-channel image convolve two channels; others stay as they are.
+        """Make the graph of a unit on a one-channel image convolve two channels; leave other units unchanged.
 
-        W * (gamma x + beta) = [gamma W, beta W] * [x, 1], where x is normalized and the padding's zeros are
-        around both: the same numbers, from inputs that need no gradient, which does not come through to the
-        image. In bfloat16 oneDNN is fast on two channels and not on one, and leaves what follows in the order
-        that it is fast in.
+        W * (gamma x + beta) = [gamma W, beta W] * [x, 1], with x normalised and zeros padded around x and 1.
+        The results are the same, and the image needs no gradient. In bfloat16, oneDNN is slow on one channel
+        and fast on two, and it passes its output on in the memory layout in which it is fast.
         """
         self._lifted = self[0].gamma.shape == (1,)
 
     def hybrid_forward(self, F, x):
-        if not (self._lifted and F is mx.sym):  # without a graph, layer by layer, as the table has them
-            return super().hybrid_forward(F, x)
+        if not (self._lifted and F is mx.sym):
+            return super().hybrid_forward(F, x)  # layer by layer, as in the table
         norm, conv, *others = self
         gamma, beta, mean, variance, weight, bias = (
-            each.var()
-            for each in (norm.gamma, norm.beta, norm.running_mean, norm.running_var, conv.weight, conv.bias)
+            parameter.var()
+            for parameter in (
+                *(norm.gamma, norm.beta, norm.running_mean, norm.running_var),
+                *(conv.weight, conv.bias),
+            )
         )
-        # MXNet moves the running statistics in BatchNorm's backward pass: it has to come by, if with nothing.
+        # MXNet updates the running statistics in BatchNorm's backward pass. Terms of 0 * ... make sure that a
+        # gradient, if of zero, reaches it.
         scale = F.ones_like(gamma) + 0 * gamma
         x = F.BatchNorm(x, scale, F.zeros_like(beta), mean, variance, **norm._kwargs)
         bias = F.broadcast_add(bias, 0 * F.mean(x))
-        x = F.concat(F.BlockGrad(x), F.ones_like(x), dim=1)
+        x = F.concat(F.BlockGrad(x), F.ones_like(x), dim=1)  # (batch, 2, freq, time)
         weight = F.broadcast_mul(weight, F.reshape(F.concat(gamma, beta, dim=0), (1, 2, 1, 1)))
-        x = F.Convolution(x, weight, bias, **conv._kwargs)
+        # weight: (conv.channels, 2, kernel, kernel)
+        x = F.Convolution(
+            x, weight, bias, **conv._kwargs
+        )  # (batch, conv.channels, freq / stride, time / stride)
         for layer in others:
             x = layer(x)
         return x
 
     def fold(self) -> None:
-        """Have the convolution do what the BatchNorm after it does, once the network is for prediction only.
+        """Fold the BatchNorm after the convolution into its weights, for prediction only.
 
-        gamma (w x + b - mean) / sqrt(var + eps) + beta = (s w) x + s (b - mean) + beta, with
-        s = gamma / sqrt(var + eps): a pass over the map less. The BatchNorm before it cannot go the same
-        way, since the zeros around the map are added behind it.
+        gamma (w x + b - mean) / sqrt(var + eps) + beta = (s w) x + s (b - mean) + beta, with s = gamma /
+        sqrt(var + eps). This saves a pass over the feature map. The BatchNorm before the convolution cannot
+        be folded, because the zeros around the map are padded after it.
         """
         _, conv, *others, _ = self
         if not others:
@@ -131,7 +144,7 @@ class ConvUnit(nn.HybridSequential):
 
 
 def local_path(row: BlockRow, in_channels: int, segments: int, norm: Norm) -> nn.HybridSequential:
-    """One ConvUnit f(w_k s_k + b_k) for each of the parts k = 1..n (Eq. 7)."""
+    """Return the local path: a ConvUnit f(w_k s_k + b_k) for each part k = 1..n (Eq. 7)."""
     units = nn.HybridSequential()
     for _ in range(segments):
         units.add(ConvUnit(row.local, in_channels, norm))
@@ -139,7 +152,7 @@ def local_path(row: BlockRow, in_channels: int, segments: int, norm: Norm) -> nn
 
 
 def global_path(row: BlockRow, in_channels: int, norm: Norm) -> nn.HybridSequential:
-    """Two ConvUnits g(w S + b) in sequence on the whole input (Eq. 7; 'two convolutional layers')."""
+    """Return the global path: two ConvUnits g(w S + b) in sequence on the whole input (Eq. 7, Sec. 5.1)."""
     units = nn.HybridSequential()
     for number in range(row.global_convolutions):
         units.add(ConvUnit(row.global_, in_channels if number == 0 else row.global_.channels, norm))
@@ -147,14 +160,21 @@ def global_path(row: BlockRow, in_channels: int, norm: Norm) -> nn.HybridSequent
 
 
 class BasicBlock(HybridBlock):
-    """A = A^g + [a_1; a_2; ...; a_n] (Eqs. 7 and 8).
+    """The basic block A = A^g + [a_1; a_2; ...; a_n] (Eqs. 7 and 8).
 
-    (batch, in_channels, freq, time) -> (batch, channels, freq, time).
+    (batch, in_channels, freq, time) -> (batch, channels, freq, time)
 
-    :param segments: n, the number of equal parts along ``axis``; 0 is the global path alone
-        (Table 4's column '0').
-    :param axis: 'frequency' or 'time' (Fig. 5).
-    :param local_only: the concatenated local features alone (Table 4's upper half).
+    Args:
+        row: A table's row; its attention is not used.
+        in_channels: Number of input channels.
+        segments: n, the number of equal parts along ``axis``. 0 is the global path alone (Table 4, column
+            '0').
+        axis: 'frequency' or 'time' (Fig. 5).
+        local_only: Whether the output is the local path alone (Table 4's upper half).
+        norm: Placement of BatchNorm.
+
+    Raises:
+        Faults: For an unknown ``axis``, and for ``local_only`` without segments.
     """
 
     def __init__(
@@ -172,18 +192,20 @@ class BasicBlock(HybridBlock):
         if local_only and not segments:
             raise Faults("a block without local parts (segments 0) cannot be local only")
         super().__init__(**kwargs)
-        self._segments = segments
         self._axis = AXES[axis]
         with self.name_scope():
             self.local = local_path(row, in_channels, segments, norm) if segments else None
             self.global_ = None if local_only else global_path(row, in_channels, norm)
 
     def local_features(self, F, x) -> list:
-        """a_1 .. a_n, each (batch, channels, freq / n, time) when the split is along frequency."""
-        if self._segments == 1:
-            return [self.local[0](x)]
-        parts = F.split(x, num_outputs=self._segments, axis=self._axis)
-        return [unit(part) for unit, part in zip(self.local, parts)]
+        """Return a_1 .. a_n, each (batch, channels, freq / n, time) for a split along frequency."""
+        units = list(self.local or ())
+        if len(units) == 1:
+            return [units[0](x)]  # (batch, channels, freq, time)
+        parts = F.split(
+            x, num_outputs=len(units), axis=self._axis
+        )  # n of (batch, in_channels, freq / n, time)
+        return [unit(part) for unit, part in zip(units, parts)]
 
     def hybrid_forward(self, F, x):
         total = None if self.global_ is None else self.global_(x)  # (batch, channels, freq, time)
@@ -196,8 +218,13 @@ class BasicBlock(HybridBlock):
 class ConvAndPool(nn.HybridSequential):
     """A 'Conv. and pool' row: ConvUnits on a block's output, pooling, dropout.
 
-    (batch, in_channels, freq, time) -> (batch, channels, freq / 2, time / 2) for max pooling,
-    (batch, channels) for global average pooling.
+    (batch, in_channels, freq, time) -> (batch, channels, freq / 2, time / 2) with max pooling,
+    (batch, in_channels, freq, time) -> (batch, channels) with global average pooling
+
+    Args:
+        row: The table's row.
+        in_channels: Number of the block's output channels.
+        norm: Placement of BatchNorm.
     """
 
     def __init__(self, row: PoolRow, in_channels: int, norm: Norm = Norm(), **kwargs):

@@ -1,4 +1,4 @@
-"""A FreqCNN printed in its table's own rows, read off the network itself."""
+"""Print a FreqCNN in its table's own rows. The rows come from the network itself, not from the table."""
 
 from __future__ import annotations
 
@@ -11,68 +11,71 @@ import pandas as pd
 from mxnet.gluon import Block, HybridBlock, nn
 
 from freqcnn_gluon.network.attention import AttentionBlock
-from freqcnn_gluon.network.blocks import ConvUnit
+from freqcnn_gluon.network.blocks import BasicBlock, ConvUnit
 from freqcnn_gluon.network.freqcnn import FreqCNN
 
 __all__ = ["describe", "form", "parameter_count"]
 
+COLUMNS = ("Name", "Local convolution", "Global convolution", "Pooling", "Output", "Parameters")
+
 
 def parameter_count(block: Block) -> int:
-    """How many numbers training adjusts in ``block``: no running statistics. Shapes must be known."""
+    """Return the number of trained values in ``block``, whose shapes must be known; no running statistics."""
     return sum(math.prod(p.shape) for p in block.collect_params().values() if p.grad_req != "null")
 
 
 def form(net: HybridBlock) -> list[object]:
-    """What decides what training makes of ``net``, without names: operators, weights and their starts."""
+    """Return what determines a training of ``net``, without names: operators, weights' shapes, initialisers.
+
+    Two networks with equal forms train to the same weights.
+    """
     nodes = json.loads(net(mx.sym.Variable("data")).tojson())["nodes"]
-    weights = net._collect_params_with_prefix().values()
-    starts = [getattr(each.init, "dumps", lambda each=each: each.init)() for each in weights]
+    parameters = net._collect_params_with_prefix().values()
+    initialisers = [init.dumps() if hasattr(init := p.init, "dumps") else init for p in parameters]
     operators = [(node["op"], node.get("attrs"), node["inputs"]) for node in nodes]
-    return [operators, [each.shape for each in weights], starts]
+    return [operators, [p.shape for p in parameters], initialisers]
 
 
 def describe(net: FreqCNN) -> pd.DataFrame:
-    """A row for each row of the table: Name, Local convolution, Global convolution, Pooling as the
-    paper prints them, Output (channels × freq × time) and Parameters.
+    """Return a row for each row of the table.
+
+    The columns Name, Local convolution, Global convolution and Pooling are as the paper prints them. Output
+    is channels × freq × time, Parameters the number of trained values.
     """
     rows = []
     data = mx.sym.Variable("data")
 
     def shape() -> str:
-        _, (found,), _ = data.infer_shape(data=(1, 1, net.size, net.size))
-        return " × ".join(str(side) for side in found[1:])
+        _, (output,), _ = data.infer_shape(data=(1, 1, net.size, net.size))
+        return " × ".join(str(side) for side in output[1:])
 
     for number, stage in enumerate(net.stages):
         data = stage(data)
         if number % 2:
-            rows.append(
-                ("Conv. and pool", "", _conv_cell(stage), _pool_cell(stage), shape(), parameter_count(stage))
-            )
-            continue
-        attends = isinstance(stage, AttentionBlock)
-        kind = "Attention-based" if attends else "Basic"
-        local = _each(map(_unit, stage.local or ()))
-        global_ = _each(map(_unit, stage.global_ or ()))
-        count = parameter_count(stage) - (parameter_count(stage.attention) if attends else 0)
-        rows.append((f"{kind} block {number // 2 + 1}", local, global_, "", shape(), count))
-        if attends:
-            rows.append(("", "", _attention_cell(stage), "", "", parameter_count(stage.attention)))
+            convolution, pooling = _conv_cell(stage), _pool_cell(stage)
+            rows.append(("Conv. and pool", "", convolution, pooling, shape(), parameter_count(stage)))
+        else:
+            rows += _block_rows(stage, number // 2 + 1, shape())
     data = net.head(data)
-    dense, dropout = net.head.fc[0], net.head.fc[-1]
-    cell = f"{dense._units}, {_activation(net.head.fc[-2])}, dropout {dropout._rate:g}"
-    rows.append(("fc", "", cell, "", str(dense._units), parameter_count(net.head.fc)))
-    rows.append(
-        (
-            "Softmax",
-            "",
-            f"{net.head.softmax._units}-way softmax",
-            "",
-            shape(),
-            parameter_count(net.head.softmax),
-        )
-    )
-    columns = ("Name", "Local convolution", "Global convolution", "Pooling", "Output", "Parameters")
-    return pd.DataFrame(rows, columns=columns)
+    fc, softmax = net.head.fc, net.head.softmax
+    cell = f"{fc[0]._units}, {_activation(fc[-2])}, dropout {fc[-1]._rate:g}"
+    rows.append(("fc", "", cell, "", str(fc[0]._units), parameter_count(fc)))
+    cell = f"{softmax._units}-way softmax"
+    rows.append(("Softmax", "", cell, "", shape(), parameter_count(softmax)))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _block_rows(block: BasicBlock, number: int, shape: str) -> list[tuple]:
+    local = _cell(map(_unit, block.local or ()))
+    global_ = _cell(map(_unit, block.global_ or ()))
+    if not isinstance(block, AttentionBlock):
+        return [(f"Basic block {number}", local, global_, "", shape, parameter_count(block))]
+    count = parameter_count(block.attention)
+    name = f"Attention-based block {number}"
+    return [
+        (name, local, global_, "", shape, parameter_count(block) - count),
+        ("", "", _attention_cell(block), "", "", count),
+    ]
 
 
 def _activation(layer: Block) -> str:
@@ -89,8 +92,8 @@ def _channels(unit: ConvUnit) -> str:
     return str(next(layer for layer in unit if isinstance(layer, nn.Conv2D))._channels)
 
 
-def _each(cells: Iterable[str]) -> str:
-    """The cell that all units of a path have; any other that one has is shown beside it."""
+def _cell(cells: Iterable[str]) -> str:
+    """Return the cell that all units of a path share, or all different ones."""
     return "; ".join(dict.fromkeys(cells))
 
 
@@ -100,7 +103,7 @@ def _unit(unit: ConvUnit) -> str:
 
 def _conv_cell(stage: nn.HybridSequential) -> str:
     units = [layer for layer in stage if isinstance(layer, ConvUnit)]
-    return f"{', '.join(_channels(unit) for unit in units)}, {_each(map(_kernel, units))}"
+    return f"{', '.join(_channels(unit) for unit in units)}, {_cell(map(_kernel, units))}"
 
 
 def _pool_cell(stage: nn.HybridSequential) -> str:
@@ -116,8 +119,8 @@ def _pool_cell(stage: nn.HybridSequential) -> str:
     return ", ".join(cells)
 
 
-def _attention_cell(stage: AttentionBlock) -> str:
-    attention = stage.attention
+def _attention_cell(block: AttentionBlock) -> str:
+    attention = block.attention
     layers = [(attention.of_parts, attention.first)]
     layers += zip(attention.others[0::2], attention.others[1::2])
     return "fc: " + "; ".join(f"{dense._units}, {_activation(act)}" for dense, act in layers)

@@ -1,4 +1,4 @@
-"""FreqCNN: the network of Fig. 4 from a table's rows."""
+"""FreqCNN, the network of Fig. 4, built from a table's rows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from freqcnn_gluon.network.architectures import (
     Architecture,
     AttentionRow,
     BlockRow,
+    Conv,
     FCRow,
     check_size,
 )
@@ -25,11 +26,17 @@ __all__ = ["FCHead", "FreqCNN"]
 
 
 class FCHead(HybridBlock):
-    """The last two rows: fc with its activation and dropout, then a logit for each class. With a ``norm``
-    there is a BatchNorm before the activation.
+    """The table's last two rows: fc with its activation and dropout, then one logit per class.
 
-    (batch, in_units) -> (batch, classes). The softmax is the loss's (training) or the caller's
-    (prediction).
+    (batch, in_units) -> (batch, classes)
+
+    The loss computes the softmax in training, and the caller computes it for predictions.
+
+    Args:
+        row: The fc row.
+        in_units: Number of inputs.
+        classes: Number of classes.
+        norm: Initial scale of a BatchNorm before the activation; None leaves BatchNorm out.
     """
 
     def __init__(self, row: FCRow, in_units: int, classes: int, norm: Norm | None = None, **kwargs):
@@ -38,11 +45,11 @@ class FCHead(HybridBlock):
             self.fc = nn.HybridSequential()
             self.fc.add(nn.Dense(row.width, in_units=in_units))
             if norm:
-                # As four axes: with two, MXNet 1.9.1 dies predicting after an epoch of training.
-                self.fc.add(nn.HybridLambda(lambda F, x: F.reshape(x, (0, 0, 1, 1))))
+                # With two axes, MXNet 1.9.1 crashes when it predicts after an epoch of training.
+                self.fc.add(nn.HybridLambda(lambda F, x: F.reshape(x, (0, 0, 1, 1))))  # (batch, width, 1, 1)
                 start = mx.init.Constant(norm.gamma)
                 self.fc.add(nn.BatchNorm(in_channels=row.width, gamma_initializer=start))
-                self.fc.add(nn.Flatten())
+                self.fc.add(nn.Flatten())  # (batch, width)
             self.fc.add(activation(row.activation), nn.Dropout(row.dropout))
             self.softmax = nn.Dense(classes, in_units=row.width)
 
@@ -51,29 +58,31 @@ class FCHead(HybridBlock):
 
 
 class FreqCNN(HybridBlock):
-    """FreqCNN as a table states it; the keyword arguments are the paper's ablations and open points.
+    """FreqCNN as a table describes it. The options are the paper's ablations and open points.
 
-    (batch, 1, size, size) -> (batch, classes) logits.
+    (batch, 1, size, size) -> logits (batch, classes)
 
-    :param architecture: Table 2, 7 or 10, see ``architectures.architecture``.
-    :param classes: width of the softmax; the table's own by default.
-    :param size: side of the spectrogram in pixels; the paper's by default.
-    :param segments: n, the parts of each split; 0 is the global path alone (Table 4). Or one number a
-        block, where small spectrograms leave the last blocks fewer rows than n.
-    :param axis: split along 'frequency' or 'time' (Table 5).
-    :param local_only: no global path (Table 4).
-    :param attention_blocks: how many of the last blocks are attention-based (Table 5: 0-3); the
-        table's two by default. A block to which the table gives no fc row takes the fc row of the
-        nearest block that has one.
-    :param attention: 'feature' or 'spatial' (Table 5).
-    :param local_activation, global_activation: f and g of Eq. (7) in place of the table's (Table 9).
-    :param conv_pool_activation: activation of the 'Conv. and pool' convolutions where the table
-        names none.
-    :param batchnorm, gamma: placement and initial scale of BatchNorm, see ``blocks.Norm``; the placement
-        'section' is the one that the architecture's section of the paper states.
-    :param fc_batchnorm: BatchNorm before the fc row's activation too.
+    Args:
+        architecture: Table 2, 7 or 10, see ``architectures.architecture``.
+        classes: Number of classes; the table's by default.
+        size: Side of the spectrogram in pixels; the paper's by default.
+        segments: n, the number of parts of each split. 0 is the global path alone (Table 4). A sequence gives
+            one number per block, for small spectrograms whose last blocks have fewer rows than n.
+        axis: Split along 'frequency' or 'time' (Table 5).
+        local_only: Whether blocks have no global path (Table 4).
+        attention_blocks: Number of attention-based blocks, counted from the last (Table 5: 0 to 3); the
+            table's two by default. A block whose row has no attention layers takes those of the nearest block
+            that has.
+        attention: 'feature' or 'spatial' (Table 5).
+        local_activation: f of Eq. (7) instead of the table's (Table 9).
+        global_activation: g of Eq. (7) instead of the table's (Table 9).
+        conv_pool_activation: Activation of 'Conv. and pool' convolutions for which the table names none.
+        batchnorm: Placement of BatchNorm, see ``blocks.Norm``; 'section' is that of the task's section.
+        gamma: Initial scale of BatchNorm, see ``blocks.Norm``.
+        fc_batchnorm: Whether the fc row has a BatchNorm before its activation.
 
-    Raises Faults for a size that the pooling and the splits do not divide, and for unknown names.
+    Raises:
+        Faults: For a size that pooling and splits do not divide, and for unknown names.
     """
 
     def __init__(
@@ -94,7 +103,7 @@ class FreqCNN(HybridBlock):
         fc_batchnorm: bool = False,
         **kwargs,
     ):
-        runtime.start()  # or the engine would, with a line, at the end of what only looks at a network
+        runtime.start()  # otherwise the engine announces itself on stderr when only a network is described
         size = size or architecture.size
         parts = [segments] * BLOCKS if isinstance(segments, int) else list(segments)
         check_size(size, parts)
@@ -103,33 +112,21 @@ class FreqCNN(HybridBlock):
         self.architecture = architecture
         self.size = size
         self.norm = norm
-        rows = _with_attention([row for row, _ in architecture.rows], attention_blocks)
+        blocks = _with_attention([block for block, _ in architecture.rows], attention_blocks)
+        if local_only and any(block.attention for block in blocks):
+            raise Faults("attention weights the global path, which local_only leaves out: set attention_blocks to 0")
         channels = 1
         with self.name_scope():
             self.stages = nn.HybridSequential()
-            for row, (_, pool), n in zip(rows, architecture.rows, parts):
-                row = replace(
-                    row,
-                    local=replace(row.local, activation=local_activation or row.local.activation),
-                    global_=replace(row.global_, activation=global_activation or row.global_.activation),
-                )
-                common = dict(segments=n, axis=axis, norm=norm)
-                if row.attention:
-                    if local_only:
-                        raise Faults(
-                            "attention reweights the global path: local only needs attention_blocks 0"
-                        )
-                    block = AttentionBlock(row, channels, (size, size), attention=attention, **common)
+            for block, (_, pool), n in zip(blocks, architecture.rows, parts):
+                block = _with_activations(block, local_activation, global_activation)
+                if block.attention:
+                    sides = (size, size)
+                    self.stages.add(AttentionBlock(block, channels, sides, n, axis, attention, norm))
                 else:
-                    block = BasicBlock(row, channels, local_only=local_only, **common)
-                pool = replace(
-                    pool,
-                    convs=tuple(
-                        replace(conv, activation=conv.activation or conv_pool_activation)
-                        for conv in pool.convs
-                    ),
-                )
-                self.stages.add(block, ConvAndPool(pool, row.global_.channels, norm))
+                    self.stages.add(BasicBlock(block, channels, n, axis, local_only, norm))
+                pool = replace(pool, convs=tuple(_named(conv, conv_pool_activation) for conv in pool.convs))
+                self.stages.add(ConvAndPool(pool, block.global_.channels, norm))
                 channels = pool.convs[-1].channels
                 size //= 2
             self.head = FCHead(
@@ -137,7 +134,7 @@ class FreqCNN(HybridBlock):
             )
 
     def fold(self) -> None:
-        """Fold every BatchNorm that can be, see ``ConvUnit.fold``; before hybridizing, and for good."""
+        """Fold every BatchNorm that can be folded, see ``ConvUnit.fold``; call it before ``hybridize``."""
         self.apply(lambda layer: layer.fold() if isinstance(layer, ConvUnit) else None)
 
     def hybrid_forward(self, F, x):
@@ -145,16 +142,29 @@ class FreqCNN(HybridBlock):
 
 
 def _with_attention(rows: list[BlockRow], count: int | None) -> list[BlockRow]:
-    """The rows with attention on the last ``count`` blocks."""
+    """Return the rows with attention on the last ``count`` blocks, or the table's own for None."""
     if count is None:
         return rows
     if not 0 <= count <= len(rows):
         raise Faults(f"attention_blocks must be 0 to {len(rows)}, not {count}")
-    given = [number for number, row in enumerate(rows) if row.attention]
+    attended = [number for number, row in enumerate(rows) if row.attention]
 
     def attention(number: int) -> AttentionRow | None:
         if number < len(rows) - count:
             return None
-        return rows[min(given, key=lambda other: abs(other - number))].attention
+        return rows[min(attended, key=lambda other: abs(other - number))].attention
 
     return [replace(row, attention=attention(number)) for number, row in enumerate(rows)]
+
+
+def _with_activations(row: BlockRow, local: str | None, global_: str | None) -> BlockRow:
+    return replace(
+        row,
+        local=replace(row.local, activation=local or row.local.activation),
+        global_=replace(row.global_, activation=global_ or row.global_.activation),
+    )
+
+
+def _named(conv: Conv, activation: str) -> Conv:
+    """Return ``conv`` with ``activation`` if the table names none."""
+    return replace(conv, activation=conv.activation or activation)

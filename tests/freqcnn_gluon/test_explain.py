@@ -31,8 +31,8 @@ def test_the_gain_is_what_the_block_adds(axis, attention):
     added = (block(x) - block.global_(x)).asnumpy()[0]  # Eq. (10): A - A^g
     one = found[0]
     assert one.weights.shape == (2, 16 if one.spatial else len(one.maps))
-    np.testing.assert_allclose(one.emphasis, np.abs(added).mean(axis=0), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(one.of_maps, np.abs(added).mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(one.gain_by_place, np.abs(added).mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(one.gain_by_map, np.abs(added).mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
     assert one.parts == pytest.approx(one.weights.mean(axis=1))
 
 

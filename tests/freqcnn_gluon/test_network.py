@@ -98,7 +98,7 @@ def test_arguments_reach_the_layers():
         ({"size": 32, "segments": (8, 8, 8, 4, 4)}, "multiple of 64"),
         ({"segments": (2, 2)}, "one for each of the 5 blocks, not 2"),
         ({"attention_blocks": 6}, "0 to 5"),
-        ({"local_only": True}, "local only needs attention_blocks 0"),
+        ({"local_only": True}, "set attention_blocks to 0"),
         ({"segments": 0}, "at least 1"),
         ({"conv_pool_activation": "step"}, "no activation 'step'"),
     ],

@@ -40,7 +40,7 @@ def driver(tmp_path, monkeypatch):
     """driver(80, 90): a driver that shows a GPU of compute capability 8.0 and one of 9.0."""
     if not shutil.which("cc"):
         pytest.skip("needs a C compiler")
-    devices.say_once.cache_clear()
+    devices.warn_once.cache_clear()
 
     def install(*capabilities: int) -> None:
         library = tmp_path / ("libcuda" + "-".join(map(str, capabilities)) + ".so")
@@ -58,7 +58,7 @@ def driver(tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_driver(monkeypatch):
-    devices.say_once.cache_clear()
+    devices.warn_once.cache_clear()
     monkeypatch.setattr(devices, "DRIVER", "libcuda-that-is-nowhere.so.1")
 
 
