@@ -46,8 +46,8 @@ class Norm:
         placement: 'both' is Sec. 5.1's 'right before each activation and convolutional layer'. 'convolution'
             is Sec. 5.2's 'right before the convolutional layers'.
         gamma: Initial scale of the BatchNorm before an activation. With 1, the inputs of tanh lie outside its
-            linear part from the start, gradients grow from block to block, and the first steps destroy what
-            the lower blocks pass on (docs/learning.md).
+            linear part from the start, gradients grow from block to block, and the first steps make the
+            outputs of the lower blocks useless (docs/learning.md).
     """
 
     placement: str = "both"
@@ -90,6 +90,7 @@ class ConvUnit(nn.HybridSequential):
         """Make the graph of a unit on a one-channel image convolve two channels; leave other units unchanged.
 
         W * (gamma x + beta) = [gamma W, beta W] * [x, 1], with x normalised and zeros padded around x and 1.
+
         The results are the same, and the image needs no gradient. In bfloat16, oneDNN is slow on one channel
         and fast on two, and it passes its output on in the memory layout in which it is fast.
         """
@@ -99,24 +100,17 @@ class ConvUnit(nn.HybridSequential):
         if not (self._lifted and F is mx.sym):
             return super().hybrid_forward(F, x)  # layer by layer, as in the table
         norm, conv, *others = self
-        gamma, beta, mean, variance, weight, bias = (
-            parameter.var()
-            for parameter in (
-                *(norm.gamma, norm.beta, norm.running_mean, norm.running_var),
-                *(conv.weight, conv.bias),
-            )
-        )
-        # MXNet updates the running statistics in BatchNorm's backward pass. Terms of 0 * ... make sure that a
-        # gradient, if of zero, reaches it.
+        gamma, beta = norm.gamma.var(), norm.beta.var()
+        mean, variance = norm.running_mean.var(), norm.running_var.var()
+        weight, bias = conv.weight.var(), conv.bias.var()
+        # MXNet updates the running statistics in BatchNorm's backward pass, so the terms 0 * ... keep
+        # BatchNorm on the gradient's path.
         scale = F.ones_like(gamma) + 0 * gamma
         x = F.BatchNorm(x, scale, F.zeros_like(beta), mean, variance, **norm._kwargs)
         bias = F.broadcast_add(bias, 0 * F.mean(x))
         x = F.concat(F.BlockGrad(x), F.ones_like(x), dim=1)  # (batch, 2, freq, time)
         weight = F.broadcast_mul(weight, F.reshape(F.concat(gamma, beta, dim=0), (1, 2, 1, 1)))
-        # weight: (conv.channels, 2, kernel, kernel)
-        x = F.Convolution(
-            x, weight, bias, **conv._kwargs
-        )  # (batch, conv.channels, freq / stride, time / stride)
+        x = F.Convolution(x, weight, bias, **conv._kwargs)  # (batch, conv.channels, freq, time) at stride 1
         for layer in others:
             x = layer(x)
         return x
@@ -124,9 +118,11 @@ class ConvUnit(nn.HybridSequential):
     def fold(self) -> None:
         """Fold the BatchNorm after the convolution into its weights, for prediction only.
 
-        gamma (w x + b - mean) / sqrt(var + eps) + beta = (s w) x + s (b - mean) + beta, with s = gamma /
-        sqrt(var + eps). This saves a pass over the feature map. The BatchNorm before the convolution cannot
-        be folded, because the zeros around the map are padded after it.
+        gamma (w x + b - mean) / sqrt(var + eps) + beta = (s w) x + s (b - mean) + beta, with
+        s = gamma / sqrt(var + eps).
+
+        This saves a pass over the feature map. The BatchNorm before the convolution cannot be folded, because
+        the zeros around the map are padded after it.
         """
         _, conv, *others, _ = self
         if not others:

@@ -25,7 +25,7 @@ def parameter_count(block: Block) -> int:
 
 
 def form(net: HybridBlock) -> list[object]:
-    """Return what determines a training of ``net``, without names: operators, weights' shapes, initialisers.
+    """Return the operators, the weights' shapes and the initialisers of ``net``, without names.
 
     Two networks with equal forms train to the same weights.
     """

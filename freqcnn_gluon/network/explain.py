@@ -1,4 +1,4 @@
-"""Show what the attention of a trained network weights in a clip, as arrays and as a picture."""
+"""Show the effect of a trained network's attention on a clip, as arrays and as a picture."""
 
 from __future__ import annotations
 

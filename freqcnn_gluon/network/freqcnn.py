@@ -114,7 +114,7 @@ class FreqCNN(HybridBlock):
         self.norm = norm
         blocks = _with_attention([block for block, _ in architecture.rows], attention_blocks)
         if local_only and any(block.attention for block in blocks):
-            raise Faults("attention weights the global path, which local_only leaves out: set attention_blocks to 0")
+            raise Faults("local_only leaves out the path that attention weights: set attention_blocks to 0")
         channels = 1
         with self.name_scope():
             self.stages = nn.HybridSequential()

@@ -1,4 +1,4 @@
-"""Where an interrupted training goes on. No file of it is pickled, so that none can run code."""
+"""Save the state of a training, and resume from it. No file is a pickle, so that none can run code."""
 
 from __future__ import annotations
 
@@ -22,16 +22,22 @@ from freqcnn_gluon.network.weights import load_parameters, save_arrays, save_par
 
 __all__ = ["Checkpoint", "Place"]
 
-SECONDS_BETWEEN = 60  # a lost minute costs less than writing hundreds of megabytes an epoch
+SECONDS_BETWEEN = 60  # losing a minute costs less than writing hundreds of megabytes after every epoch
 LAST = "model.safetensors"
 NAME = re.compile(rf"{re.escape(LAST)}|epoch-\d+-\d+(-momentum)?\.safetensors")
 
 
 @dataclass
 class Place:
-    """Where a training is: the ``history`` of the epochs that are done, the samples ``left_over`` from
-    them, and of the present epoch the ``batches`` done, their summed ``loss``, how many answers were
-    ``correct`` and the ``seconds`` they took.
+    """How far a training has come.
+
+    Attributes:
+        history: The entries of the epochs that are done.
+        left_over: Numbers of the samples that these epochs left over.
+        batches: Number of batches that are done of the present epoch.
+        loss: Summed loss of these batches.
+        correct: Number of correct answers in these batches.
+        seconds: Time that these batches took.
     """
 
     history: list[dict] = field(default_factory=list)
@@ -42,16 +48,25 @@ class Place:
     seconds: float = 0.0
 
     def check(self, examples: int, entry: Collection[str]) -> None:
-        """Raises ValueError or TypeError for a place that is in no training on so many ``examples``."""
-        if any(set(each) != set(entry) for each in self.history):
-            raise ValueError("its history is another training's")
+        """Check that this place can belong to a training.
+
+        Args:
+            examples: Number of the training's examples.
+            entry: Keys of an entry in its history.
+
+        Raises:
+            TypeError: If a value has the wrong type.
+            ValueError: If a value is impossible.
+        """
+        if any(set(done) != set(entry) for done in self.history):
+            raise ValueError("its history has the entries of another training")
         numbers = [*self.left_over, self.batches, self.correct]
-        if not all(type(each) is int and each >= 0 for each in numbers):
-            raise ValueError("its place is none")
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            raise ValueError("its numbers of samples and batches are not all whole numbers from 0")
         if len(self.left_over) > examples or max(self.left_over, default=0) >= examples:
-            raise ValueError("its place is in more examples than there are")
+            raise ValueError(f"it has samples left over that are not among the {examples} examples")
         if not math.isfinite(self.loss) or not math.isfinite(self.seconds):
-            raise ValueError("its loss or seconds are no numbers")
+            raise ValueError("its loss or seconds are not finite")
 
     def __str__(self) -> str:
         within = f", batch {self.batches}" if self.batches else ""
@@ -59,10 +74,19 @@ class Place:
 
 
 class Checkpoint:
-    """Weights, BatchNorm's statistics, momentum and place of a training in ``folder``.
+    """The saved state of a training: weights, BatchNorm's statistics, momentum and place.
 
-    ``checkpoint.json`` is written last and names the two binary files beside it with their SHA-256, so that
-    what it names is always complete. The last epoch's weights stay as ``model.safetensors``.
+    ``checkpoint.json`` names the two binary files beside it with their SHA-256. It is written last, so the
+    files that it names are always complete. The last epoch's weights remain as ``model.safetensors``.
+
+    Args:
+        folder: Where the checkpoint is kept.
+        net: The network that is trained.
+        trainer: Its trainer, which holds the momentum.
+        devices: The contexts of this process.
+
+    Attributes:
+        written: The place of the checkpoint that was loaded or saved last, '' if there is none.
     """
 
     def __init__(self, folder: Path, net: gluon.Block, trainer: gluon.Trainer, devices: list[mx.Context]):
@@ -72,8 +96,14 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def load(self, examples: int, entry: Collection[str]) -> Place:
-        """Restore the last checkpoint if there is one: its place, in a training on so many ``examples`` whose
-        history's entries have the keys ``entry``. Raises Faults if it is damaged, or another training's.
+        """Restore the last checkpoint, if there is one, and return its place.
+
+        Args:
+            examples: Number of the training's examples.
+            entry: Keys of an entry in the training's history.
+
+        Raises:
+            Faults: If the checkpoint is damaged or belongs to another training.
         """
         if not self.state.exists():
             return Place()
@@ -90,21 +120,21 @@ class Checkpoint:
             weights, *momentum = files
             load_parameters(self.net, self.folder / weights, self.devices)
             for name in momentum:
-                self._take_momentum(load_file(self.folder / name))
+                self._set_momentum(load_file(self.folder / name))
         except (
             *(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
             SafetensorError,
         ) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise Faults(
-                f"{self.state}: the checkpoint is damaged ({reason}); delete {self.folder} to train again"
+                f"{self.state}: the checkpoint is damaged ({reason}). Delete {self.folder} to train again."
             ) from None
-        self._keep_only(files)  # it may have been stopped before it had tidied up
+        self._keep_only(files)  # an interruption may have left older files
         self.written = str(place)
         return place
 
     def save(self, place: Place, last: bool = False) -> None:
-        """Write the state at ``place``, if the last one was written a while ago or the training ends here."""
+        """Save the state at ``place`` if SECONDS_BETWEEN have passed, and always at the ``last`` place."""
         if not last and time.monotonic() - self.saved < SECONDS_BETWEEN:
             return
         name = f"epoch-{len(place.history):04d}-{place.batches:05d}"
@@ -120,22 +150,22 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def _momentum(self) -> dict[str, np.ndarray]:
-        """By the parameter's number, of the first device, as all have the same; none before a step."""
-        states = self.trainer._updaters[0].states
+        """Return the momentum by the parameter's number; {} before the first step."""
+        states = self.trainer._updaters[0].states  # the first device's; all devices have the same
         return {str(number): state.asnumpy() for number, state in states.items() if state is not None}
 
-    def _take_momentum(self, found: Mapping[str, np.ndarray]) -> None:
-        """Raises ValueError for what is not this trainer's."""
-        parameters = {str(number): each for number, each in enumerate(self.trainer._params)}
-        for name, value in found.items():
+    def _set_momentum(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set the momentum by the parameter's number; raise ValueError for another network's."""
+        parameters = {str(number): parameter for number, parameter in enumerate(self.trainer._params)}
+        for name, value in arrays.items():
             if name not in parameters or value.shape != parameters[name].shape or value.dtype != np.float32:
                 raise ValueError("its momentum is of another network")
         for updater, device in zip(self.trainer._updaters, self.devices, strict=True):
-            for name, value in found.items():
+            for name, value in arrays.items():
                 updater.states[int(name)] = mx.nd.array(value, ctx=device)
                 updater.states_synced[int(name)] = True
 
     def _keep_only(self, names: Collection[str]) -> None:
         for old in self.folder.glob("epoch-*"):
             if old.name not in names:
-                old.unlink(missing_ok=True)  # by another of several workers
+                old.unlink(missing_ok=True)  # another worker may delete it at the same time

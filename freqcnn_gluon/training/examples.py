@@ -1,4 +1,4 @@
-"""What a network is trained on or evaluated on: labelled spectrograms."""
+"""Labelled spectrograms, to train on or to evaluate."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ __all__ = ["Examples"]
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled spectrograms: ``images`` (rows, size, size) memory-mapped, ``rows`` (n,) the rows to
-    use in this order (a row may recur: over-sampling), ``labels`` (n,) their class numbers.
+    """Labelled spectrograms.
+
+    Attributes:
+        images: All spectrograms (rows, size, size) float32, usually memory-mapped.
+        rows: The row in ``images`` of each example (n,). A row may occur several times: over-sampling.
+        labels: The class number of each example (n,).
     """
 
     images: np.ndarray
@@ -22,6 +26,6 @@ class Examples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batch(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(k, 1, size, size) float32 and (k,) float32 of the examples numbered ``which`` (k,)."""
-        return self.images[self.rows[which]][:, None], self.labels[which].astype(np.float32)
+    def batch(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return float32 images (k, 1, size, size) and labels (k,) of the examples ``numbers`` (k,)."""
+        return self.images[self.rows[numbers]][:, None], self.labels[numbers].astype(np.float32)

@@ -215,8 +215,8 @@ class Training:
         """
         measured = {}
         for part, examples in self.evaluated.items():
-            found = predict(self.net, examples, self.devices, self.settings.micro_batch)
-            if self.workers.broadcast(not np.isfinite(found).all()):
+            probabilities = predict(self.net, examples, self.devices, self.settings.micro_batch)
+            if self.workers.broadcast(not np.isfinite(probabilities).all()):
                 count = min(self.settings.micro_batch, len(examples))
                 images, _ = examples.batch(np.arange(count))
                 layer = first_layer(self.net, [images], self.devices[0], training=False)
@@ -224,8 +224,8 @@ class Training:
                     f"the predictions for '{part}' are not finite after epoch {len(self.place.history) + 1}, "
                     f"first in {layer}; {self._last_checkpoint()}"
                 )
-            self.probabilities[part] = found
-            measured[part] = metrics(examples.labels, found.argmax(axis=1), self.classes)
+            self.probabilities[part] = probabilities
+            measured[part] = metrics(examples.labels, probabilities.argmax(axis=1), self.classes)
         return measured
 
     def _last_checkpoint(self) -> str:

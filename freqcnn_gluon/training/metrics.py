@@ -1,4 +1,4 @@
-"""What a classifier's predictions are worth: confusion counts, recalls, UAR, accuracy."""
+"""Metrics of a classifier: confusion counts, recalls, unweighted average recall (UAR), accuracy."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ __all__ = ["metrics"]
 
 
 def metrics(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict:
-    """Metrics of ``predictions`` (n,) against ``labels`` (n,), both class numbers below ``classes``.
+    """Compare predictions with labels.
 
-    ``confusion``: counts, a row a true class; ``recall``: of each class (None without examples);
-    ``uar``: the mean of the recalls that exist (unweighted average recall); ``accuracy``. All in 0..1.
+    Args:
+        labels: True class numbers (n,).
+        predictions: Predicted class numbers (n,).
+        classes: Number of classes.
+
+    Returns:
+        ``accuracy``: share of correct predictions, 0 to 1.
+        ``uar``: unweighted average recall, the mean of the recalls that are not None, 0 to 1.
+        ``recall``: recall of each class, 0 to 1, or None for a class without examples.
+        ``confusion``: counts, one row per true class, one column per predicted class.
     """
     pairs = classes * np.asarray(labels, int) + np.asarray(predictions, int)
     confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)

@@ -1,4 +1,4 @@
-"""How a network is trained: the settings of one training, and the schedules and initialisers by name."""
+"""The settings of a training, and the schedules and initialisers by name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from data_prep.base.faults import Faults
 
 __all__ = ["INITIALIZERS", "SCHEDULES", "Settings"]
 
+# The paper states neither the initialisation nor the schedule.
 INITIALIZERS = {
     "xavier": lambda: mx.init.Xavier(),
     "xavier_in": lambda: mx.init.Xavier(rnd_type="gaussian", factor_type="in", magnitude=2),
     "uniform": lambda: mx.init.Uniform(0.07),
     "orthogonal": lambda: mx.init.Orthogonal(),
 }
+# The factor of the learning rate, by the share of the training that is done, 0 to 1.
 SCHEDULES = {
     "constant": lambda done: 1.0,
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
@@ -26,9 +28,20 @@ SCHEDULES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. The paper: SGD, ``learning_rate`` 'started from 0.01', momentum, weight decay
-    (Sec. 5). ``micro_batch``: at most so many samples are in memory at once on a device; gradients
-    add up over a batch, BatchNorm sees a micro-batch at a time. ``dtype``: see ``runtime.mixed_precision``.
+    """The settings of a training by SGD with momentum and weight decay (Sec. 5).
+
+    Attributes:
+        epochs: Number of epochs.
+        batch_size: Number of samples per step.
+        micro_batch: Largest number of samples on a device at a time. Gradients add up over a batch. BatchNorm
+            sees one micro-batch at a time.
+        seed: Seed of weights, order and dropout.
+        learning_rate: Rate at the start; Sec. 5's 'started from 0.01'.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of SGD.
+        schedule: A key of SCHEDULES.
+        initializer: A key of INITIALIZERS.
+        dtype: See ``runtime.mixed_precision``.
     """
 
     epochs: int

@@ -1,8 +1,8 @@
-"""Several workers that train one network: what each of them does, over MXNet's parameter server.
+"""Several workers that train one network together, through MXNet's parameter server.
 
-The DMLC_* variables say who is there; ``launch`` sets them, or a cluster's own manager does. The server only
-adds up: every worker takes the same step itself, since MXNet keeps a server's momentum out of reach of a
-checkpoint and a server's learning rate out of reach of a schedule.
+The DMLC_* variables tell each process who takes part; ``launch`` sets them, or a cluster's own manager does.
+The server only adds up gradients, and every worker takes the same step. If the server took the steps, a
+checkpoint could not hold its momentum and a schedule could not set its learning rate.
 """
 
 from __future__ import annotations
@@ -21,30 +21,38 @@ from freqcnn_gluon import runtime
 if TYPE_CHECKING:
     import mxnet as mx
 
-__all__ = ["NUMBER", "NEEDED", "Workers", "join", "leave_on_error"]
+__all__ = ["NEEDED", "RANK", "Workers", "join", "leave_on_error"]
 
 NEEDED = ("DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
-NUMBER = "FREQCNN_WORKER"  # the launcher's number of a worker: the ranks that MXNet gives are in no order
-PART = 2**20  # numbers under one key: so the server keeps little however many networks it has seen
+RANK = "FREQCNN_WORKER"  # the launcher sets this variable, because MXNet numbers the workers in any order
+PART = 2**20  # values under one key; networks share the keys, so that the server's memory stays small
 
 
 class Workers:
-    """All workers of a training, as one of them sees them: ``count`` of them, this one is number ``rank``.
+    """All workers of a training, from the view of one of them.
 
-    Every method but ``leave`` must be called by all workers, in the same order. Without a ``store`` there is
-    this one alone, and nothing is waited for or changed.
+    All workers must call every method except ``leave``, in the same order. Without a ``store`` this process
+    is the only worker, and all methods return at once.
+
+    Args:
+        store: MXNet's distributed store, or None for a single worker.
+
+    Attributes:
+        count: Number of workers.
+        rank: Number of this worker, from 0.
     """
 
     def __init__(self, store: mx.kv.KVStore | None = None):
-        self._store, self._keys = store, {}
+        self._store = store
+        self._keys: dict[tuple[int, int], int] = {}  # (number of the part, its length) -> the server's key
         self.count = store.num_workers if store else 1
-        self.rank = int(os.environ.get(NUMBER, store.rank)) if store else 0
+        self.rank = int(os.environ.get(RANK, store.rank)) if store else 0
 
     def total(self, arrays: Sequence[mx.nd.NDArray]) -> list[mx.nd.NDArray]:
-        """The sums over all workers of float32 ``arrays``, which have the same shapes everywhere, on the CPU.
+        """Return the sums of float32 ``arrays`` over all workers, on the CPU.
 
-        Equal on all workers to the last bit; with more than two the order of addition may be another in
-        the next run.
+        Shapes must be the same on all workers. All workers receive the same bits. With more than two workers,
+        the order of addition, and so the rounding, may differ between runs.
         """
         if not self._store:
             return list(arrays)
@@ -64,10 +72,7 @@ class Workers:
         return sums
 
     def add_gradients(self, parameters: mx.gluon.ParameterDict, *numbers: float) -> tuple[float, ...]:
-        """Replace the gradients, which the devices share, by their sums over all workers.
-
-        Returns the sums of ``numbers``.
-        """
+        """Replace gradients on all devices by their sums over all workers; return the sums of ``numbers``."""
         if not self._store:
             return numbers
         import mxnet as mx
@@ -80,36 +85,36 @@ class Workers:
         return tuple(map(float, sums[-1].asnumpy()))
 
     def broadcast(self, number: float) -> float:
-        """What the first worker says; the others' ``number`` is not heard."""
+        """Return the first worker's ``number`` on all workers."""
         if not self._store:
             return number
         import mxnet as mx
 
         return float(self.total([mx.nd.array([0 if self.rank else number])])[0].asscalar())
 
-    def require_same(self, what: str) -> None:
-        """Raise Faults on all workers if ``what`` they do is not the same."""
+    def require_same(self, description: str) -> None:
+        """Raise Faults on all workers unless all give the same ``description``."""
         if not self._store:
             return
         import mxnet as mx
 
-        digest = mx.nd.array(list(hashlib.sha256(what.encode()).digest()))
+        digest = mx.nd.array(list(hashlib.sha256(description.encode()).digest()))
         sums, squares = self.total([digest, digest * digest])
-        # Only equal numbers have the mean of their squares equal to the square of their mean.
+        # The mean of squares equals the square of the mean only if all numbers are equal.
         if (sums * sums != squares * self.count).asnumpy().any():
             raise Faults(
-                "the workers are not about the same training: give all of them the same command, and data "
-                "and results folders on storage that they share"
+                "the workers do not train the same network. Give all of them the same command, and data and "
+                "results folders on shared storage."
             )
 
     def barrier(self) -> None:
-        """Wait until every worker is here."""
+        """Wait until all workers have called this."""
         if self._store:
             self._store._barrier()
 
     @contextlib.contextmanager
     def in_turn(self) -> Iterator[None]:
-        """The first worker goes through the block before the others, which find what it left on the disk."""
+        """Run the block on the first worker before the others, which can read the files that it wrote."""
         if self.rank:
             self.barrier()
         yield
@@ -117,7 +122,7 @@ class Workers:
             self.barrier()
 
     def leave(self) -> None:
-        """End without waiting for the others, which MXNet does otherwise: for a worker that failed."""
+        """Let this process end without waiting for the other workers, because it has failed."""
         if self._store:
             from mxnet.base import _LIB, check_call
 
@@ -126,16 +131,17 @@ class Workers:
 
 @functools.cache
 def join() -> Workers:
-    """The workers that this process is one of, by the DMLC_* variables, once all have come.
+    """Return the workers that this process belongs to by its DMLC_* variables, after all have started.
 
-    Raises Faults where some of the variables are missing.
+    Raises:
+        Faults: If some of the variables are missing.
     """
     if os.environ.get("DMLC_ROLE") != "worker":
         return Workers()
     if missing := [name for name in NEEDED if not os.environ.get(name)]:
         raise Faults(
-            f"DMLC_ROLE=worker is set, but {', '.join(missing)} not: set them too, unset DMLC_ROLE, or start "
-            "all roles with `python -m freqcnn_gluon launch`"
+            f"DMLC_ROLE=worker is set, but {', '.join(missing)} not. Set them too, unset DMLC_ROLE, or start "
+            "all roles with `python -m freqcnn_gluon launch`."
         )
     import mxnet as mx
 
@@ -144,7 +150,7 @@ def join() -> Workers:
 
 
 def leave_on_error(function: Callable) -> Callable:
-    """Wrap what workers do together: where it fails on one of them, that process ends, and is noticed."""
+    """Wrap a function that all workers call: a worker in which it fails ends without waiting for the rest."""
 
     @functools.wraps(function)
     def wrapped(*arguments, **keywords):

@@ -1,3 +1,5 @@
+"""The attention-based block against Eqs. (9) to (11), written out literally."""
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def block_in_float64(**arguments) -> AttentionBlock:
 
 
 def literal(block: AttentionBlock, x: np.ndarray, feature: bool) -> mx.nd.NDArray:
-    """Eqs. (9)-(11) letter by letter: [p_i; a_k] is concatenated for every i and k, W1 is one matrix."""
+    """Compute Eqs. (9) to (11) literally: concatenate [p_i; a_k] for every i and k, with W1 as one matrix."""
     attention, n, side = block.attention, len(block.local), x.shape[block._axis]
     parts = [mx.nd.slice_axis(x, block._axis, k * side // n, (k + 1) * side // n) for k in range(n)]
     global_ = block.global_(x)
@@ -59,9 +61,11 @@ def literal(block: AttentionBlock, x: np.ndarray, feature: bool) -> mx.nd.NDArra
 def test_equals_the_literal_equations(segments, attention, axis, hybrid):
     block = block_in_float64(segments=segments, attention=attention, axis=axis)
     x = mx.nd.random.normal(shape=(2, 2, 8, 8), dtype="float64")
-    y = mx.nd.random.normal(shape=(2, 3, 8, 8), dtype="float64")  # a direction, so that each output counts
+    y = mx.nd.random.normal(
+        shape=(2, 3, 8, 8), dtype="float64"
+    )  # weights of the outputs, so that each output counts
     parameters = {name: p for name, p in block.collect_params().items() if p.grad_req != "null"}
-    found = []
+    results = []
     for function in (block, lambda x: literal(block, x, attention == "feature")):
         if hybrid and function is block:
             block.hybridize(static_alloc=True, static_shape=True)
@@ -71,8 +75,8 @@ def test_equals_the_literal_equations(segments, attention, axis, hybrid):
         with autograd.record(train_mode=False):
             out = function(x)
             (out * y).sum().backward()
-        found.append([out.asnumpy(), x.grad.asnumpy(), *(p.grad().asnumpy() for p in parameters.values())])
-    for name, ours, reference in zip(["output", "input", *parameters], *found):
+        results.append([out.asnumpy(), x.grad.asnumpy(), *(p.grad().asnumpy() for p in parameters.values())])
+    for name, ours, reference in zip(["output", "input", *parameters], *results):
         np.testing.assert_allclose(ours, reference, rtol=1e-10, atol=1e-10, err_msg=name)
         assert "bias" in name or np.abs(reference).max() > 1e-4, f"{name}: nothing was compared"
 
@@ -97,15 +101,15 @@ def test_shapes():
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, message",
     [
         ({"attention": "both"}, "feature, spatial"),
         ({"segments": 0}, "segments must be at least 1"),
         ({"axis": "depth"}, "frequency, time"),
     ],
 )
-def test_faults(arguments, said):
-    with pytest.raises(Faults, match=said):
+def test_faults(arguments, message):
+    with pytest.raises(Faults, match=message):
         AttentionBlock(ROW, 2, (8, 8), **arguments)
 
 

@@ -1,3 +1,5 @@
+"""The convolutional blocks against numpy, scipy and Eqs. (7) and (8)."""
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -24,13 +26,13 @@ def noise(*shape):
 
 
 def normed(x):
-    """BatchNorm over a batch with gamma 1 and beta 0."""
+    """Apply BatchNorm over a batch with gamma 1 and beta 0."""
     mean, variance = x.mean(axis=(0, 2, 3), keepdims=True), x.var(axis=(0, 2, 3), keepdims=True)
     return (x - mean) / np.sqrt(variance + EPSILON)
 
 
 def convolved(x, weight, bias, stride=1):
-    """Zero-padded convolution by scipy, channel by channel."""
+    """Convolve with zero padding by scipy, channel by channel."""
     out = np.zeros((len(x), len(weight), *x.shape[2:]))
     for sample in range(len(x)):
         for o in range(len(weight)):
@@ -60,7 +62,7 @@ def test_conv_unit_is_bn_conv_bn_activation(stride, batchnorm):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_lifted_unit_computes_the_same_and_convolves_an_image_on_two_channels(channels):
     x, weights = noise(3, channels, 8, 6), noise(3, 4, 8, 6)
-    found = []
+    results = []
     for lifted in (False, True):
         mx.random.seed(0)
         unit = started(ConvUnit(Conv(4, 5, "tanh"), channels, Norm(gamma=0.5)))
@@ -69,20 +71,20 @@ def test_a_lifted_unit_computes_the_same_and_convolves_an_image_on_two_channels(
         if lifted:
             unit.lift()
         unit.hybridize(static_alloc=True, static_shape=True)
-        with autograd.record():  # as in training: nothing asks for the image's gradient
+        with autograd.record():  # as in training, the image's gradient is not computed
             made = unit(x)
             loss = (made * weights).sum()
         loss.backward()
         parameters = unit._collect_params_with_prefix()
-        gradients = {name: each.grad() for name, each in parameters.items() if each.grad_req != "null"}
-        states = {name: each.data() for name, each in parameters.items() if each.grad_req == "null"}
-        found.append({"trained": made, **gradients, **states, "predicted": unit(x)})
+        gradients = {name: p.grad() for name, p in parameters.items() if p.grad_req != "null"}
+        states = {name: p.data() for name, p in parameters.items() if p.grad_req == "null"}
+        results.append({"trained": made, **gradients, **states, "predicted": unit(x)})
         shapes = unit(mx.sym.Variable("x")).get_internals().infer_shape(x=x.shape)[1]
         assert ((3, 2, 8, 6) in shapes) == (lifted or channels == 2)
-    assert found[0].keys() == found[1].keys() and len(found[0]) == 12
-    for name in found[0]:
+    assert results[0].keys() == results[1].keys() and len(results[0]) == 12
+    for name in results[0]:
         np.testing.assert_allclose(
-            found[1][name].asnumpy(), found[0][name].asnumpy(), atol=1e-12, err_msg=name
+            results[1][name].asnumpy(), results[0][name].asnumpy(), atol=1e-12, err_msg=name
         )
 
 
@@ -103,7 +105,7 @@ def test_basic_block_is_eq_8(segments, axis, hybrid):
 
 @pytest.mark.parametrize("axis", ["frequency", "time"])
 def test_splits_reassemble(axis):
-    """With a local path that hands its input through, the local features are the input again."""
+    """If the local path is the identity, the local features are the input."""
     block = started(
         BasicBlock(
             BlockRow(Conv(2, 1, "identity"), Conv(2, 1, "tanh")),
@@ -122,7 +124,7 @@ def test_splits_reassemble(axis):
     assert len(block.local) == 4
 
 
-def test_parts_have_their_own_weights_and_see_only_their_part():
+def test_each_unit_has_its_own_weights_and_sees_only_its_part():
     block = started(BasicBlock(ROW, 1, 2, local_only=True))
     x = noise(1, 1, 16, 16)
     before = block(x).asnumpy()
@@ -148,7 +150,7 @@ def test_conv_and_pool():
     expected = unit.reshape(2, 4, 4, 2, 4, 2).max(axis=(3, 5))
     np.testing.assert_array_equal(stage(x).asnumpy(), expected)
     with autograd.train_mode():
-        assert 0.2 < (stage(x).asnumpy() == 0).mean() < 0.8  # dropout is in it
+        assert 0.2 < (stage(x).asnumpy() == 0).mean() < 0.8  # by dropout
 
     stage = started(ConvAndPool(PoolRow((Conv(4, 5, "tanh", 2), Conv(6, 5, "tanh", 2)), pool="avg"), 2))
     assert stage(x).shape == (2, 6)
@@ -157,7 +159,7 @@ def test_conv_and_pool():
     )
 
 
-def test_every_activation_is_what_it_is_called():
+def test_every_activation_computes_its_function():
     x = np.linspace(-3, 3, 13)
     expected = {
         "identity": x,
@@ -178,7 +180,7 @@ def test_every_activation_is_what_it_is_called():
 
 
 @pytest.mark.parametrize(
-    "make, said",
+    "make, message",
     [
         (lambda: activation("tan"), "elu, gelu, identity"),
         (lambda: Norm("after"), "both, convolution"),
@@ -186,6 +188,6 @@ def test_every_activation_is_what_it_is_called():
         (lambda: BasicBlock(ROW, 1, axis="phase"), "frequency, time"),
     ],
 )
-def test_faults(make, said):
-    with pytest.raises(Faults, match=said):
+def test_faults(make, message):
+    with pytest.raises(Faults, match=message):
         make()

@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, edited, another training's or not wholly on disk."""
+"""Checkpoints that are damaged, edited, of another training or incomplete."""
 
 import json
 import math
@@ -17,19 +17,19 @@ from freqcnn_gluon.training.loop import train
 
 
 @pytest.mark.parametrize("damage", ["{", '{"files": {"model.safetensors": ""}, "more": 1}', None])
-def test_a_damaged_checkpoint_is_told(tmp_path, damage):
+def test_a_damaged_checkpoint_is_a_fault(tmp_path, damage):
     train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
     if damage:
         (tmp_path / "checkpoint.json").write_text(damage)
     else:
         content = (tmp_path / "model.safetensors").read_bytes()
         (tmp_path / "model.safetensors").write_bytes(content[:-100])
-    with pytest.raises(Faults, match="checkpoint.json: the checkpoint is damaged .* delete"):
+    with pytest.raises(Faults, match="checkpoint.json: the checkpoint is damaged .* Delete"):
         train(linear(), settings(), examples(), {}, 3, CPU, tmp_path)
 
 
 def stopped(folder, monkeypatch, net):
-    """A training that was stopped within its first epoch; the content of checkpoint.json."""
+    """Interrupt a training of ``net`` in its first epoch and return the content of checkpoint.json."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
     monkeypatch.setattr(training, "PLACE", 1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -39,15 +39,15 @@ def stopped(folder, monkeypatch, net):
 
 
 @pytest.mark.parametrize(
-    "changed, said",
+    "changed, message",
     [
-        ({"left_over": [16]}, "more examples than there are"),
-        ({"left_over": [-1]}, "its place is none"),
-        ({"left_over": ["a"]}, "its place is none"),
-        ({"batches": 1.5}, "its place is none"),
-        ({"correct": None}, "its place is none"),
-        ({"loss": math.nan}, "no numbers"),
-        ({"history": [{"epoch": 1}]}, "another training's"),
+        ({"left_over": [16]}, "not among the 16 examples"),
+        ({"left_over": [-1]}, "not all whole numbers from 0"),
+        ({"left_over": ["a"]}, "not all whole numbers from 0"),
+        ({"batches": 1.5}, "not all whole numbers from 0"),
+        ({"correct": None}, "not all whole numbers from 0"),
+        ({"loss": math.nan}, "not finite"),
+        ({"history": [{"epoch": 1}]}, "of another training"),
         ({"history": 3}, "damaged"),
         ({"files": {}}, "names the files"),
         ({"files": {"../model.safetensors": ""}}, "names the files"),
@@ -57,44 +57,44 @@ def stopped(folder, monkeypatch, net):
         ({"weights": "epoch-0001.params", "momentum": "epoch-0001.states"}, "damaged"),
     ],
 )
-def test_an_older_or_edited_checkpoint_is_told(tmp_path, monkeypatch, changed, said):
-    told = stopped(tmp_path, monkeypatch, linear())
-    (tmp_path / "checkpoint.json").write_text(json.dumps(told | changed))
-    with pytest.raises(Faults, match=f"checkpoint.json: the checkpoint is .*{said}"):
+def test_an_older_or_edited_checkpoint_is_a_fault(tmp_path, monkeypatch, changed, message):
+    state = stopped(tmp_path, monkeypatch, linear())
+    (tmp_path / "checkpoint.json").write_text(json.dumps(state | changed))
+    with pytest.raises(Faults, match=f"checkpoint.json: the checkpoint is .*{message}"):
         train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path)
 
 
-def test_files_of_another_training_are_told_whatever_their_checksums(tmp_path, monkeypatch):
-    told = stopped(tmp_path / "a", monkeypatch, linear())
+def test_files_of_another_training_are_a_fault_even_with_their_checksums(tmp_path, monkeypatch):
+    state = stopped(tmp_path / "a", monkeypatch, linear())
     stopped(tmp_path / "b", monkeypatch, with_batchnorm())
-    weights, momentum = told["files"]
+    weights, momentum = state["files"]
     for name in (weights, momentum):
         own = (tmp_path / "a" / name).read_bytes()
         (tmp_path / "a" / name).write_bytes((tmp_path / "b" / name).read_bytes())
         with pytest.raises(Faults, match=f"{name} does not match its recorded SHA-256"):
             train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path / "a")
-        files = told["files"] | {name: checksum(tmp_path / "a" / name)}
-        (tmp_path / "a" / "checkpoint.json").write_text(json.dumps(told | {"files": files}))
+        files = state["files"] | {name: checksum(tmp_path / "a" / name)}
+        (tmp_path / "a" / "checkpoint.json").write_text(json.dumps(state | {"files": files}))
         with pytest.raises(Faults, match="of another network"):
             train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path / "a")
         (tmp_path / "a" / name).write_bytes(own)
-        (tmp_path / "a" / "checkpoint.json").write_text(json.dumps(told))
+        (tmp_path / "a" / "checkpoint.json").write_text(json.dumps(state))
 
 
 def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
-    """As a pickled momentum would."""
-    told = stopped(tmp_path, monkeypatch, linear())
-    path = tmp_path / [*told["files"]][1]
+    """A pickled momentum would run code."""
+    state = stopped(tmp_path, monkeypatch, linear())
+    path = tmp_path / [*state["files"]][1]
     path.write_bytes(b"cos\nmkdir\n(V" + str(tmp_path / "run").encode() + b"\ntR.")
-    told["files"][path.name] = checksum(path)
-    (tmp_path / "checkpoint.json").write_text(json.dumps(told))
+    state["files"][path.name] = checksum(path)
+    (tmp_path / "checkpoint.json").write_text(json.dumps(state))
     with pytest.raises(Faults, match="the checkpoint is damaged"):
         train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("missing", [10, 5000])
-def test_a_disk_that_is_full_before_a_models_end_is_noticed(tmp_path, missing):
+def test_a_disk_that_fills_up_leaves_the_old_file_whole(tmp_path, missing):
     net = nn.Dense(300, in_units=1024)
     net.initialize()
     weights.save_parameters(net, tmp_path / "net.safetensors")

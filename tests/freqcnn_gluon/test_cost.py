@@ -1,4 +1,4 @@
-"""Operations against the arrays that go through the network, seconds against a clock that is set by hand."""
+"""Operations against the arrays that the network multiplies, seconds against a clock set by hand."""
 
 import math
 
@@ -26,16 +26,16 @@ from freqcnn_gluon.training import loop as training
         ("resnet50", 64, {}),
     ],
 )
-def test_operations_are_those_of_the_arrays_that_are_multiplied(system, size, network, monkeypatch):
-    found, convolution, dense = [], mx.nd.Convolution, mx.nd.FullyConnected
+def test_operations_count_every_multiplication_and_addition(system, size, network, monkeypatch):
+    counts, convolution, dense = [], mx.nd.Convolution, mx.nd.FullyConnected
 
     def convolved(x, weight, *rest, **more):
         out = convolution(x, weight, *rest, **more)
-        found.append(2 * weight.size * math.prod(out.shape[2:]))  # each weight at each place of the output
+        counts.append(2 * weight.size * math.prod(out.shape[2:]))  # every weight at every place of the output
         return out
 
     def multiplied(x, weight, *rest, **more):
-        found.append(2 * weight.size * (x.size // weight.shape[1]))
+        counts.append(2 * weight.size * (x.size // weight.shape[1]))
         return dense(x, weight, *rest, **more)
 
     monkeypatch.setattr(mx.nd, "Convolution", convolved)
@@ -43,10 +43,10 @@ def test_operations_are_those_of_the_arrays_that_are_multiplied(system, size, ne
     net = build(system, 3, size, **network)
     net.initialize()
     net(mx.nd.ones((1, 1, size, size))).wait_to_read()
-    assert cost.operations(net, size) == sum(found) > 0
+    assert cost.operations(net, size) == sum(counts) > 0
 
 
-def test_seconds_are_the_best_after_a_first_that_is_not_counted(monkeypatch):
+def test_seconds_are_the_shortest_after_a_warm_up(monkeypatch):
     clock, calls = [0.0], []
 
     def takes(seconds, kind):
@@ -54,25 +54,25 @@ def test_seconds_are_the_best_after_a_first_that_is_not_counted(monkeypatch):
         clock[0] += seconds[calls.count(kind) - 1]
 
     monkeypatch.setattr(cost.time, "perf_counter", lambda: clock[0])
-    monkeypatch.setattr(training, "_gradients", lambda *given: takes((100, 8, 12), "gradients"))
-    monkeypatch.setattr(gluon.Trainer, "step", lambda *given: takes((100, 3, 1), "step"))
-    monkeypatch.setattr(training, "predict", lambda *given: takes((100, 2, 6), "prediction"))
+    monkeypatch.setattr(training, "_gradients", lambda *arguments: takes((100, 8, 12), "gradients"))
+    monkeypatch.setattr(gluon.Trainer, "step", lambda *arguments: takes((100, 3, 1), "step"))
+    monkeypatch.setattr(training, "predict", lambda *arguments: takes((100, 2, 6), "prediction"))
     net = build("fnn", 3, 16)
     assert cost.seconds(net, 3, 16, mx.cpu()) == cost.Seconds(8 / 4, 1, 2 / 4)
     assert calls == ["gradients", "step", "prediction"] * 3
 
 
-def test_what_is_timed_is_a_step_that_learns(monkeypatch):
-    asked = []
+def test_the_measured_step_computes_gradients(monkeypatch):
+    dtypes = []
     net = build("fnn", 3, 16)
-    monkeypatch.setattr(runtime, "mixed_precision", asked.append)  # which is for the whole process
-    found = cost.seconds(net, 3, 16, mx.cpu(), "bfloat16")
-    assert asked == ["bfloat16"]
-    assert min(found.sample, found.step, found.prediction) > 0
+    monkeypatch.setattr(runtime, "mixed_precision", dtypes.append)  # it would hold for the whole process
+    seconds = cost.seconds(net, 3, 16, mx.cpu(), "bfloat16")
+    assert dtypes == ["bfloat16"]
+    assert min(seconds.sample, seconds.step, seconds.prediction) > 0
     gradients = [parameter.grad().asnumpy() for parameter in net.collect_params().values()]
     assert all(np.abs(gradient).sum() > 0 for gradient in gradients)
 
 
-def test_a_gpu_is_taken_to_reach_half_of_its_peak():
+def test_gpu_hours_assume_half_of_the_peak():
     assert cost.gpu_hours(3600 * 7e12, "V100") == pytest.approx(1)
     assert cost.gpu_hours(3600 * 19.5e12, "A100") == pytest.approx(2)

@@ -1,4 +1,4 @@
-"""What attention is said to weight is what the block adds."""
+"""The reported effect of attention is what the block adds to its feature maps."""
 
 import mxnet as mx
 import numpy as np
@@ -20,16 +20,16 @@ def net(**arguments):
 
 @pytest.mark.parametrize("attention", ["feature", "spatial"])
 @pytest.mark.parametrize("axis", ["frequency", "time"])
-def test_the_gain_is_what_the_block_adds(axis, attention):
+def test_the_gain_is_the_difference_that_the_block_makes(axis, attention):
     made, image = net(axis=axis, attention=attention), np.random.default_rng(0).random((32, 32), np.float32)
-    found = attended(made, image)
-    assert [one.block for one in found] == [4, 5] and {one.axis for one in found} == {axis}
+    blocks = attended(made, image)
+    assert [one.block for one in blocks] == [4, 5] and {one.axis for one in blocks} == {axis}
     x = mx.nd.array(image[None, None])
     for number in range(6):
         x = made.stages[number](x)
     block = made.stages[6]
     added = (block(x) - block.global_(x)).asnumpy()[0]  # Eq. (10): A - A^g
-    one = found[0]
+    one = blocks[0]
     assert one.weights.shape == (2, 16 if one.spatial else len(one.maps))
     np.testing.assert_allclose(one.gain_by_place, np.abs(added).mean(axis=0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(one.gain_by_map, np.abs(added).mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
@@ -37,14 +37,14 @@ def test_the_gain_is_what_the_block_adds(axis, attention):
 
 
 @pytest.mark.parametrize(
-    "axis, said",
+    "axis, text",
     [("frequency", "0-4000 Hz 0.100, 4000-8000 Hz 0.900"), ("time", "0-1.5 s 0.100, 1.5-3 s 0.900")],
 )
-def test_each_part_is_told_with_its_own_weight(axis, said):
-    """The first part is the lowest, Eq. (7)'s s_1, and the row of the image that is drawn at the bottom."""
+def test_the_summary_gives_each_part_its_own_weight(axis, text):
+    """The first part, s_1 of Eq. (7), is the lowest, and the image's first row is drawn at the bottom."""
     weights = np.repeat([[0.1], [0.9]], 16, axis=1)
     one = Attended(4, np.ones((16, 4, 4)), weights, False, axis)
-    assert one.summary(3, 8000) == said
+    assert one.summary(3, 8000) == text
     image = np.zeros((32, 32), np.float32)
     image[0] = 1
     shown = picture(image, [one], "", 3, 8000).subfigs[0].axes[0].images[0]
@@ -52,7 +52,7 @@ def test_each_part_is_told_with_its_own_weight(axis, said):
     assert (left, right, bottom, top) == (0, 3, 0, 8) and shown.origin == "lower"
 
 
-def test_a_picture_of_it(tmp_path):
+def test_draw_writes_a_png(tmp_path):
     image = np.random.default_rng(0).random((32, 32), np.float32)
     for axis in ("frequency", "time"):
         path = tmp_path / f"{axis}.png"
@@ -60,6 +60,6 @@ def test_a_picture_of_it(tmp_path):
         assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 20_000
 
 
-def test_no_attention_is_a_fault():
+def test_a_network_without_attention_is_a_fault():
     with pytest.raises(Faults, match="no attention blocks"):
         attended(net(attention_blocks=0), np.zeros((32, 32), np.float32))

@@ -24,19 +24,19 @@ def test_micro_batches_fit_into_memory():
     assert architecture("table2").batch_size == 48
 
 
-def test_micro_batches_are_divisors_unless_those_are_small(monkeypatch):
-    def found(share, fits):
+def test_micro_batches_are_divisors_unless_these_are_small(monkeypatch):
+    def part_of(share, fits):
         return micro_batch(None, 64, share, memory=100 + 10 * fits)
 
     monkeypatch.setattr(memory, "training_bytes", lambda net, size: (100, 10))
-    for share in (48, 128, 24, 64, 12, 32, 6, 16):  # the paper's batches on one, two, four and eight devices
+    for share in (48, 128, 24, 64, 12, 32, 6, 16):  # the paper's batches on 1, 2, 4 and 8 devices
         for fits in range(1, share + 1):
-            assert found(share, fits) == max(part for part in range(1, fits + 1) if share % part == 0)
-    # 37 = 13 + 12 + 12, 10 + 9 + 9 + 9, or 19 parts of two and one
-    assert [found(37, fits) for fits in (37, 15, 10, 2, 1)] == [37, 13, 10, 2, 1]
-    assert [found(34, fits) for fits in (34, 33, 32, 16)] == [34, 17, 17, 12]
+            assert part_of(share, fits) == max(part for part in range(1, fits + 1) if share % part == 0)
+    # 37 = 13 + 12 + 12, 10 + 9 + 9 + 9, or 19 parts of 2 and 1
+    assert [part_of(37, fits) for fits in (37, 15, 10, 2, 1)] == [37, 13, 10, 2, 1]
+    assert [part_of(34, fits) for fits in (34, 33, 32, 16)] == [34, 17, 17, 12]
     for share in range(1, 100):
         for fits in range(1, share + 1):
-            part = found(share, fits)
+            part = part_of(share, fits)
             least = min(map(len, np.array_split(range(share), -(-share // part))))
             assert fits / 2 < part <= fits and part - least <= 1

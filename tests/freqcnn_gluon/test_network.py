@@ -1,3 +1,5 @@
+"""FreqCNN as a whole: its graph, its rows, its ablations and its faults."""
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -24,11 +26,11 @@ def images(count: int = 2, size: int = SIZE) -> mx.nd.NDArray:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_imperative_is_hybridized_is_exported(name, tmp_path):
+def test_imperative_hybridized_and_exported_networks_agree(name, tmp_path):
     net, x = started(name, gamma=1), images()
     imperative = net(x).asnumpy()
     assert imperative.shape == (2, ARCHITECTURES[name].classes)
-    assert np.abs(imperative[0] - imperative[1]).max() > 1e-7  # it looks at its input
+    assert np.abs(imperative[0] - imperative[1]).max() > 1e-7  # the output depends on the input
     net.hybridize(static_alloc=True, static_shape=True)
     np.testing.assert_allclose(net(x).asnumpy(), imperative, rtol=1e-4, atol=1e-5)
     net.export(str(tmp_path / "net"))
@@ -86,12 +88,12 @@ def test_arguments_reach_the_layers():
     rows = describe(net)
     assert rows["Local convolution"][0].endswith("relu") and rows["Global convolution"][0].endswith("sigmoid")
     assert rows["Global convolution"][1].endswith("softsign")
-    assert "fc: 512, tanh; 256, tanh; 1, sigmoid" in rows["Global convolution"][5]  # block 3 takes block 4's
+    assert "fc: 512, tanh; 256, tanh; 1, sigmoid" in rows["Global convolution"][5]  # block 3 uses block 4's
     assert rows["Global convolution"].iloc[-1] == "5-way softmax"
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, message",
     [
         ({"size": 60}, "multiple of 32"),
         ({"size": 64, "segments": 8}, "multiple of 128"),
@@ -103,11 +105,11 @@ def test_arguments_reach_the_layers():
         ({"conv_pool_activation": "step"}, "no activation 'step'"),
     ],
 )
-def test_faults(arguments, said):
-    with pytest.raises(Faults, match=said):
+def test_faults(arguments, message):
+    with pytest.raises(Faults, match=message):
         FreqCNN(architecture("table2"), **arguments)
 
 
-def test_unknown_architecture_lists_all():
+def test_an_unknown_architecture_lists_all():
     with pytest.raises(Faults, match="table2, table7, table10"):
         architecture("table3")

@@ -1,3 +1,5 @@
+"""Placement and initial scale of BatchNorm."""
+
 from mxnet.gluon import nn
 
 from freqcnn_gluon.network.architectures import architecture
@@ -6,12 +8,12 @@ from freqcnn_gluon.network.freqcnn import FreqCNN
 
 
 def units(net) -> list[ConvUnit]:
-    found = []
-    net.apply(lambda layer: found.append(layer) if isinstance(layer, ConvUnit) else None)
-    return found
+    layers = []
+    net.apply(lambda layer: layers.append(layer) if isinstance(layer, ConvUnit) else None)
+    return layers
 
 
-def test_placement_is_the_sections():
+def test_placement_follows_the_tasks_section():
     for name, layers in (("table2", 2), ("table7", 1), ("table10", 2)):
         for unit in units(FreqCNN(architecture(name), size=64)):
             assert sum(isinstance(layer, nn.BatchNorm) for layer in unit) == layers

@@ -1,4 +1,4 @@
-"""The runtime against a stand-in for the NVIDIA driver, and fresh interpreters."""
+"""Devices and runtime, with a stand-in for the NVIDIA driver and in fresh interpreters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ int cuDeviceGetAttribute(int *value, int which, int device) {
 
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
-    """driver(80, 90): a driver that shows a GPU of compute capability 8.0 and one of 9.0."""
+    """Return a function: driver(80, 90) installs a driver with GPUs of compute capability 8.0 and 9.0."""
     if not shutil.which("cc"):
         pytest.skip("needs a C compiler")
     devices.warn_once.cache_clear()
@@ -64,7 +64,7 @@ def no_driver(monkeypatch):
 
 @pytest.fixture
 def cuda_wheel(request, monkeypatch):
-    """Whether the GPU's MXNet is the installed one: yes, or no if so parametrised."""
+    """Make MXNet for GPUs appear installed, or not if parametrised with False."""
     gpu_set = getattr(request, "param", True)
     monkeypatch.setattr(devices, "installed", lambda package: gpu_set)
 
@@ -86,7 +86,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_importing_the_package_puts_the_aliases_back_without_a_warning():
+def test_importing_the_package_restores_numpys_aliases_without_a_warning():
     done = python(
         "import numpy; gone = [n for n in ('bool', 'int', 'float') if n in vars(numpy)]\n"
         "import freqcnn_gluon\n"
@@ -96,13 +96,13 @@ def test_importing_the_package_puts_the_aliases_back_without_a_warning():
     assert done.stderr == ""
 
 
-def test_mxnet_itself_imports_after_the_package():
+def test_mxnet_can_be_imported_after_the_package():
     code = "import freqcnn_gluon, mxnet; print(mxnet.nd.ones(3).sum())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, timeout=60)
     assert "[3.]" in done.stdout, done.stderr
 
 
-def test_threads_are_the_cores_before_numpy_is_loaded_unless_the_user_has_set_them():
+def test_threads_are_set_to_the_cores_before_numpy_is_imported_unless_the_user_has_set_them():
     code = """
 import builtins, os, sys
 before = builtins.__import__
@@ -119,7 +119,7 @@ print("end", os.environ["OMP_NUM_THREADS"], runtime.threads())
     assert python(code, OMP_NUM_THREADS="7").stdout.splitlines() == ["numpy 7", "end 7 7"]
 
 
-def test_mxnet_imported_too_early_is_said_in_one_sentence():
+def test_mxnet_imported_too_early_is_one_warning():
     code = (
         "import sys, os; sys.modules['mxnet'] = sys\n"
         "import freqcnn_gluon; print('OMP_NUM_THREADS' in os.environ)"
@@ -130,13 +130,13 @@ def test_mxnet_imported_too_early_is_said_in_one_sentence():
     assert python(code, OMP_NUM_THREADS="2").stderr == ""
 
 
-def test_gpus_are_what_the_driver_says(driver):
+def test_gpus_are_those_that_the_driver_lists(driver):
     driver(80, 120)
     assert devices.gpus() == [(0, "Stand-in", (8, 0), 6_000_000_000), (1, "Stand-in", (12, 0), 6_000_000_000)]
     assert [gpu.usable for gpu in devices.gpus()] == [True, False]
 
 
-def test_no_driver_is_no_gpu(no_driver):
+def test_without_a_driver_there_are_no_gpus(no_driver):
     assert devices.gpus() == []
 
 
@@ -150,14 +150,14 @@ def test_only_capabilities_5_0_to_8_9_are_used(driver, cuda_wheel, capsys, capab
         assert capsys.readouterr().err == ""
     else:
         assert runtime.contexts("auto") == runtime.contexts("auto") == [mx.cpu(0)]
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1 and f"Stand-in, compute capability {capability / 10}" in said
+        warning = capsys.readouterr().err
+        assert warning.count("\n") == 1 and f"Stand-in, compute capability {capability / 10}" in warning
         for device in ("gpu", "gpu:0"):
             with pytest.raises(Faults, match=f"compute capability {capability / 10}"):
                 runtime.contexts(device)
 
 
-def test_auto_passes_over_a_gpu_that_is_too_new_and_numbers_are_checked_one_by_one(driver, cuda_wheel):
+def test_auto_skips_a_gpu_that_is_too_new_and_each_number_is_checked(driver, cuda_wheel):
     driver(90, 75, 86)
     assert runtime.contexts("auto") == runtime.contexts("gpu") == [mx.gpu(1)]
     assert runtime.contexts("gpu:2,1") == [mx.gpu(2), mx.gpu(1)]
@@ -169,7 +169,7 @@ def test_auto_passes_over_a_gpu_that_is_too_new_and_numbers_are_checked_one_by_o
 
 
 @without_cuda
-def test_a_good_gpu_under_the_cpus_mxnet_names_the_remedy(driver, cuda_wheel, capsys):
+def test_a_usable_gpu_with_mxnet_for_cpus_names_the_remedy(driver, cuda_wheel, capsys):
     driver(80)
     assert runtime.contexts("auto") == [mx.cpu(0)]
     assert "make setup DEVICE=gpu" in capsys.readouterr().err
@@ -178,7 +178,7 @@ def test_a_good_gpu_under_the_cpus_mxnet_names_the_remedy(driver, cuda_wheel, ca
 
 
 @without_cuda
-def test_no_driver_is_said_once_on_auto_and_a_fault_for_a_gpu_by_name(no_driver, cuda_wheel, capsys):
+def test_a_missing_driver_is_one_warning_for_auto_and_a_fault_for_gpu(no_driver, cuda_wheel, capsys):
     assert runtime.contexts() == runtime.contexts() == [mx.cpu(0)]
     assert capsys.readouterr().err.count("\n") == 1
     for device in ("gpu", "gpu:0,1"):
@@ -194,36 +194,38 @@ def test_cpus_by_number(capsys):
 
 @pytest.mark.skipif("mxnet-cu112" in runtime.versions(), reason="GPUs need the engine's own threads")
 @pytest.mark.parametrize(
-    ("cores", "asked", "engine"),
+    ("cores", "environment", "engine"),
     [
         ("2", {}, "NaiveEngine"),
         ("1", {}, "None"),
         ("2", {"MXNET_ENGINE_TYPE": "ThreadedEngine"}, "ThreadedEngine"),
     ],
 )
-def test_several_cores_compute_where_they_are_asked_and_no_line_announces_it(cores, asked, engine):
+def test_the_engine_depends_on_the_cores_and_does_not_announce_itself(cores, environment, engine):
     program = (
         "import warnings; warnings.simplefilter('ignore');"  # MXNet's own
         "import os, freqcnn_gluon; from freqcnn_gluon import runtime; runtime.contexts('cpu');"
         "import sys, mxnet as mx; print(mx.nd.ones(3).sum().asscalar(), os.environ.get('MXNET_ENGINE_TYPE'));"
         "print('heard', file=sys.stderr)"
     )
-    done = python(program, OMP_NUM_THREADS=cores, **asked)
+    done = python(program, OMP_NUM_THREADS=cores, **environment)
     assert (done.stdout, done.stderr) == (f"3.0 {engine}\n", "heard\n")
     words = "import warnings; warnings.simplefilter('ignore'); from freqcnn_gluon.__main__ import main;"
     described = python(words + "main(['describe', 'table7'])", OMP_NUM_THREADS=cores)
-    assert described.stdout and "engine" not in described.stderr  # which begins at the end, if not before
+    assert (
+        described.stdout and "engine" not in described.stderr
+    )  # the engine starts at the exit at the latest
 
 
 @pytest.mark.parametrize(
     "device", ["", "tpu", "gpu:", "gpu:a", "auto:0", "cpu:0,", "GPU", "cpu:-1", "cpu:0,0"]
 )
-def test_an_unknown_device_lists_what_is_accepted(device):
+def test_an_unknown_device_lists_the_accepted_forms(device):
     with pytest.raises(Faults, match="auto, cpu, gpu, or different numbers as in cpu:0,1 or gpu:0"):
         runtime.contexts(device)
 
 
-def test_the_setup_reads_the_choice_from_the_file_without_mxnet(driver):
+def test_the_setup_can_run_the_file_without_numpy_and_mxnet(driver):
     program = (
         "import runpy, sys; sys.modules['numpy'] = sys.modules['mxnet'] = None\n"
         "import ctypes; load = ctypes.CDLL; ctypes.CDLL = lambda name: load(DRIVER)\n"
@@ -236,13 +238,13 @@ def test_the_setup_reads_the_choice_from_the_file_without_mxnet(driver):
         assert done.stdout.startswith(expected), done.stderr
 
 
-def test_the_gpu_wheel_without_a_driver_names_the_remedy(no_driver, monkeypatch):
+def test_mxnet_for_gpus_without_a_driver_names_the_remedy(no_driver, monkeypatch):
     monkeypatch.setattr(runtime, "installed", lambda package: "1.9.1" if package == "mxnet-cu112" else None)
     with pytest.raises(Faults, match="make setup DEVICE=cpu"):
         runtime.prepare()
 
 
-def test_the_cuda_libraries_are_loaded_in_order_and_every_missing_one_named(driver, tmp_path, monkeypatch):
+def test_cuda_libraries_are_loaded_in_order_and_each_missing_one_is_named(driver, tmp_path, monkeypatch):
     driver(80)
     for library in runtime.CUDA_LIBRARIES[1:]:
         (tmp_path / "nvidia" / library).parent.mkdir(parents=True, exist_ok=True)
@@ -275,7 +277,7 @@ def test_the_cuda_libraries_are_loaded_in_order_and_every_missing_one_named(driv
         assert names.index(needed) < names.index(by)
 
 
-def test_numpy_2_is_a_fault_with_a_remedy_and_importing_the_package_ends_without_a_traceback():
+def test_numpy_2_is_a_fault_with_a_remedy_and_without_a_traceback():
     done = python("import numpy; numpy.__version__ = '2.3.0'; import freqcnn_gluon")
     assert done.returncode == 1
     assert done.stderr.startswith("error: numpy 2.3.0") and done.stderr.count("\n") == 1
@@ -304,7 +306,7 @@ def test_seed_repeats_every_draw():
     assert all(a != b for a, b in zip(first, other)) and all(a != b for a, b in zip(first, further))
 
 
-def test_versions_are_the_installed_ones():
+def test_versions_are_those_of_the_environment():
     versions = runtime.versions()
     assert versions["numpy"] == np.__version__
     assert (versions.get("mxnet") or versions["mxnet-cu112"]) == mx.__version__
@@ -314,23 +316,23 @@ def test_versions_are_the_installed_ones():
     assert versions["instructions"].split() == sorted(known, key=runtime.INSTRUCTIONS.index)
 
 
-def test_a_dtype_that_cannot_be_trained_in_here_is_one_sentence(monkeypatch):
+def test_an_unsupported_dtype_is_one_sentence(monkeypatch):
     runtime.check_dtype("float32", "gpu")
-    for flag, dtype, kind, said in (
+    for supported, dtype, kind, message in (
         (True, "float16", "cpu", "choose one of float32, bfloat16"),
         (True, "bfloat16", "gpu", "DEVICE=cpu"),
         (False, "bfloat16", "cpu", "AVX-512"),
     ):
-        monkeypatch.setattr(runtime, "_cpu_has", lambda asked: flag)
-        with pytest.raises(Faults, match=said):
+        monkeypatch.setattr(runtime, "_cpu_has", lambda flag: supported)
+        with pytest.raises(Faults, match=message):
             runtime.check_dtype(dtype, kind)
     runtime.check_dtype("float32", "cpu")
-    monkeypatch.setattr(runtime, "_cpu_has", lambda asked: True)
+    monkeypatch.setattr(runtime, "_cpu_has", lambda flag: True)
     runtime.check_dtype("bfloat16", "cpu")
 
 
 @pytest.mark.skipif(not runtime._cpu_has("avx512bw"), reason="bfloat16 needs AVX-512")
-def test_bfloat16_is_within_its_rounding_of_float32_and_leaves_weights_float32():
+def test_bfloat16_differs_from_float32_by_its_rounding_and_leaves_weights_float32():
     code = """
 import sys, freqcnn_gluon
 import mxnet as mx, numpy as np
@@ -345,11 +347,11 @@ net = build("table7", 2, 32)
 needed = training_bytes(net, 32)
 settings = Settings(epochs=2, batch_size=8, micro_batch=4, dtype=sys.argv[1])
 outcome = train(net, settings, examples, {"test": examples}, 2, [mx.cpu()])
-assert training_bytes(build("table7", 2, 32), 32) == needed  # by which the next run's batches are cut
-assert {np.dtype(each.dtype).name for each in net.collect_params().values()} == {'float32'}
+assert training_bytes(build("table7", 2, 32), 32) == needed  # the next run's micro-batches depend on it
+assert {np.dtype(parameter.dtype).name for parameter in net.collect_params().values()} == {'float32'}
 lifted = [unit._lifted for unit in (*net.stages[0].local, *net.stages[0].global_)]
-assert sum(lifted) == (3 if sys.argv[1] == "bfloat16" else 0)  # the units on the image
-assert net.stages[0].global_[0][0].running_mean.data().asscalar() > 0.1  # which is 0.5: it was followed
+assert sum(lifted) == (3 if sys.argv[1] == "bfloat16" else 0)  # the units whose input is the image
+assert net.stages[0].global_[0][0].running_mean.data().asscalar() > 0.1  # the images' mean is 0.5
 try:
     runtime.mixed_precision("bfloat16" if sys.argv[1] == "float32" else "float32")
 except Faults:
@@ -362,5 +364,5 @@ except Faults:
         assert done.returncode == 0, done.stderr
         losses[dtype] = [float(word) for word in done.stdout.split()]
     assert np.isfinite(losses["bfloat16"]).all() and len(losses["bfloat16"]) == 2
-    ours, other = losses["float32"][0], losses["bfloat16"][0]  # before anything is learnt
-    assert 0 < abs(ours - other) < 0.03 * ours  # a factor of 8 bits is right to 0.4 %
+    ours, other = losses["float32"][0], losses["bfloat16"][0]  # of the first epoch
+    assert 0 < abs(ours - other) < 0.03 * ours  # bfloat16 has 8 significant bits: 0.4 %

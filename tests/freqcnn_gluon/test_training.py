@@ -1,3 +1,5 @@
+"""The training loop: its arithmetic, its interruptions, its divergence."""
+
 import json
 import math
 
@@ -23,7 +25,7 @@ CPU = [mx.cpu()]
 
 
 def examples(count: int = 16, size: int = 8, classes: int = 3) -> Examples:
-    """Noise with a bright band whose place is the class."""
+    """Return noise with a bright band whose place is the class."""
     random = np.random.default_rng(5)
     labels = np.arange(count) % classes
     images = random.random((count, size, size)).astype(np.float32)
@@ -57,7 +59,7 @@ def settings(**arguments) -> Settings:
 
 
 def test_is_sgd_with_momentum_and_weight_decay():
-    """Against the update rule in numpy: softmax regression, one batch an epoch."""
+    """Softmax regression, one batch per epoch, against the update rule in numpy."""
     net, data = linear(), examples()
     chosen = settings(learning_rate=0.05, weight_decay=0.01)
     outcome = train(net, chosen, data, {}, 3, CPU)
@@ -84,7 +86,7 @@ def test_is_sgd_with_momentum_and_weight_decay():
     "devices, micro_batch, batch_size",
     [(1, 4, 16), (1, 5, 16), (2, 16, 16), (2, 3, 16), (1, 3, 7), (2, 2, 7), (2, 1, 5)],
 )
-def test_micro_batches_and_devices_change_nothing(devices, micro_batch, batch_size):
+def test_micro_batches_and_devices_do_not_change_the_result(devices, micro_batch, batch_size):
     reference, net = linear(), linear()
     train(reference, settings(batch_size=batch_size), examples(), {}, 3, CPU)
     train(
@@ -99,7 +101,7 @@ def test_micro_batches_and_devices_change_nothing(devices, micro_batch, batch_si
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_two_devices_agree_on_batchnorm_and_save_what_they_evaluate(tmp_path):
+def test_two_devices_agree_on_batchnorm_and_save_the_network_that_they_evaluate(tmp_path):
     net, data, devices = with_batchnorm(), examples(24), [mx.cpu(0), mx.cpu(1)]
     outcome = train(net, settings(batch_size=8), data, {"test": data}, 3, devices, tmp_path)
     for parameter in net.collect_params().values():
@@ -110,18 +112,18 @@ def test_two_devices_agree_on_batchnorm_and_save_what_they_evaluate(tmp_path):
     np.testing.assert_allclose(predict(loaded, data, CPU, 24), outcome.probabilities["test"], atol=1e-6)
 
 
-def test_same_seed_same_bytes():
-    found = []
+def test_the_same_seed_gives_the_same_bytes():
+    results = []
     for seed in (1, 1, 2):
         net = with_batchnorm()
         outcome = train(net, settings(seed=seed, batch_size=6), examples(), {"test": examples()}, 3, CPU)
-        found.append([*weights(net), outcome.probabilities["test"]])
-    assert all(np.array_equal(first, again) for first, again in zip(found[0], found[1]))
-    assert not np.array_equal(found[0][0], found[2][0])
+        results.append([*weights(net), outcome.probabilities["test"]])
+    assert all(np.array_equal(first, again) for first, again in zip(results[0], results[1]))
+    assert not np.array_equal(results[0][0], results[2][0])
 
 
 @pytest.mark.parametrize("stopped_after", [1, 3])
-def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, monkeypatch, stopped_after):
+def test_an_interrupted_training_ends_with_the_same_result(tmp_path, monkeypatch, stopped_after):
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
     data, chosen = examples(20), settings(batch_size=8, schedule="cosine")
     reference = with_batchnorm()
@@ -148,14 +150,14 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path, monkeypatc
     for entry, wanted in zip(outcome.history, expected.history, strict=True):
         assert {**entry, "seconds": 0} == {**wanted, "seconds": 0}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.safetensors"]
-    # Interrupted before its report was written, the finished training only predicts again.
+    # A training that was interrupted after its last epoch only predicts again.
     again = train(with_batchnorm(), chosen, data, {"test": data}, 3, CPU, tmp_path)
     np.testing.assert_array_equal(again.probabilities["test"], expected.probabilities["test"])
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3, 8])  # the mean of 3 equal numbers may be another in float32
-def test_an_epoch_goes_on_where_it_was_interrupted(tmp_path, monkeypatch, devices):
-    """Stopped three times, at other places of the epoch, it loses no more than a batch each time."""
+def test_an_epoch_resumes_where_it_was_interrupted(tmp_path, monkeypatch, devices):
+    """Each of three interruptions, at different places of an epoch, loses one batch at most."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
     monkeypatch.setattr(training, "PLACE", 1)  # every batch
     data, chosen = examples(44), settings(batch_size=8, schedule="cosine", epochs=4)  # 5, 6, 5, 6 batches
@@ -190,13 +192,13 @@ def test_an_epoch_goes_on_where_it_was_interrupted(tmp_path, monkeypatch, device
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.safetensors"]
 
 
-def test_places_within_an_epoch_have_draws_of_their_own():
+def test_every_place_within_an_epoch_has_its_own_seed():
     seeds = {
         training._seed(seed, epoch, number) for seed in (0, 1) for epoch in (0, 1) for number in range(9)
     }
     assert len(seeds) == 36
-    assert training._seed(3, 4, 0) == 300_014  # results/reference was trained with these
-    assert training._seed(2**32 - 1, 20, 0) < 2**32  # numpy refuses what is larger
+    assert training._seed(3, 4, 0) == 300_014  # results/reference was trained with these seeds
+    assert training._seed(2**32 - 1, 20, 0) < 2**32  # numpy accepts no larger seed
 
 
 def test_every_sample_is_used_equally_often_in_batches_of_one_size(monkeypatch):
@@ -216,7 +218,7 @@ def test_every_sample_is_used_equally_often_in_batches_of_one_size(monkeypatch):
         ("step", [0.2, 0.2, 0.02, 0.002]),
     ],
 )
-def test_every_batch_has_the_rate_of_its_place_in_the_schedule(monkeypatch, schedule, wanted):
+def test_every_batch_uses_the_rate_of_its_place_in_the_schedule(monkeypatch, schedule, wanted):
     rates, step = [], mx.gluon.Trainer.update
     monkeypatch.setattr(
         mx.gluon.Trainer, "update", lambda self, *rest: rates.append(self.learning_rate) or step(self, *rest)
@@ -226,26 +228,26 @@ def test_every_batch_has_the_rate_of_its_place_in_the_schedule(monkeypatch, sche
     assert rates == pytest.approx(wanted)
 
 
-def test_what_an_epoch_reports_is_of_the_samples_that_it_used(monkeypatch):
-    """Two batches of 8 out of 20, with a rate at which the weights stay what they are."""
+def test_an_epoch_reports_loss_and_accuracy_of_the_samples_that_it_used(monkeypatch):
+    """Two batches of 8 out of 20 samples, with a rate too small to change the weights."""
     used, gradients = [], training._gradients
 
-    def noted(net, data, shares, devices):
+    def recorded(net, data, shares, devices):
         used.extend(np.concatenate(shares))
         return gradients(net, data, shares, devices)
 
-    monkeypatch.setattr(training, "_gradients", noted)
+    monkeypatch.setattr(training, "_gradients", recorded)
     net, data = linear(), examples(20)
     (entry,) = train(net, settings(learning_rate=1e-30, epochs=1, batch_size=8), data, {}, 3, CPU).history
     w, b = weights(net)
-    says = log_softmax(data.images.reshape(20, -1) @ w.T + b, axis=1)[used]
+    logs = log_softmax(data.images.reshape(20, -1) @ w.T + b, axis=1)[used]
     labels = data.labels[used]
     assert len(used) == 16 and 0 < entry["accuracy"] < 1
-    assert entry["accuracy"] == (says.argmax(axis=1) == labels).mean()
-    assert entry["loss"] == pytest.approx(-says[np.arange(16), labels].mean(), rel=1e-5)
+    assert entry["accuracy"] == (logs.argmax(axis=1) == labels).mean()
+    assert entry["loss"] == pytest.approx(-logs[np.arange(16), labels].mean(), rel=1e-5)
 
 
-def test_over_sampled_rows_and_labels_go_together():
+def test_over_sampled_rows_keep_their_labels():
     data = Examples(
         np.arange(12, dtype=np.float32).reshape(3, 2, 2), np.array([2, 0, 2]), np.array([1, 0, 1])
     )
@@ -254,7 +256,7 @@ def test_over_sampled_rows_and_labels_go_together():
     assert labels.tolist() == [1, 0]
 
 
-def test_predict_whatever_the_micro_batch():
+def test_predictions_do_not_depend_on_the_micro_batch():
     net, data = linear(), examples(10)
     net.initialize()
     net.hybridize(static_alloc=True, static_shape=True)
@@ -274,8 +276,8 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 
 
 @pytest.mark.parametrize("name", ["table7", "alexnet"])
-def test_no_number_is_lost_behind_a_relu(name):
-    """oneDNN's relu makes 0 of it: neither the loss nor an answer shows that weights are none."""
+def test_nan_behind_a_relu_stops_the_run(name):
+    """oneDNN's relu turns NaN into 0, so neither the loss nor the predictions show that weights are NaN."""
     data = examples(8, size=64)
     data.images[3, 0, 0] = np.nan
     net = build(name, 3, 64)
@@ -285,8 +287,8 @@ def test_no_number_is_lost_behind_a_relu(name):
         train(net, settings(batch_size=8), data, {"test": data}, 3, CPU)
 
 
-def test_an_infinite_variance_stops_the_run_too(tmp_path):
-    """It makes 0 of whatever comes: the answers would be finite, and the same for all."""
+def test_an_infinite_variance_stops_the_run(tmp_path):
+    """It turns every input into 0, so the predictions would be finite, and the same for all samples."""
     data = examples(8)
     data.images[:] *= np.float32(1e30)
     net = nn.HybridSequential()
@@ -296,20 +298,20 @@ def test_an_infinite_variance_stops_the_run_too(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_training_that_diverges_says_where_and_what_is_left(tmp_path, monkeypatch):
+def test_divergence_names_the_place_and_the_last_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
     steps, step = [], mx.gluon.Trainer.update
-    monkeypatch.setattr(mx.gluon.Trainer, "update", lambda *given: steps.append(1) or step(*given))
+    monkeypatch.setattr(mx.gluon.Trainer, "update", lambda *arguments: steps.append(1) or step(*arguments))
     net = FreqCNN(architecture("table7"), classes=3, size=32)
     with pytest.raises(Diverged, match="the loss is not finite in epoch") as caught:
         train(net, settings(learning_rate=1e6, batch_size=8), examples(24, size=32), {}, 3, CPU, tmp_path)
-    epoch, batch = divmod(len(steps), 3)  # the batch is refused before its step
+    epoch, batch = divmod(len(steps), 3)  # the last batch has taken no step
     assert f"in epoch {epoch + 1}, batch {batch + 1}, first in the layer " in str(caught.value)
     assert f"the checkpoint before it, after epoch {epoch}, is in {tmp_path}" in str(caught.value)
 
 
-def test_answers_that_are_not_finite_stop_the_run_too():
-    """The last step's weights are used for answers alone: no loss would show them."""
+def test_predictions_that_are_not_finite_stop_the_run():
+    """No loss is computed with the weights after the last step."""
     data = examples(16)
     far = Examples(data.images * np.float32(1.5e38), data.rows, data.labels)
     with pytest.raises(Diverged, match="the predictions for 'test' are not finite after epoch 1"):
@@ -327,7 +329,7 @@ class Reciprocal(nn.HybridBlock):
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-def test_the_first_layer_is_the_innermost_that_computed_it(hybrid):
+def test_the_first_layer_is_the_innermost_one(hybrid):
     net = nn.HybridSequential()
     net.add(nn.Dense(4, in_units=4), nn.HybridSequential(), nn.Dense(2, in_units=4))
     net[1].add(Reciprocal(), nn.Dense(4, in_units=4))
@@ -339,15 +341,15 @@ def test_the_first_layer_is_the_innermost_that_computed_it(hybrid):
     image = np.ones((2, 4), np.float32)
     assert first_layer(net, [-image, image], CPU[0], True) == "the layer 1.0 (Reciprocal)"
     net[0].bias.set_data(mx.nd.array([0, math.nan, 0, 0]))
-    said = "the layer 0 (Dense); its bias is no longer finite"
-    assert first_layer(net, [image], CPU[0], False) == said
+    expected = "the layer 0 (Dense); its bias is no longer finite"
+    assert first_layer(net, [image], CPU[0], False) == expected
     net[0].bias.set_data(mx.nd.zeros(4))
-    assert first_layer(net, [-image], CPU[0], False) == "the loss"  # all is well up to there
+    assert first_layer(net, [-image], CPU[0], False) == "the loss"  # every layer's output is finite
 
 
 @pytest.mark.parametrize("name", ["table2", "table7"])
 def test_freqcnn_learns(name):
-    """Within 32 steps, measured as it trains: BatchNorm's running statistics need more to settle."""
+    """It learns within 32 steps by its training loss; BatchNorm's running statistics take longer."""
     net = FreqCNN(architecture(name), classes=3, size=32)
     outcome = train(net, settings(epochs=8, batch_size=6), examples(24, size=32), {}, 3, CPU)
     first, last = outcome.history[0], outcome.history[-1]
@@ -363,25 +365,25 @@ def test_schedules_start_at_the_papers_rate():
 
 
 @pytest.mark.parametrize("wrong", [{"schedule": "warm"}, {"initializer": "zeros"}])
-def test_unknown_names_list_the_known(wrong):
+def test_unknown_names_list_the_known_names(wrong):
     with pytest.raises(Faults, match="cosine|xavier"):
         settings(**wrong)
 
 
 @pytest.mark.parametrize(
-    "said, raised",
+    "text, raised",
     [
         ("Check failed: e == cudaSuccess: CUDA: out of memory", Faults),
         ("cudaMalloc retry failed: out of memory", Faults),
         ("Check failed: e == cudaSuccess: CUDA: an illegal memory access was encountered", mx.MXNetError),
     ],
 )
-def test_a_gpu_s_memory_that_is_too_small_is_told_with_the_remedy(monkeypatch, said, raised):
+def test_a_full_gpu_is_a_fault_with_a_remedy(monkeypatch, text, raised):
     def failing(*_):
-        raise mx.MXNetError(f"Traceback (most recent call last):\n  File '../src/storage': {said}")
+        raise mx.MXNetError(f"Traceback (most recent call last):\n  File '../src/storage': {text}")
 
     monkeypatch.setattr(training, "_gradients", failing)
     with pytest.raises(
-        raised, match="smaller --size or --batch-size, more devices" if raised is Faults else said
+        raised, match="smaller --size or --batch-size, more devices" if raised is Faults else text
     ):
         train(linear(), settings(), examples(), {}, 3, CPU)
