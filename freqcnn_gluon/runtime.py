@@ -66,11 +66,10 @@ SEVERAL_CORES = {
     # long.
     "GOMP_SPINCOUNT": "3000",
 }
-# Those of SEVERAL_CORES that this process has set. A child process must not inherit them: it may have one
-# core.
+# Those of SEVERAL_CORES that this process has set. A child may have one core, so it must not inherit them.
 SET: set[str] = set()
 
-_dtype = ""  # in which this process computes; empty until the first network is trained
+_dtype = ""  # this process's dtype, '' until its first network is trained
 
 
 def prepare() -> None:
