@@ -33,20 +33,18 @@ def set_parameters(net: gluon.Block, arrays: Mapping[str, np.ndarray], devices: 
         ValueError: If names, shapes or types are not those of ``net``.
     """
     parameters = net._collect_params_with_prefix()
-    if arrays.keys() != parameters.keys() or any(array.dtype != np.float32 for array in arrays.values()):
+    if arrays.keys() != parameters.keys() or not all(
+        array.dtype == np.float32 and _fits(array.shape, parameters[name].shape)
+        for name, array in arrays.items()
+    ):
         raise ValueError("its weights are of another network")
     for name, parameter in parameters.items():
-        try:
-            parameter._load_init(mx.nd.array(arrays[name]), devices)
-        except AssertionError:
-            raise ValueError(f"its weights are of another network: {name} has another shape") from None
+        parameter._load_init(mx.nd.array(arrays[name]), devices)
 
 
 def save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Write ``arrays`` to ``path`` by name; the file appears complete or not at all."""
-    content = save(
-        dict(arrays)
-    )  # save_file would write to a temporary file that nobody removes after a crash
+    content = save(dict(arrays))  # save_file would leave a temporary file of its own after a crash
     with whole(path) as aside:
         aside.write_bytes(content)
 
@@ -74,6 +72,11 @@ def load_parameters(
     if checksum is not None and hashlib.sha256(content).hexdigest() != checksum:
         raise ValueError("it does not match its recorded SHA-256")
     set_parameters(net, load(content), devices)
+
+
+def _fits(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:
+    """Return whether ``shape`` is ``own``, in which 0 is a side that is unknown before the first batch."""
+    return len(shape) == len(own) and all(side in (0, other) for side, other in zip(own, shape))
 
 
 def _check_size(net: gluon.Block, path: Path) -> None:

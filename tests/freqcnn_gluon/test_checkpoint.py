@@ -2,15 +2,12 @@
 
 import json
 import math
-import resource
 
 import pytest
-from mxnet.gluon import nn
 from test_training import CPU, examples, linear, settings, with_batchnorm
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import checksum
-from freqcnn_gluon.network import weights
 from freqcnn_gluon.training import checkpoint
 from freqcnn_gluon.training import loop as training
 from freqcnn_gluon.training.loop import train
@@ -91,20 +88,3 @@ def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
     with pytest.raises(Faults, match="the checkpoint is damaged"):
         train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path)
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("missing", [10, 5000])
-def test_a_disk_that_fills_up_leaves_the_old_file_whole(tmp_path, missing):
-    net = nn.Dense(300, in_units=1024)
-    net.initialize()
-    weights.save_parameters(net, tmp_path / "net.safetensors")
-    content = (tmp_path / "net.safetensors").read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) - missing, hard))
-    try:
-        with pytest.raises(OSError, match="net.safetensors"):
-            weights.save_parameters(net, tmp_path / "net.safetensors")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
-    assert (tmp_path / "net.safetensors").read_bytes() == content
