@@ -27,7 +27,7 @@ COMPUTED, RELATIVE = "a module with a computed name", "a module with a relative 
 
 
 def read(root):
-    """Module name -> (path, syntax tree); a package's `__init__.py` has the package's name."""
+    """Return module name -> (path, syntax tree); a package's `__init__.py` has the package's name."""
     paths = sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
     parts = {path: path.relative_to(root).with_suffix("").parts for path in paths}
     names = {
@@ -37,7 +37,7 @@ def read(root):
 
 
 def imported(module, modules):
-    """The names of all modules that `module` imports: at the top, in a function, for types, by importlib."""
+    """Yield each module that `module` imports: at the top, in a function, for types, by importlib."""
     path, tree = modules[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(tree):
@@ -49,14 +49,14 @@ def imported(module, modules):
                 RELATIVE if node.level else longer if longer in modules else short for short, longer in names
             )
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
-            prefix = literal_start(node.args[0], module)
-            prefix = package + prefix if prefix.startswith(".") else prefix
-            matches = [name for name in modules if name.startswith(prefix) and name != module]
-            yield from matches if prefix else [COMPUTED]
+            text, complete = literal(node.args[0], module)
+            text = package + text if text.startswith(".") else text
+            matches = [name for name in modules if name.startswith(text) and name != module]
+            yield from [text or COMPUTED] if complete or not text else matches
 
 
-def literal_start(argument, module):
-    """The text of a string up to its first placeholder; `{__name__}` is the module's own name."""
+def literal(argument, module):
+    """Return a string up to its first placeholder, and whether that is all; `{__name__}` is the module."""
     text = ""
     for part in argument.values if isinstance(argument, ast.JoinedStr) else [argument]:
         if isinstance(part, ast.Constant):
@@ -64,17 +64,17 @@ def literal_start(argument, module):
         elif isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == "__name__":
             text += module
         else:
-            break
-    return text
+            return text, False
+    return text, True
 
 
 def member(module):
-    """`reproduce.runs.run` -> `reproduce.runs`, which has a floor; a package's own name -> its `__init__`."""
+    """Return what has a floor: `reproduce.runs` for `reproduce.runs.run`, `x.__init__` for a package `x`."""
     return ".".join(module.split(".")[:2]) if "." in module else f"{module}.__init__"
 
 
 def forbidden(module, target):
-    """Why `module` may not import `target`, or None."""
+    """Return why `module` may not import `target`, or None."""
     source, package = module.partition(".")[0], target.partition(".")[0]
     if target in (COMPUTED, RELATIVE):
         return "write the module's full name, so that this test can check it"
@@ -91,6 +91,7 @@ def forbidden(module, target):
 
 
 def import_faults(root):
+    """Return one sentence for each import that breaks the rule, and for a cycle."""
     modules = read(root)
     faults = [f"{module}: has no floor" for module in modules if member(module) not in LEVEL]
     if faults:
@@ -109,6 +110,7 @@ def import_faults(root):
 
 
 def size_faults(root):
+    """Return one sentence for each file and function that is too long."""
     faults = []
     for module, (path, tree) in read(root).items():
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > FILE_LINES:
@@ -166,6 +168,7 @@ def test_architecture_page_names_every_module():
             {"data_prep/splits.py": "importlib.import_module(f'data_prep.{name}')"},
             ["it is on a higher floor"],
         ),
+        ({"data_prep/splits.py": "importlib.import_module('mxnet')"}, ["data_prep works without MXNet"]),
         ({"data_prep/splits.py": "importlib.import_module(name)"}, ["imports a module with a computed name"]),
         ({"data_prep/splits.py": "from . import manifest"}, ["imports a module with a relative name"]),
         ({"data_prep/splits.py": "from freqcnn_gluon import fit"}, ["freqcnn_gluon is above data_prep"]),
