@@ -1,47 +1,50 @@
-# `make` lists what there is to make. Targets that run Python have `setup` as a prerequisite.
+# `make` lists the targets and the variables. Targets that run Python have `setup` as a prerequisite.
 
-## where all that is made goes: the environment, data, results; a folder elsewhere where this one is read-only
+## folder for everything that is made (environment, data, results); name another if this one is read-only
 OUT ?= .
-## where the environment is
+## folder of the Python environment
 VENV ?= $(OUT)/.venv
-## auto, cpu, gpu, or numbers as in cpu:0,1 or gpu:0; auto takes a GPU where MXNet can use one
+## Python 3.10 to 3.12 that creates the environment; if empty, the first suitable one on this machine
+SETUP_PYTHON ?=
+## auto, cpu, gpu, or numbers as in cpu:0,1 or gpu:0; auto uses a GPU if MXNet supports it
 DEVICE ?= auto
-## machines that train together, as in HOSTS=localhost,gpu2; this one alone where it is empty
+## machines that train together, as in HOSTS=localhost,gpu2; if empty, this one alone
 HOSTS ?=
-## UT-Podcast's folder (Tables 1, 3, 4, 5); its embedded stand-in is used where it is empty
+## folder of UT-Podcast (Tables 1, 3, 4, 5); if empty, its synthesised stand-in
 UT_PODCAST ?=
-## CHAINS's folder (Tables 6, 8, 9); the same
+## folder of CHAINS (Tables 6, 8, 9); if empty, its synthesised stand-in
 CHAINS ?=
-## eNTERFACE'05's folder (Tables 11, 12); the same
+## folder of eNTERFACE'05 (Tables 11, 12); if empty, its synthesised stand-in
 ENTERFACE ?=
-## paper (the paper's sizes) or quick (no verdicts); paper with a corpus, quick with the stand-in where it is empty
+## paper (the paper's sizes) or quick (small, no verdicts); if empty, paper with a corpus and quick without
 PROFILE ?=
-## how many seeds each row is trained with
+## number of seeds, that is, of trainings for each row
 SEEDS ?= 1
-## processes at a time; where it is empty, one a core to prepare audio, and one run with all cores; beside HOSTS for audio alone
+## number of parallel processes; if empty, one for each core to prepare audio, and one run on all cores; with HOSTS, for audio only
 JOBS ?=
-## a Dask cluster that the runs are handed to, as in SCHEDULER=tcp://head:8786; this machine where it is empty
+## Dask cluster that executes the runs, as in SCHEDULER=tcp://head:8786; if empty, this machine
 SCHEDULER ?=
-## no: go on with a corpus whose counts are not the paper's, as a source of its own
+## no: accept a corpus with other counts than the paper's, as a source of its own without verdicts
 CHECK_COUNTS ?= yes
-## other choices than reproduce/assumptions.toml has, as in "schedule=constant initializer=uniform"
+## choices that replace those of reproduce/assumptions.toml, as in "schedule=constant initializer=uniform"
 ASSUME ?=
-## which table's open points `make sensitivity` varies
+## number of the table for `make sensitivity`
 TABLE ?= 3
-## what convolutions compute in: float32, or bfloat16 on a CPU
+## number format of convolutions: float32, or bfloat16 on a CPU
 DTYPE ?= float32
-## which groups `make bench` measures, as in "step memory" or "step-table7"; all where it is empty
+## groups for `make bench`, as in "step memory" or "step-table7"; if empty, all
 BENCH ?=
-## kind of GPU that `make plan` estimates for: T4, V100 or A100
+## kind of GPU for the estimates of `make plan`: T4, V100 or A100
 GPU ?= V100
-## how many of them
+## number of GPUs for the estimates of `make plan`
 GPUS ?= 1
-## where prepared audio and spectrograms go
+## folder for prepared audio and spectrograms
 DATA ?= $(OUT)/data
-## where reports, checkpoints and tables go
+## folder for reports, checkpoints and tables
 RESULTS ?= $(OUT)/results
 PYTHON = $(VENV)/bin/python
-# Large arrays in pages of 2 MB where Linux has them on request: a training step takes some percent less.
+export SETUP_PYTHON
+# Put large arrays in pages of 2 MB if Linux offers them: a training step is then a few percent faster.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 corpora = $(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chains "$(CHAINS)") \
@@ -57,9 +60,9 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
 .PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test test-kill \
-	test-long fuzz verify-results bench doctor check-gpu-setup clean
+	test-long fuzz lint verify-results bench doctor check-gpu-setup clean
 
-help:  ## this list
+help:  ## print this list
 	@echo 'make TARGET [VARIABLE=value ...]'
 	@awk '/^## / { about = substr($$0, 4); next } \
 	      /^[A-Z][A-Z0-9_]* *\?=/ && about { name = $$1; sub(/^[^=]*= */, ""); \
@@ -69,28 +72,28 @@ help:  ## this list
 	      { about = "" } \
 	      END { printf "targets\n%svariables\n%s", targets, variables }' $(MAKEFILE_LIST)
 
-setup:  ## make the environment, with the CPU or the GPU set of packages; does nothing when it is ready
+setup:  ## make the environment with the CPU or the GPU packages; does nothing if it is ready
 	@tools/setup.sh "$(VENV)" "$(DEVICE)"
 
-table1:   ## UT-Podcast's clips counted, beside the paper's
-table2:   ## FreqCNN for accents, layer for layer beside the paper's
-table3:   ## accents: six networks trained and compared with the paper
-table4:   ## accents: 0 to 8 frequency segments, alone and with the global path
+table1:   ## count UT-Podcast's clips beside the paper's counts
+table2:   ## print FreqCNN for accents layer by layer, beside the paper's
+table3:   ## accents: FreqCNN, five other networks and i-vectors
+table4:   ## accents: 0 to 8 frequency segments, with and without the global path
 table5:   ## accents: splits by frequency and time, 0 to 3 attention blocks of two kinds
-table6:   ## CHAINS's folds counted, beside the paper's
-table7:   ## FreqCNN for speakers, layer for layer beside the paper's
-table8:   ## speakers: five networks on three folds
+table6:   ## count the clips of CHAINS's folds beside the paper's counts
+table7:   ## print FreqCNN for speakers layer by layer, beside the paper's
+table8:   ## speakers: FreqCNN, four other networks, i-vectors and GMMs on three folds
 table9:   ## speakers: seven pairs of activations on three folds
-table10:  ## FreqCNN for emotions, layer for layer beside the paper's
-table11:  ## emotions: FreqCNN on ten folds of speakers
-table12:  ## emotions: its confusion matrix, as table and figure
+table10:  ## print FreqCNN for emotions layer by layer, beside the paper's
+table11:  ## emotions: FreqCNN and four other systems on ten folds of speakers
+table12:  ## emotions: FreqCNN's confusion matrix, as table and figure
 $(numbered): table%: setup
 	@$(launched) "$(PYTHON)" -m reproduce table $* $(table_options)
 
-tables: setup  ## all twelve
+tables: setup  ## run all twelve tables
 	@$(launched) "$(PYTHON)" -m reproduce table $(table_options)
 
-report: setup  ## all results on one page, RESULTS/index.html, for a browser or a phone
+report: setup  ## write all results to one page, RESULTS/index.html, for a browser or a phone
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"
 
 notebooks: setup  ## run the notebooks, with their pictures, into RESULTS/notebooks
@@ -106,40 +109,45 @@ notebooks: setup  ## run the notebooks, with their pictures, into RESULTS/notebo
 audit: setup  ## check the paper's own numbers against each other
 	@"$(PYTHON)" -m reproduce audit --results "$(RESULTS)"
 
-assumptions: setup  ## print what the paper leaves open, what was chosen and what else there is
+assumptions: setup  ## print what the paper leaves open, what was chosen and the alternatives
 	@"$(PYTHON)" -m reproduce assumptions
 
-plan: setup  ## what each table will cost: runs, hours, memory, disk, and hours on GPUS; takes a minute
+plan: setup  ## estimate each table's runs, hours, memory, disk, and hours on GPUS; takes a minute
 	@"$(PYTHON)" -m reproduce plan $(table_options) --gpu "$(GPU)" --gpus "$(GPUS)"
 
-sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time: what each is worth
+sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time and print their effect
 	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options)
 
 reference: setup  ## render results/reference and README.md again from the committed reports
 	@"$(PYTHON)" -m reproduce reference
 
-# One thread a worker, or the workers fight over the cores. A file stays with one worker, which
-# shares its fixtures.
-test: setup  ## run the tests
+lint: setup  ## check style and types: ruff check, ruff format --check, mypy (under a minute)
+	"$(PYTHON)" -m ruff check .
+	"$(PYTHON)" -m ruff format --check .
+	"$(PYTHON)" -m mypy
+
+# Each worker has one thread, because the workers would compete for the cores otherwise. All tests of a file run in
+# the same worker, so that they share its fixtures.
+test: setup  ## run the tests (4 to 6 minutes)
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-test-kill: setup  ## stop every stage at random moments, 120 times in all: it must end the same (5 minutes)
+test-kill: setup  ## interrupt every stage at random moments, 120 times in all, and compare the results (5 minutes)
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -m kill tests/test_interruptions.py
 
-test-long: setup  ## 200 epochs and a store of 10,000 clips: memory, files and threads must stay flat (a few minutes)
+test-long: setup  ## 200 epochs and a store of 10,000 clips: memory, files and threads must stay flat (3 minutes)
 	"$(PYTHON)" -m pytest -m long tests/test_long.py
 
-# Into a folder of its own, since not every Python has the same version, and the tests need none.
-fuzz: setup  ## feed all that reads files millions of bytes that coverage leads to (8 minutes); RESULTS/fuzz has what is found
+# The fuzzer is installed into its own folder: its version depends on the Python, and the tests do not need it.
+fuzz: setup  ## feed a fuzzer's input to everything that reads a file (8 minutes); findings go to RESULTS/fuzz
 	@cmp -s tests/fuzz/requirements.txt "$(OUT)/.venv-fuzz/requirements.txt" || { rm -rf "$(OUT)/.venv-fuzz" && \
 	    "$(PYTHON)" -m pip install --quiet --target "$(OUT)/.venv-fuzz" -r tests/fuzz/requirements.txt && \
 	    cp tests/fuzz/requirements.txt "$(OUT)/.venv-fuzz"; }
 	@OMP_NUM_THREADS=1 PYTHONPATH="$(OUT)/.venv-fuzz" "$(PYTHON)" tests/fuzz/run.py --out "$(RESULTS)/fuzz"
 
-verify-results: setup  ## run some of results/reference again and compare: the same bytes on the same machine
+verify-results: setup  ## rerun committed results; identical environments must match byte for byte (2 minutes)
 	@"$(PYTHON)" -m reproduce verify --data "$(DATA)" $(corpora) $(if $(JOBS),--jobs "$(JOBS)")
 
-doctor:  ## say what is wrong with this machine, in plain words
+doctor:  ## print this machine's versions and what is wrong with it; paste the output into a bug report
 	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)"
 
 bench:  ## measure speed and memory beside PyTorch, onnxruntime and librosa; fill docs/speed.md
@@ -147,7 +155,7 @@ bench:  ## measure speed and memory beside PyTorch, onnxruntime and librosa; fil
 	@"$(OUT)/.venv-bench/bin/python" -m pip install --quiet --no-input -r benchmarks/requirements.txt
 	@"$(OUT)/.venv-bench/bin/python" benchmarks/speed $(BENCH)
 
-check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and prove that MXNet loads from it
+check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and check that MXNet loads from it
 	@tools/setup.sh "$(OUT)/.venv-gpu" gpu
 	@"$(OUT)/.venv-gpu/bin/python" tools/check_gpu_setup.py
 

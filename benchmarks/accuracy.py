@@ -1,9 +1,9 @@
-"""What does bfloat16 do to accuracy? Train the same network from the same seeds in either kind of number.
+"""Measure the effect of bfloat16 on accuracy: train the same network with the same seeds in each dtype.
 
     python benchmarks/accuracy.py CSV --architecture table7 --test text=digit7,digit8,digit9 --seeds 3
 
-takes what learning.py takes, runs it for each dtype and writes results/accuracy.json, which
-``benchmarks/speed --render`` puts into docs/speed.md.
+This program passes its other options to learning.py, which it runs once for each dtype. It writes
+results/accuracy.json, and ``benchmarks/speed --render`` copies the values into docs/speed.md.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("csv", type=Path, help="labelled recordings, as learning.py takes them")
-    parser.add_argument("--out", default="data/learning", help="where spectrograms go, as for learning.py")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="where accuracy.json goes")
+    parser.add_argument("csv", type=Path, help="labelled recordings, as for learning.py")
+    parser.add_argument("--out", default="data/learning", help="folder for spectrograms, as for learning.py")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for accuracy.json")
     options, words = parser.parse_known_args()
     for dtype in runtime.DTYPES:
         runtime.check_dtype(dtype, "cpu")
-    busy, runs = [os.getloadavg()[0]], {}
-    for dtype in runtime.DTYPES:  # in a process each, since a dtype cannot be taken back
+    load_before, runs = os.getloadavg()[0], {}
+    for dtype in runtime.DTYPES:  # one process for each, because a process cannot change its dtype
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "runs"
-            asked = [options.csv, *words, "--out", options.out, "--dtype", dtype, "--report", report]
-            if subprocess.run([sys.executable, HERE / "learning.py", *asked]).returncode:
-                raise Faults(f"the training in {dtype} failed; see above for its words")
+            command = [sys.executable, HERE / "learning.py", options.csv, *words]
+            command += ["--out", options.out, "--dtype", dtype, "--report", report]
+            if subprocess.run(command).returncode:
+                raise Faults(f"the training in {dtype} failed; see its output above")
             lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
         runs[dtype] = [
             {
@@ -54,14 +55,14 @@ def main() -> None:
             }
             for line in lines
         ]
-    told = {
+    measured = {
         "machine": runtime.versions(),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "load": [*busy, os.getloadavg()[0]],
+        "load": [load_before, os.getloadavg()[0]],
         "found": {"words": " ".join(words), "runs": runs},
     }
     with whole(options.results / "accuracy.json") as path:
-        path.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        path.write_text(json.dumps(measured, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Why Table 2's network learns or does not: the gradient of each block in the first steps.
+"""Show why Table 2's network learns or does not: print the gradient of each block in the first steps.
 
     python benchmarks/gradients.py --gamma 1 0.1
 
-trains on UT-Podcast's stand-in, which is made where it is not there yet, or on the corpus in --ut-podcast.
-It prints, every 15 steps, the mean loss since and the norm of the gradient on the last convolution of each
-block's global path.
+This program trains on the stand-in for UT-Podcast, which it synthesises if necessary, or on the corpus in
+--ut-podcast. Every 15 steps it prints the mean loss since the last line, and the norm of the gradient on the
+last convolution of each block's global path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-import freqcnn_gluon  # noqa: F401  must come before MXNet
+import freqcnn_gluon  # noqa: F401  must be imported before MXNet
 from data_prep.base.commands import with_plain_errors
 from data_prep.sound.spectrogram import ImageSettings
 from reproduce.assumptions import choices
@@ -29,11 +29,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--gamma", type=float, nargs="+", default=[1.0, 0.1])
+    parser.add_argument(
+        "--gamma", type=float, nargs="+", default=[1.0, 0.1], help="initial scales of BatchNorm to compare"
+    )
     parser.add_argument("--steps", type=int, default=91)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--ut-podcast", type=Path, help="the corpus's folder (default: its stand-in)")
+    parser.add_argument("--ut-podcast", type=Path, help="folder of the corpus (default: its stand-in)")
     parser.add_argument("--data", type=Path, default=Path("data"))
     options = parser.parse_args(arguments)
     chosen = choices(3)
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def first_steps(corpus, gamma: float, options: argparse.Namespace):
-    """Yield step, mean loss, and a norm for each block."""
+    """Yield the step, the mean loss since the last yield, and the gradient's norm for each block."""
     import mxnet as mx
     from mxnet import autograd, gluon
 

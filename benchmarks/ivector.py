@@ -1,8 +1,9 @@
-"""How long an EM iteration of the total variability takes, against the products that it cannot do without.
+"""Compare the time of an EM iteration of the total variability with that of its two largest products.
 
     OMP_NUM_THREADS=2 python benchmarks/ivector.py
 
-at 300 clips, 512 Gaussians, rank 200 and 60 features, unless told otherwise; medians of five, alternating.
+The defaults are 300 clips, 512 Gaussians and rank 200, with 60 features. The two take turns, and each time is
+the median of five.
 """
 
 from __future__ import annotations
@@ -39,18 +40,19 @@ def main(arguments: list[str] | None = None) -> None:
     squares = random.standard_normal((options.gaussians, options.rank**2))
 
     def products() -> None:
-        """N sum_c T_c' T_c, and its transpose in the M-step: 4 x clips x Gaussians x rank² operations."""
+        """Compute N sum_c T_c' T_c and the M-step's transpose: 4 x clips x Gaussians x rank² operations."""
         zeroth.T @ (zeroth @ squares)
 
-    taken = {products: [], lambda: extractor.improve(zeroth, first): []}
+    times = {products: [], lambda: extractor.improve(zeroth, first): []}
     for _ in range(TIMES):
-        for each, seconds in taken.items():
+        for function, seconds in times.items():
             start = time.perf_counter()
-            each()
+            function()
             seconds.append(time.perf_counter() - start)
-    least, whole = (statistics.median(seconds) for seconds in taken.values())
+    least, whole = (statistics.median(seconds) for seconds in times.values())
     print(
-        f"an iteration {whole:.2f} s, its two largest products alone {least:.2f} s: {whole / least:.1f} times"
+        f"an iteration takes {whole:.2f} s, its two largest products alone {least:.2f} s: "
+        f"a factor of {whole / least:.1f}"
     )
 
 

@@ -1,10 +1,10 @@
-"""Does a network learn? Train it on any labelled recordings, with some of them held out.
+"""Check whether a network learns: train it on any labelled recordings and hold some of them out.
 
     python benchmarks/learning.py CSV --architecture table7 --test text=digit7,digit8,digit9 --seeds 3
     python benchmarks/learning.py CSV --validation speaker=lucas --set initializer=uniform
 
-CSV has the columns path, label, speaker and text; a manifest.csv does too. What governs learning was
-found with --validation, on parts of the training data alone; --test is for the final figures.
+CSV has the columns path, label, speaker and text; a manifest.csv is such a file. We chose the settings with
+--validation, on parts of the training data alone. --test is for the final figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import pandas as pd
 
-import freqcnn_gluon  # noqa: F401  must come before MXNet
+import freqcnn_gluon  # noqa: F401  must be imported before MXNet
 from data_prep import manifest, store
 from data_prep.base.commands import with_plain_errors
 from data_prep.base.faults import Faults
@@ -28,11 +28,11 @@ from reproduce.assumptions import choices
 
 
 def held_out(frame: pd.DataFrame, condition: str) -> np.ndarray:
-    """Whether each row meets 'column=value,value'."""
+    """Return for each row whether it meets ``condition``, which reads 'column=value,value'."""
     column, _, values = condition.partition("=")
     if column not in frame:
         raise Faults(
-            f"there is no column '{column}' to hold out by: choose one of {', '.join(frame.columns)}"
+            f"there is no column '{column}' to hold out by; choose one of {', '.join(frame.columns)}"
         )
     return frame[column].isin(values.split(",")).to_numpy()
 
@@ -44,22 +44,24 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("csv", type=Path)
     parser.add_argument(
-        "--root", type=Path, help="what the paths are relative to (default: the CSV's folder)"
+        "--root", type=Path, help="folder that the paths are relative to (default: the CSV's folder)"
     )
     parser.add_argument("--architecture", default="table2")
-    parser.add_argument("--test", help="column=value,value: evaluated on, never trained on")
-    parser.add_argument("--validation", help="column=value,value: likewise")
+    parser.add_argument("--test", help="column=value,value: clips to evaluate on, not to train on")
+    parser.add_argument("--validation", help="column=value,value: further clips to evaluate on")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--clips", type=int, help="train on so many, drawn at random")
+    parser.add_argument("--clips", type=int, help="number of training clips, drawn at random (default: all)")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--set", action="append", default=[], help="id=value of an assumption")
-    parser.add_argument("--network", type=json.loads, default={}, help="JSON: keyword arguments of FreqCNN")
-    parser.add_argument("--dropout", type=float, default=1.0, help="factor on every dropout rate")
-    parser.add_argument("--dtype", default="float32", help="what convolutions compute in")
+    parser.add_argument("--set", action="append", default=[], help="choice for an assumption: id=value")
+    parser.add_argument("--network", type=json.loads, default={}, help="keyword arguments of FreqCNN as JSON")
+    parser.add_argument(
+        "--dropout", type=float, default=1.0, help="factor by which every dropout rate is multiplied"
+    )
+    parser.add_argument("--dtype", default="float32", help="number format of convolutions")
     parser.add_argument("--out", type=Path, default=Path("data/learning"))
     parser.add_argument(
-        "--report", type=Path, help="add each run's history to this file, a line of JSON a run"
+        "--report", type=Path, help="file to which each run appends its history as a line of JSON"
     )
     options = parser.parse_args(arguments)
 
@@ -114,9 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
             title=f"{options.architecture} seed {seed}",
         )
         if options.report:
-            asked = {name: str(value) for name, value in vars(options).items()}
+            settled = {name: str(value) for name, value in vars(options).items()}
             with open(options.report, "a") as file:
-                file.write(json.dumps(asked | {"seed": seed, "history": outcome.history}) + "\n")
+                file.write(json.dumps(settled | {"seed": seed, "history": outcome.history}) + "\n")
         curve = " ".join(f"{entry['loss']:.2f}" for entry in outcome.history)
         last = outcome.history[-1]["accuracy"]
         print(f"seed {seed}, {len(training)} clips: training loss {curve}; accuracy {last:.3f}")

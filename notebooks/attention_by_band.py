@@ -15,8 +15,9 @@
 
 # %% [markdown]
 # # Attention by frequency band
-# h (Eq. 9) says by how much each local part, here each band, has a feature map of the global path weighted;
-# its mean over all maps and clips tells which band has the most say, block by block and label by label.
+# The weight h (Eq. 9) states how strongly one local part, here one frequency band, emphasises a feature map
+# of the global path. Its mean over all maps and clips shows which band has the most influence, for each
+# block and label.
 
 # %%
 # %matplotlib inline
@@ -26,11 +27,11 @@ from pathlib import Path
 
 ROOT = Path.cwd() if Path("reproduce").is_dir() else Path.cwd().parent
 sys.path.insert(0, str(ROOT))
-DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are, or are made
-UT_PODCAST = os.environ.get("UT_PODCAST") or None  # None: the stand-in
+DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are synthesised
+UT_PODCAST = os.environ.get("UT_PODCAST") or None  # None selects the stand-in
 MODEL = Path(os.environ.get("MODEL", ROOT / "results" / "notebooks" / "model"))
 EPOCHS = int(os.environ.get("EPOCHS", 4))
-CLIPS = 20  # of each label, of the test part
+CLIPS = 20  # of the test part, for each label
 
 # %%
 from data_prep import manifest

@@ -15,8 +15,8 @@
 
 # %% [markdown]
 # # Figure 1: spectrograms of three emotions
-# Frequencies rise upwards, time runs to the right, dark is loud. With eNTERFACE'05 at hand, give its folder
-# as `ENTERFACE`; without it the embedded stand-in is shown, and says so.
+# Frequency rises upwards, time runs to the right, and dark is loud. If you have eNTERFACE'05, set
+# `ENTERFACE` to its folder. Otherwise the figure shows the synthesised stand-in and is marked as such.
 
 # %%
 # %matplotlib inline
@@ -26,8 +26,8 @@ from pathlib import Path
 
 ROOT = Path.cwd() if Path("reproduce").is_dir() else Path.cwd().parent
 sys.path.insert(0, str(ROOT))
-DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are, or are made
-ENTERFACE = os.environ.get("ENTERFACE") or None  # None: the stand-in
+DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are synthesised
+ENTERFACE = os.environ.get("ENTERFACE") or None  # None selects the stand-in
 
 # %%
 from reproduce.corpora import scanned

@@ -15,7 +15,8 @@
 
 # %% [markdown]
 # # Figure 5: splits by time and by frequency
-# FreqCNN's local convolutions see one part each (Eq. 7), its global ones the whole spectrogram.
+# Each of FreqCNN's local convolutions sees one part of the spectrogram (Eq. 7). Its global convolutions see
+# all of it.
 
 # %%
 # %matplotlib inline
@@ -25,8 +26,8 @@ from pathlib import Path
 
 ROOT = Path.cwd() if Path("reproduce").is_dir() else Path.cwd().parent
 sys.path.insert(0, str(ROOT))
-DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are, or are made
-ENTERFACE = os.environ.get("ENTERFACE") or None  # None: the stand-in
+DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are synthesised
+ENTERFACE = os.environ.get("ENTERFACE") or None  # None selects the stand-in
 
 # %%
 from reproduce.corpora import scanned

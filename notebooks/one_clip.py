@@ -14,9 +14,10 @@
 # ---
 
 # %% [markdown]
-# # One clip's way, from sound to label
-# A small network is trained on the training part of UT-Podcast or its stand-in with `fit`, as anybody would
-# on recordings of their own; then one clip is followed. The few epochs show the way; they are no result.
+# # One clip, from sound to label
+# This notebook trains a small network with `fit` on the training part of UT-Podcast or its stand-in, as you
+# would on recordings of your own. Then it follows one clip. The few epochs are enough for a demonstration,
+# but not for a result.
 
 # %%
 # %matplotlib inline
@@ -26,8 +27,8 @@ from pathlib import Path
 
 ROOT = Path.cwd() if Path("reproduce").is_dir() else Path.cwd().parent
 sys.path.insert(0, str(ROOT))
-DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are, or are made
-UT_PODCAST = os.environ.get("UT_PODCAST") or None  # None: the stand-in
+DATA = Path(os.environ.get("DATA", ROOT / "data"))  # where the stand-ins are synthesised
+UT_PODCAST = os.environ.get("UT_PODCAST") or None  # None selects the stand-in
 MODEL = Path(os.environ.get("MODEL", ROOT / "results" / "notebooks" / "model"))
 EPOCHS = int(os.environ.get("EPOCHS", 4))
 
@@ -42,7 +43,7 @@ one_clip(clips, model.about.images)
 
 # %% [markdown]
 # ## Through the network
-# Five blocks; after each a convolution and pooling, which halve the sides.
+# The network has five blocks. After each block, a convolution and pooling halve both sides of the maps.
 
 # %%
 from data_prep.sound import audio

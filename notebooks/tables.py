@@ -14,9 +14,9 @@
 # ---
 
 # %% [markdown]
-# # The tables, beside the paper's
-# Read from the reports below `RESULTS`, or from the committed ones where there are none yet, with the banner
-# that belongs to them; `make report` shows more.
+# # The tables beside the paper's
+# The numbers come from the reports below `RESULTS`, or from the committed reports if there are none yet.
+# Results on other recordings than the paper's corpora have a banner. `make report` shows more.
 
 # %%
 # %matplotlib inline
@@ -37,7 +37,7 @@ from reproduce.runs.report import reports_in
 from reproduce.render.table import summary
 from reproduce.tables import TABLES
 
-for listed in sorted(RESULTS.glob("*/table??.json")):
-    table = TABLES[int(listed.stem[-2:])]
-    reports = reports_in(listed.parent, table.number)
+for path in sorted(RESULTS.glob("*/table??.json")):
+    table = TABLES[int(path.stem[-2:])]
+    reports = reports_in(path.parent, table.number)
     display(Markdown(f"## Table {table.number}: {table.title}\n\n" + summary(table, reports)))

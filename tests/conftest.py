@@ -1,4 +1,4 @@
-"""What must come before MXNet is imported anywhere in the tests; the same draws every time, at any speed."""
+"""Prepare the tests: import the package before MXNet, keep Ctrl-C working, make hypothesis deterministic."""
 
 import signal
 
@@ -6,7 +6,8 @@ import hypothesis
 
 import freqcnn_gluon  # noqa: F401
 
-# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
+# A process that a shell starts in the background ignores Ctrl-C, and so do the processes that it starts. The
+# tests interrupt some of theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("here", deadline=None, derandomize=True, database=None)

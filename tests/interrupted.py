@@ -1,11 +1,12 @@
-"""A stage that is stopped at its N-th change of a file: what ``test_interruptions`` starts as a process.
+"""Run a stage and stop it at its N-th change of a file; ``test_interruptions`` starts this as a process.
 
     python tests/interrupted.py STAGE OUT CORPUS LOG [HOW N MORE]
 
-HOW: 'kill' (-9, with all its processes) or 'interrupt' (Ctrl-C), MORE milliseconds after the change; 'full':
-from then on no file may grow beyond MORE bytes. A change is the opening of a file to write, a renaming,
-removing or truncating below OUT; N counts from 1, and 0 is the beginning. LOG gets 'begun' for each piece of
-work that is begun, a clip to be spoken or a batch to be learnt, and 'stopped' with the file that changed.
+HOW is 'kill' (kill -9 with all child processes), 'interrupt' (Ctrl-C) or 'full' (a full disk). The first
+two come MORE milliseconds after the change. After 'full', no file may grow beyond MORE bytes. A change
+means that a file below OUT is opened for writing, renamed, removed or truncated. N counts from 1, and 0
+is the start. LOG gets a line 'begun' for each piece of work that begins (a clip to be spoken, a batch to
+be learnt), and a line 'stopped' with the file that changed.
 """
 
 import contextlib
@@ -31,8 +32,8 @@ def note(log: str | Path, line: str) -> None:
 
 
 def stop_at(out: str, log: str, how: str, number: int, more: int) -> None:
-    """Arrange for the end."""
-    left = memoryview(mmap.mmap(-1, 8)).cast("q")  # one count for the children too
+    """Arrange that the process stops at its change ``number``."""
+    left = memoryview(mmap.mmap(-1, 8)).cast("q")  # shared with child processes, so that their changes count
     left[0] = number
 
     def stop(where: str) -> None:
@@ -49,15 +50,15 @@ def stop_at(out: str, log: str, how: str, number: int, more: int) -> None:
     def end() -> None:
         os.killpg(0, signal.SIGKILL if how == "kill" else signal.SIGINT)
 
-    def hook(event: str, given: tuple) -> None:
+    def hook(event: str, arguments: tuple) -> None:
         if event == "open":
-            changes = isinstance(given[1], str) and given[1][0] in "wax"
+            changes = isinstance(arguments[1], str) and arguments[1][0] in "wax"
         else:
             changes = event in CHANGES
-        if changes and str(given[0]).startswith(f"{out}/"):
+        if changes and str(arguments[0]).startswith(f"{out}/"):
             left[0] -= 1
             if left[0] == 0:
-                stop(os.path.relpath(given[0], out))
+                stop(os.path.relpath(arguments[0], out))
 
     if number:
         sys.addaudithook(hook)
@@ -66,7 +67,7 @@ def stop_at(out: str, log: str, how: str, number: int, more: int) -> None:
 
 
 def noting(log: Path, function):
-    """``function``, noted in ``log`` each time that it begins its work."""
+    """Return ``function`` with a line in ``log`` for each call."""
 
     def noted(*arguments):
         note(log, "begun")
@@ -84,7 +85,7 @@ def standin(out: Path, corpus: Path, log: Path) -> None:
 
 
 def training(out: Path, corpus: Path, log: Path) -> None:
-    """Convolution, BatchNorm and dropout; a place before every batch, a checkpoint at every place."""
+    """Train a network with convolution, BatchNorm and dropout, with a checkpoint before every batch."""
     module = _often(log)
     import mxnet as mx
     from mxnet.gluon import nn
@@ -93,7 +94,7 @@ def training(out: Path, corpus: Path, log: Path) -> None:
     from data_prep.base.files import whole
 
     class Checked(module.Checkpoint):
-        """Of what the net has when all that was begun is done, BatchNorm's statistics too."""
+        """A checkpoint that compares itself with the network after all pending operations have finished."""
 
         def save(self, place, last=False):
             super().save(place, last)
@@ -106,7 +107,7 @@ def training(out: Path, corpus: Path, log: Path) -> None:
     tests = importlib.import_module("test_training")
     net = nn.HybridSequential()
     net.add(nn.Conv2D(8, 3, in_channels=1), nn.BatchNorm(in_channels=8))
-    for channels in (8, 16):  # a backward pass that is not over when the next line of Python runs
+    for channels in (8, 16):  # so large that the backward pass is still running at the next line of Python
         net.add(nn.Conv2D(16, 5, padding=2, in_channels=channels), nn.Activation("relu"))
     net.add(nn.GlobalAvgPool2D(), nn.Dropout(0.5), nn.Dense(3, in_units=16))
     data, chosen = tests.examples(44, 32), tests.settings(batch_size=8, schedule="cosine", epochs=3)
@@ -116,7 +117,7 @@ def training(out: Path, corpus: Path, log: Path) -> None:
 
 
 def table(out: Path, corpus: Path, log: Path) -> None:
-    """Store, features, training, reports and table of FNN and the i-vectors."""
+    """Make store, features, training, reports and table for FNN and the i-vectors."""
     from data_prep import store
     from reproduce.__main__ import main
     from reproduce.tables import TABLES
@@ -127,30 +128,30 @@ def table(out: Path, corpus: Path, log: Path) -> None:
     TABLES[3] = replace(TABLES[3], cells=cells)
     words = ["table", "3", "--ut-podcast", str(corpus), "--no-check-counts", "--profile", "quick"]
     words += ["--device", "cpu", "--assume", "epochs=3", "--jobs", "1"]
-    _told(main([*words, "--data", str(out / "data"), "--results", str(out / "results")]))
+    _exit_if_failed(main([*words, "--data", str(out / "data"), "--results", str(out / "results")]))
 
 
 def report(out: Path, corpus: Path, log: Path) -> None:
-    """The page of the table's results, which are in OUT already."""
+    """Make the page of the table's results, which are in OUT already."""
     from reproduce.__main__ import main
 
     note(log, "begun")
-    _told(main(["report", "--data", str(out / "data"), "--results", str(out / "results")]))
+    _exit_if_failed(main(["report", "--data", str(out / "data"), "--results", str(out / "results")]))
 
 
 def fit(out: Path, corpus: Path, log: Path) -> None:
-    """Anybody's recordings: split, store, training, model folder."""
+    """Train on a user's recordings: split, store, training, model folder."""
     from data_prep import store
     from freqcnn_gluon.__main__ import main
 
     _often(log)
     store.BATCH = 1
     words = ["fit", str(corpus / "audio" / "train"), "--out", str(out), "--device", "cpu", "--jobs", "1"]
-    _told(main([*words, "--size", "32", "--batch-size", "6", "--epochs", "3"]))
+    _exit_if_failed(main([*words, "--size", "32", "--batch-size", "6", "--epochs", "3"]))
 
 
 def _often(log: Path):
-    """``freqcnn_gluon.training.loop`` with a checkpoint before every batch."""
+    """Return ``freqcnn_gluon.training.loop`` with a checkpoint before every batch."""
     import freqcnn_gluon.training.loop as module  # before mxnet
     from freqcnn_gluon.training import checkpoint
 
@@ -159,9 +160,9 @@ def _often(log: Path):
     return module
 
 
-def _told(code: int) -> None:
+def _exit_if_failed(code: int) -> None:
     if code:
-        raise SystemExit(code)  # it has said why
+        raise SystemExit(code)  # the command has printed the reason
 
 
 if __name__ == "__main__":

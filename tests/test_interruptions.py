@@ -1,6 +1,6 @@
-"""Every stage, stopped at random moments and started again, ends as if it had never been stopped.
+"""Each stage that is stopped at random moments and restarted ends with the same files as without a stop.
 
-A few times in the ordinary tests; ``make test-kill`` does it 120 times.
+The ordinary tests stop the stages a few times, and ``make test-kill`` 120 times.
 """
 
 import json
@@ -18,10 +18,14 @@ from tones import write_tones
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
 ENDS = {"kill": -9, "interrupt": 130, "full": 1}
-# Changes of files that a start lives to see at most.
+# The largest number of file changes after which a process is stopped.
 SPANS = {"standin": 40, "training": 60, "table": 50, "report": 3, "fit": 60}
-LATER = 300  # milliseconds after a change, at most: in the midst of computing or of a long file
-GROWING = "images.f32", "rows.csv", "checkpoint.json"  # the others are there as they end, or not at all
+LATER = 300  # most milliseconds after a change, to stop within computations and long writes too
+GROWING = (
+    "images.f32",
+    "rows.csv",
+    "checkpoint.json",
+)  # other files either have their final content or do not exist
 
 
 @pytest.fixture(scope="module")
@@ -30,33 +34,34 @@ def corpus(tmp_path_factory):
 
 
 def begin(stage, out, corpus, *end):
-    """The stage's process; ``end`` as in interrupted.py."""
+    """Start the stage in a process; ``end`` is HOW, N and MORE of interrupted.py."""
     command = [sys.executable, SCRIPT, stage, out, corpus, out.with_suffix(".log"), *map(str, end)]
-    # Several workers, so that MXNet's copies may overtake what they should wait for.
+    # Several engine threads, so that a copy that does not wait for its source shows up as an error.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MXNET_CPU_WORKER_NTHREADS": "4"}
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, **pipes, env=environment, start_new_session=True)
 
 
 def ended(process):
-    """The exit code and what it said, as a terminal shows it."""
-    _, said = process.communicate()
-    return process.returncode, "\n".join(line.split("\r")[-1] for line in said.decode().split("\n"))
+    """Return the exit code and stderr as a terminal shows it."""
+    _, output = process.communicate()
+    return process.returncode, "\n".join(line.split("\r")[-1] for line in output.decode().split("\n"))
 
 
-def without_times(told):
-    if isinstance(told, dict):
+def without_times(content):
+    """Return JSON content without the times in it."""
+    if isinstance(content, dict):
         return {
             name: without_times(value)
-            for name, value in told.items()
+            for name, value in content.items()
             if name not in ("seconds", "training_seconds", "finished")
         }
-    return [without_times(value) for value in told] if isinstance(told, list) else told
+    return [without_times(value) for value in content] if isinstance(content, list) else content
 
 
 def contents(out):
-    """Path -> content of every file below ``out`` but for the locks, as far as it has no times in it."""
-    found = {}
+    """Return path -> content without times, for every file below ``out`` except locks."""
+    files = {}
     for path in sorted(out.rglob("*")):
         if not path.is_file() or path.name == ".lock":
             continue
@@ -65,36 +70,37 @@ def contents(out):
             content = without_times(json.loads(content))
         elif path.suffix == ".md":
             content = re.sub(r"finished \S+|\d+\.\d +\|$", "", content.decode(), flags=re.M)
-        found[path.relative_to(out).as_posix()] = content
-    return found
+        files[path.relative_to(out).as_posix()] = content
+    return files
 
 
-def rests(out):
-    """The files that writers who were killed have left."""
+def leftovers(out):
+    """Return the temporary files that killed writers have left."""
     return set(out.rglob(".*.tmp"))
 
 
 def check_whole(out, expected, how, before):
-    """What a stopped stage left: no file that is a part of one, no rest of one where it could clean up,
-    but for those that were there ``before``.
+    """Check that a stopped stage left no incomplete file.
+
+    If it could clean up, it left no temporary file either, except those that existed ``before``.
     """
     left = contents(out)
     for path, content in left.items():
         if path in expected and Path(path).name not in GROWING:
-            assert content == expected[path], f"{path} is not whole"
+            assert content == expected[path], f"{path} is incomplete"
     if how != "kill":
-        assert rests(out) <= before
+        assert leftovers(out) <= before
 
 
-def noted(out, what):
-    """The lines of the log that begin so, without that."""
+def logged(out, event):
+    """Return the rest of each line of the log that begins with ``event``."""
     log = out.with_suffix(".log")
     lines = log.read_text().splitlines() if log.exists() else []
-    return [line.removeprefix(what).strip() for line in lines if line.startswith(what)]
+    return [line.removeprefix(event).strip() for line in lines if line.startswith(event)]
 
 
 def part(stage, path):
-    """Which of a table's stages changes this file."""
+    """Return which part of the stage changes this file."""
     if stage != "table" or path == "beginning":
         return stage
     if path.startswith("data"):
@@ -102,20 +108,26 @@ def part(stage, path):
     return "training" if re.search(r"checkpoint\.json|epoch-|model\.safetensors", path) else "results"
 
 
-def stopped_and_started(stage, corpus, folder, times, seed, given=None, together=1):
-    """Stop the stage so often, at random; compare whenever it comes to its end; tell what was lost.
+def stopped_and_started(stage, corpus, folder, times, seed, initial=None, together=1):
+    """Stop a stage at random, restart it until it ends, and compare; return how much work was repeated.
 
-    ``given``: a folder whose content is there from the beginning. ``together``: how many do at the same time
-    what is compared with, each piece of work once.
+    Args:
+        stage: Name of the stage.
+        corpus: Folder of its recordings.
+        folder: Folder to work in.
+        times: Number of stops.
+        seed: Seed of the moments.
+        initial: Folder whose content exists at the beginning, or None.
+        together: Number of processes that make the reference at the same time, sharing the work.
     """
     draws, ways = random.Random(seed), ["kill", *ENDS]
     out, reference = folder / "out", folder / "reference"
-    for each in (out, reference) if given else ():
-        shutil.copytree(given, each)
+    for copy in (out, reference) if initial else ():
+        shutil.copytree(initial, copy)
     for process in [begin(stage, reference, corpus) for _ in range(together)]:
-        code, said = ended(process)
-        assert code == 0, said
-    expected, needed = contents(reference), len(noted(reference, "begun"))
+        code, output = ended(process)
+        assert code == 0, output
+    expected, needed = contents(reference), len(logged(reference, "begun"))
     stopped, ends, survived = 0, 0, Counter()
     while stopped < times or not ends:
         how, moment = None, ()
@@ -123,29 +135,29 @@ def stopped_and_started(stage, corpus, folder, times, seed, given=None, together
             how = ways[(stopped + seed) % len(ways)]
             more = draws.choice((0, 2000)) if how == "full" else draws.choice((0, draws.randint(1, LATER)))
             moment = how, draws.randint(0, SPANS[stage]), more
-        before, killed = len(noted(out, "stopped")), rests(out)
-        code, said = ended(begin(stage, out, corpus, *moment))
-        told = f"{stage} {moment}: {code} {said}"
-        assert code in (0, ENDS.get(how)), told
-        assert how == "kill" or not re.search("Traceback|Exception|terminate|Aborted", said), told
+        before, killed = len(logged(out, "stopped")), leftovers(out)
+        code, output = ended(begin(stage, out, corpus, *moment))
+        message = f"{stage} {moment}: {code} {output}"
+        assert code in (0, ENDS.get(how)), message
+        assert how == "kill" or not re.search("Traceback|Exception|terminate|Aborted", output), message
         if code:
             if how == "full":
-                assert len(re.findall(f"^error: (?:{out}|/dev/shm).*: .+", said, re.M)) == 1, told
+                assert len(re.findall(f"^error: (?:{out}|/dev/shm).*: .+", output, re.M)) == 1, message
             check_whole(out, expected, how, killed)
             stopped += 1
-            where = noted(out, "stopped")[before:] or ["beginning"]
+            where = logged(out, "stopped")[before:] or ["beginning"]
             survived[f"{part(stage, where[0])} {how}"] += 1
             continue
-        assert contents(out) == expected, told
+        assert contents(out) == expected, message
         ends += 1
         shutil.rmtree(out)
-        if given:
-            shutil.copytree(given, out)
-    begun = len(noted(out, "begun"))
-    told = ", ".join(f"{each} {count}" for each, count in sorted(survived.items()))
+        if initial:
+            shutil.copytree(initial, out)
+    begun = len(logged(out, "begun"))
+    counts = ", ".join(f"{stop} {count}" for stop, count in sorted(survived.items()))
     print(
-        f"{stage}: stopped {stopped} times ({told}), ended {ends} times with the same files; "
-        f"{begun - ends * needed} of {begun} pieces of work were begun again"
+        f"{stage}: stopped {stopped} times ({counts}), ended {ends} times with the same files; "
+        f"{begun - ends * needed} of {begun} pieces of work were repeated"
     )
     assert begun >= ends * needed > 0
     return begun - ends * needed
@@ -155,7 +167,7 @@ def stopped_and_started(stage, corpus, folder, times, seed, given=None, together
     "stage, times, seed, together",
     [("standin", 2, 1, 1), ("training", 1, 1, 1), ("table", 1, 3, 2), ("fit", 1, 3, 2)],
 )
-def test_a_stage_that_was_stopped_or_done_by_two_ends_the_same(
+def test_a_stage_that_is_stopped_or_shared_by_two_processes_ends_the_same(
     stage, times, seed, together, corpus, tmp_path
 ):
     assert stopped_and_started(stage, corpus, tmp_path, times, seed, together=together) < 20
@@ -165,12 +177,12 @@ def test_a_stage_that_was_stopped_or_done_by_two_ends_the_same(
 @pytest.mark.parametrize(
     "stage, times", [("standin", 20), ("training", 24), ("table", 40), ("report", 12), ("fit", 24)]
 )
-def test_a_stage_that_was_stopped_very_often_ends_the_same(stage, times, corpus, tmp_path, capfd):
-    given = tmp_path / "given" if stage == "report" else None
-    if given:
-        assert ended(begin("table", given, corpus))[0] == 0
-    again = stopped_and_started(stage, corpus, tmp_path, times, 0, given)
+def test_a_stage_that_is_stopped_very_often_ends_the_same(stage, times, corpus, tmp_path, capfd):
+    initial = tmp_path / "initial" if stage == "report" else None
+    if initial:
+        assert ended(begin("table", initial, corpus))[0] == 0
+    repeated = stopped_and_started(stage, corpus, tmp_path, times, 0, initial)
     with capfd.disabled():
         print(f"\n{capfd.readouterr().out}")
-    if stage in ("standin", "training"):  # two clips are under way at a time, one batch
-        assert again <= 2 * times
+    if stage in ("standin", "training"):  # at most two clips, or one batch, are unfinished at any time
+        assert repeated <= 2 * times

@@ -1,4 +1,4 @@
-"""Memory, open files and threads stay flat over long runs: ``make test-long``."""
+"""Memory, open files and threads stay constant over long runs: ``make test-long``."""
 
 import os
 import statistics
@@ -20,41 +20,41 @@ from freqcnn_gluon.training.loop import train
 
 pytestmark = pytest.mark.long
 EPOCHS, CLIPS = 200, 10_000
-SETTLING = 250  # epochs for which a training's allocator goes on gathering
-GROWTH = 10e6  # bytes of memory: what the allocator may keep; a batch of an epoch or all images are more
-FILES = 10  # open ones: some stages have more than others; a leak of one a clip or an epoch is more
+SETTLING = 250  # epochs in which the allocator of a training still grows
+GROWTH = 10e6  # bytes that the allocator may keep; leaking a batch per epoch or all images would be more
+FILES = 10  # open files by which stages differ; a leak of one per clip or epoch would be more
 
 
 def measured():
-    """(memory in bytes, open files, threads) of this process and its children together."""
+    """Return (memory in bytes, open files, threads) of this process and its children together."""
     own = os.getpid()
     children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
-    found = np.zeros(3, int)
+    total = np.zeros(3, int)
     for process in (Path(f"/proc/{number}") for number in (own, *children)):
         try:
             pages = int((process / "statm").read_text().split()[1])
-            counts = [len(os.listdir(process / what)) for what in ("fd", "task")]
-        except OSError:  # it has ended
+            counts = [len(os.listdir(process / folder)) for folder in ("fd", "task")]
+        except OSError:  # the process has ended
             continue
-        found += [pages * os.sysconf("SC_PAGE_SIZE"), *counts]
-    return found
+        total += [pages * os.sysconf("SC_PAGE_SIZE"), *counts]
+    return total
 
 
-def check_flat(what, samples):
-    """The last fifth of ``samples`` (n, 3) beside the first."""
+def check_flat(title, samples):
+    """Compare the medians of the last fifth of ``samples`` (n, 3) with those of the first."""
     fifth = len(samples) // 5
     early, late = (
         [statistics.median(column) for column in zip(*part)] for part in (samples[:fifth], samples[-fifth:])
     )
     print(
-        f"{what}: memory {early[0] / 1e6:.1f} -> {late[0] / 1e6:.1f} MB, open files {early[1]:.0f} -> "
+        f"{title}: memory {early[0] / 1e6:.1f} -> {late[0] / 1e6:.1f} MB, open files {early[1]:.0f} -> "
         f"{late[1]:.0f}, threads {early[2]:.0f} -> {late[2]:.0f}, {len(samples)} samples"
     )
     assert late[0] - early[0] < GROWTH and late[1] <= early[1] + FILES and late[2] <= early[2]
 
 
 def test_200_epochs(tmp_path, monkeypatch, capfd):
-    """Table 7's network, evaluated and written after every epoch."""
+    """Table 7's network, evaluated and saved after every epoch."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
     net, data = build("table7", 3, 32), test_training.examples(24, 32)
     chosen = test_training.settings(epochs=SETTLING + EPOCHS, batch_size=12, micro_batch=6)
@@ -75,7 +75,7 @@ def test_200_epochs(tmp_path, monkeypatch, capfd):
 
 
 def test_a_store_of_10_000_clips(tmp_path, capfd):
-    """Other content in each; as images, 40 MB."""
+    """Every clip differs. The images take 40 MB."""
     draws, root = np.random.default_rng(0), tmp_path / "corpus"
     root.mkdir()
     for number in range(CLIPS):
@@ -84,10 +84,10 @@ def test_a_store_of_10_000_clips(tmp_path, capfd):
         (f"c{number}", f"{number}.wav", np.nan, np.nan, "ab"[number % 2], "", "", "train")
         for number in range(CLIPS)
     ]
-    samples, ended = [], threading.Event()
+    samples, finished = [], threading.Event()
 
     def watch():
-        while not ended.wait(0.1):
+        while not finished.wait(0.1):
             samples.append(measured())
 
     watching = threading.Thread(target=watch)
@@ -97,7 +97,7 @@ def test_a_store_of_10_000_clips(tmp_path, capfd):
             pd.DataFrame(clips, columns=manifest.COLUMNS), root, tmp_path / "store", ImageSettings(32), jobs=2
         )
     finally:
-        ended.set()
+        finished.set()
         watching.join()
     assert len(made.images) == CLIPS
     with capfd.disabled():

@@ -1,4 +1,4 @@
-"""The notebooks run to their end, show pictures, hold no outputs in git and match their .py halves."""
+"""The notebooks run, show pictures, match their .py files, and have no outputs in git."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ PICTURES = {
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """Corpora of a few clips in the real ones' layouts, as the notebooks' variables name them."""
+    """Make small corpora in the layouts of the real ones; return the notebooks' environment variables."""
     here, random = tmp_path_factory.mktemp("notebooks"), np.random.default_rng(0)
     emotions = {
         "anger": "an",
@@ -60,30 +60,32 @@ def environment(tmp_path_factory):
     }
 
 
-def test_they_are_the_ones_there_are():
+def test_every_notebook_is_tested():
     assert [path.stem for path in NOTEBOOKS] == sorted(PICTURES)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_and_shows_its_pictures(path, environment, monkeypatch, tmp_path):
+def test_a_notebook_runs_and_shows_its_pictures(path, environment, monkeypatch, tmp_path):
     for name, value in environment.items():
         monkeypatch.setitem(os.environ, name, value)
-    monkeypatch.setitem(os.environ, "RESULTS", str(tmp_path))  # nothing was run: the committed are shown
+    monkeypatch.setitem(
+        os.environ, "RESULTS", str(tmp_path)
+    )  # an empty folder, so that the committed results are shown
     notebook = nbformat.read(path, 4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == PICTURES[path.stem]
-    for each in pictures:
-        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(each))).convert("L"))
-        assert pixels.shape[1] > 600 and pixels.std() > 15  # something is drawn
+    for picture in pictures:
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("L"))
+        assert pixels.shape[1] > 600 and pixels.std() > 15  # an empty picture has a deviation near 0
     if path.stem == "tables":
         shown = "".join(output.data.get("text/markdown", "") for output in outputs if "data" in output)
-        assert shown.count("STAND-IN") == 7 and "79.32" in shown  # Table 3's UAR of FreqCNN, the paper's
+        assert shown.count("STAND-IN") == 7 and "79.32" in shown  # the paper's UAR of FreqCNN in Table 3
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_its_halves_say_the_same_and_no_output_is_kept(path):
+def test_a_notebook_matches_its_script_and_keeps_no_output(path):
     notebook, script = nbformat.read(path, 4), jupytext.read(path.with_suffix(".py"))
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in script.cells]
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)

@@ -1,4 +1,4 @@
-"""Finding a Python, installing with stand-ins for Python and pip, and the requirement files."""
+"""Test the search for a Python, the installation (with a fake Python and pip) and the requirement files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def script(path: Path, body: str) -> Path:
 
 
 def interpreter(path: Path, version: str, venv: bool = True) -> Path:
-    """A Python of that ``version`` as far as ``python -c`` can tell."""
+    """Write a fake Python that reports ``version``, with or without its venv module."""
     hide = "" if venv else "sys.modules['ensurepip'] = None; "
     numbers = tuple(map(int, version.split(".")))
     lie = (
@@ -38,13 +38,13 @@ def interpreter(path: Path, version: str, venv: bool = True) -> Path:
     return script(path, f'[ "$1" = -c ] && exec "{sys.executable}" -c "{lie}" "$2"')
 
 
-def find(folders: list[Path], home: Path) -> subprocess.CompletedProcess:
+def find(folders: list[Path], home: Path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [BASH, ROOT / "tools/find_python.sh"],
         text=True,
         capture_output=True,
         timeout=60,
-        env={"PATH": ":".join(map(str, folders)), "HOME": str(home)},
+        env={"PATH": ":".join(map(str, folders)), "HOME": str(home), **environment},
     )
 
 
@@ -55,14 +55,14 @@ def bin_folder(tmp_path):
     return folder
 
 
-def test_a_shim_that_fails_is_passed_over_for_what_runs(bin_folder, tmp_path):
+def test_a_failing_shim_is_skipped(bin_folder, tmp_path):
     script(bin_folder / "python3.11", "echo 'pyenv: python3.11: command not found' >&2; exit 127")
     interpreter(bin_folder / "python3", "3.9.18")
     later = interpreter(tmp_path / "later/python3.11", "3.11.2")
     assert find([bin_folder, tmp_path / "later"], tmp_path).stdout == f"python {later}\n"
 
 
-def test_pyenvs_versions_serve_when_only_shims_are_on_the_path(bin_folder, tmp_path):
+def test_pyenv_versions_are_used_if_only_shims_are_on_the_path(bin_folder, tmp_path):
     script(bin_folder / "python3.12", "exit 127")
     interpreter(tmp_path / ".pyenv/versions/3.9.18/bin/python", "3.9.18")
     real = interpreter(tmp_path / ".pyenv/versions/3.12.1/bin/python", "3.12.1")
@@ -70,12 +70,12 @@ def test_pyenvs_versions_serve_when_only_shims_are_on_the_path(bin_folder, tmp_p
 
 
 @pytest.mark.parametrize("version", ["3.10.0", "3.11.9", "3.12.4"])
-def test_a_plain_python3_of_a_right_version_serves(bin_folder, tmp_path, version):
+def test_python3_of_a_supported_version_is_used(bin_folder, tmp_path, version):
     path = interpreter(bin_folder / "python3", version)
     assert find([bin_folder], tmp_path).stdout == f"python {path}\n"
 
 
-def test_only_a_newer_python_is_named_as_such_and_uv_goes_before_it(bin_folder, tmp_path):
+def test_a_newer_python_is_reported_as_newer_and_uv_is_preferred(bin_folder, tmp_path):
     newer = interpreter(bin_folder / "python3", "3.14.0")
     assert find([bin_folder], tmp_path).stdout == f"newer {newer}\n"
     uv = script(bin_folder / "uv", "echo uv 1.0")
@@ -83,15 +83,15 @@ def test_only_a_newer_python_is_named_as_such_and_uv_goes_before_it(bin_folder, 
 
 
 @pytest.mark.parametrize("version", [None, "2.7.18", "3.9.18"])
-def test_no_python_is_one_sentence(bin_folder, tmp_path, version):
+def test_a_missing_python_is_reported_in_one_line(bin_folder, tmp_path, version):
     if version:
         interpreter(bin_folder / "python", version)
     done = find([bin_folder], tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1 and "none was found: install one" in done.stderr
+    assert done.stderr.count("\n") == 1 and "there is none. Install one" in done.stderr
 
 
-def test_a_python_without_venv_is_named_with_its_package_unless_another_serves(bin_folder, tmp_path):
+def test_a_python_without_venv_is_reported_with_its_package_unless_another_is_suitable(bin_folder, tmp_path):
     interpreter(bin_folder / "python3.11", "3.11.2", venv=False)
     done = find([bin_folder], tmp_path)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
@@ -100,8 +100,18 @@ def test_a_python_without_venv_is_named_with_its_package_unless_another_serves(b
     assert find([bin_folder], tmp_path).stdout == f"python {other}\n"
 
 
-# A Python that makes environments of itself and whose pip writes down what it was asked to install.
-STAND_IN = r"""
+def test_setup_python_replaces_the_search(bin_folder, tmp_path):
+    interpreter(bin_folder / "python3.11", "3.11.2")
+    other = interpreter(tmp_path / "other/python", "3.10.4")
+    assert find([bin_folder], tmp_path, SETUP_PYTHON=str(other)).stdout == f"python {other}\n"
+    for unsuitable in (interpreter(tmp_path / "old/python", "3.9.18"), tmp_path / "none"):
+        done = find([bin_folder], tmp_path, SETUP_PYTHON=str(unsuitable))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"SETUP_PYTHON={unsuitable} is not a Python 3.10" in done.stderr
+
+
+# A fake Python: it copies itself to make an environment, and its pip records what it should install.
+FAKE_PYTHON = r"""
 case "$*" in
     "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
     "-m pip install "*)
@@ -118,7 +128,7 @@ esac
 
 
 class Clone:
-    """A copy of the project's environment files, and a stand-in for Python beside it."""
+    """A copy of the project's environment files, with a fake Python beside it."""
 
     def __init__(self, folder: Path):
         self.folder, self.calls, self.bin = folder / "a clone", folder / "calls", folder / "bin"
@@ -126,7 +136,7 @@ class Clone:
         shutil.copytree(ROOT / "tools", self.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
         for name in REQUIREMENT_FILES:
             shutil.copy(ROOT / name, self.folder)
-        script(self.bin / "python3.11", STAND_IN)
+        script(self.bin / "python3.11", FAKE_PYTHON)
 
     def setup(self, device: str = "auto", **environment: str) -> subprocess.CompletedProcess:
         environment = {
@@ -145,7 +155,7 @@ class Clone:
         )
 
     def installed(self) -> list[str]:
-        """The requirement files that pip was given, in order."""
+        """Return the names of the requirement files that pip installed, in order."""
         lines = self.calls.read_text().splitlines() if self.calls.exists() else []
         return [Path(line).name for line in lines]
 
@@ -155,25 +165,25 @@ def clone(tmp_path):
     return Clone(tmp_path)
 
 
-def test_setting_up_twice_installs_once_and_the_second_time_needs_no_python(clone):
+def test_a_second_setup_installs_nothing_and_needs_no_python(clone):
     first = clone.setup()
     assert first.returncode == 0, first.stderr
-    assert "CPU set of packages (no GPU was found)" in first.stderr
+    assert "CPU packages (no GPU was found)" in first.stderr
     (clone.bin / "python3.11").unlink()
     second = clone.setup()
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
     assert clone.installed() == ["requirements-cpu.txt"]
 
 
-def test_a_usable_gpu_chooses_the_gpu_set_and_auto_then_keeps_what_is_there(clone):
-    said = clone.setup(FOUND="gpu GPU 0 (Stand-in, compute capability 8.6) can be used").stderr
-    assert "GPU set of packages (GPU 0 (Stand-in, compute capability 8.6) can be used)" in said
+def test_a_usable_gpu_selects_the_gpu_set_and_auto_keeps_the_installed_set(clone):
+    output = clone.setup(FOUND="gpu GPU 0 (Fake, compute capability 8.6) can be used").stderr
+    assert "GPU packages (GPU 0 (Fake, compute capability 8.6) can be used)" in output
     for device in ("auto", "gpu", "gpu:0,1"):
         assert clone.setup(device).stderr == ""
     assert clone.installed() == ["requirements.txt"]
 
 
-def test_the_other_flavour_is_never_installed_over_the_first(clone):
+def test_one_set_is_never_installed_over_the_other(clone):
     clone.setup("cpu:0,1")
     (clone.venv / "left over").touch()
     clone.setup("gpu")
@@ -186,7 +196,7 @@ def test_the_other_flavour_is_never_installed_over_the_first(clone):
     assert [path.name for path in packages.iterdir()] == ["mxnet_cu112-1.9.1.dist-info"]
 
 
-def test_an_installation_cut_short_starts_again_from_nothing(clone):
+def test_an_interrupted_installation_starts_again_from_nothing(clone):
     clone.setup()
     (clone.venv / ".ready").unlink()
     (clone.venv / "left over").touch()
@@ -200,29 +210,29 @@ def test_changed_requirements_are_installed_into_the_same_environment(clone, nam
     (clone.venv / "kept").touch()
     with open(clone.folder / name, "a") as file:
         file.write("# changed\n")
-    assert "its requirements have changed" in clone.setup().stderr
+    assert "the requirements have changed" in clone.setup().stderr
     assert clone.installed() == ["requirements-cpu.txt"] * 2 and (clone.venv / "kept").exists()
     assert clone.setup().stderr == ""
 
 
-def test_a_change_to_the_other_sets_file_is_no_change(clone):
+def test_a_change_to_the_other_sets_file_is_ignored(clone):
     clone.setup("cpu")
     with open(clone.folder / "requirements.txt", "a") as file:
         file.write("# changed\n")
     assert clone.setup("cpu").stderr == ""
 
 
-def test_failing_pip_is_one_sentence_with_the_log_and_is_tried_again(clone):
+def test_a_failing_pip_is_reported_with_its_log_and_retried(clone):
     done = clone.setup(PIP_FAILS="yes")
     assert done.returncode == 1
     *_, last = done.stderr.splitlines()
-    log = re.search(r"pip's own words are in (.*)\.$", last)[1]
+    log = re.search(r"see pip's output in (.*)\.$", last)[1]
     assert last.startswith("error: ") and "no such package" in (clone.folder / log).read_text()
     assert not (clone.venv / ".ready").exists()
     assert clone.setup().returncode == 0 and len(clone.installed()) == 2
 
 
-def test_an_update_that_fails_starts_again_from_nothing(clone):
+def test_a_failed_update_starts_again_from_nothing(clone):
     clone.setup()
     (clone.venv / "half updated").touch()
     with open(clone.folder / "constraints.txt", "a") as file:
@@ -231,18 +241,18 @@ def test_an_update_that_fails_starts_again_from_nothing(clone):
     assert clone.setup().returncode == 0 and not (clone.venv / "half updated").exists()
 
 
-def test_an_unknown_device_and_a_folder_that_is_no_environment_are_left_alone(clone):
+def test_an_unknown_device_and_a_folder_with_other_files_are_refused(clone):
     done = clone.setup("tpu")
-    assert done.returncode == 1 and "DEVICE=tpu is not understood" in done.stderr
+    assert done.returncode == 1 and "DEVICE=tpu: unknown device" in done.stderr
     clone.venv.mkdir()
     (clone.venv / "thesis.tex").touch()
     done = clone.setup()
-    assert done.returncode == 1 and "give another folder" in done.stderr
+    assert done.returncode == 1 and "Name another folder" in done.stderr
     assert (clone.venv / "thesis.tex").exists() and clone.installed() == []
 
 
 def requirements(name: str) -> list[Requirement]:
-    """The requirements in a file, without those of the files it includes."""
+    """Return the requirements in a file, without those of the files that it includes."""
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
     return [Requirement(line) for line in lines if line and not line.startswith("-")]
 
@@ -252,7 +262,7 @@ def names(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12"])
-def test_every_requirement_and_all_it_pulls_in_has_one_exact_version(version):
+def test_every_requirement_and_its_dependencies_have_one_exact_version(version):
     pins = [
         pin
         for pin in requirements("constraints.txt")
@@ -263,7 +273,7 @@ def test_every_requirement_and_all_it_pulls_in_has_one_exact_version(version):
         try:
             supported = importlib.metadata.metadata(pin.name).get("Requires-Python")
         except importlib.metadata.PackageNotFoundError:
-            continue  # the other set's, or another Python's
+            continue  # it belongs to the other set or to another Python
         if importlib.metadata.version(pin.name) == str(pin.specifier)[2:] and supported:
             assert SpecifierSet(supported).contains(f"{version}.9"), f"{pin} is not for Python {version}"
     pinned = [canonicalize_name(pin.name) for pin in pins]
@@ -277,7 +287,7 @@ def test_every_requirement_and_all_it_pulls_in_has_one_exact_version(version):
             try:
                 needs = map(Requirement, importlib.metadata.requires(package) or [])
             except importlib.metadata.PackageNotFoundError:
-                continue  # the other set's, or another Python's
+                continue  # it belongs to the other set or to another Python
             pulled |= {
                 canonicalize_name(need.name)
                 for need in needs
@@ -291,7 +301,7 @@ def test_every_requirement_and_all_it_pulls_in_has_one_exact_version(version):
     assert known - set(pinned) == set()
 
 
-def test_the_sets_share_the_common_file_and_never_hold_both_flavours():
+def test_the_sets_share_the_common_file_and_hold_one_mxnet_each():
     for name, flavour in (("requirements.txt", "mxnet-cu112"), ("requirements-cpu.txt", "mxnet")):
         lines = (ROOT / name).read_text().splitlines()
         assert "-r requirements-common.txt" in lines and "-c constraints.txt" in lines
@@ -302,7 +312,7 @@ def test_the_sets_share_the_common_file_and_never_hold_both_flavours():
         assert "://" not in (ROOT / name).read_text()
 
 
-def test_every_cuda_library_that_is_loaded_comes_with_the_gpu_set():
+def test_every_loaded_cuda_library_is_in_the_gpu_set():
     wheels = {f"nvidia-{library.split('/')[0].replace('_', '-')}-cu11" for library in CUDA_LIBRARIES}
     assert names("requirements.txt") == wheels | {"mxnet-cu112"}
 
@@ -310,9 +320,9 @@ def test_every_cuda_library_that_is_loaded_comes_with_the_gpu_set():
 @pytest.mark.skipif(
     not (shutil.which("cc") and shutil.which("nm")), reason="the stub driver needs a C compiler"
 )
-def test_the_gpu_check_imports_mxnet_and_tells_a_cpu_environment():
-    """Of the CPU set it can only say what it is not; getting there takes the imports in their order."""
+def test_the_gpu_check_imports_mxnet_and_recognises_a_cpu_environment():
+    """A CPU environment is refused, but only after all imports have succeeded in their order."""
     done = subprocess.run([sys.executable, ROOT / "tools/check_gpu_setup.py"], capture_output=True, text=True)
-    if names("requirements-cpu.txt") <= {each.name for each in importlib.metadata.distributions()}:
+    if names("requirements-cpu.txt") <= {package.name for package in importlib.metadata.distributions()}:
         assert done.returncode == 1 and "built without CUDA, CUDNN, NCCL" in done.stderr
     assert "was imported" in done.stdout and "Traceback" not in done.stderr

@@ -1,7 +1,8 @@
-"""Prove that the GPU set of packages loads and computes on this machine, with or without a GPU.
+"""Check that the GPU packages load and compute on this machine, with or without a GPU.
 
-Without an NVIDIA driver a stub libcuda.so.1 stands in for it: the functions that libmxnet.so needs,
-each answering 'no device'. That proves the packages, not the GPU, and the output says so.
+Without an NVIDIA driver, this program compiles a stub of libcuda.so.1: it has the functions that
+libmxnet.so needs, and each returns 'no device'. The check then covers the packages but not a GPU, and the
+output says so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.base.commands import with_plain_errors
+from data_prep.base.commands import with_plain_errors  # noqa: E402
 from data_prep.base.faults import Faults  # noqa: E402
 
 DRIVER = "libcuda.so.1"
@@ -33,29 +34,32 @@ def driver_here() -> bool:
 
 
 def load_stub(folder: str) -> list[str]:
-    """Compile and load a stub of the driver in ``folder``; return the functions in it."""
+    """Compile a stub of the driver in ``folder``, load it, and return the names of its functions."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler or not shutil.which("nm"):
         raise Faults(
-            "there is no NVIDIA driver here, and a stand-in for it needs a C compiler with binutils:"
-            " install one (Debian and Ubuntu: apt install gcc) and try again."
+            "This machine has no NVIDIA driver, and compiling a stub of it needs a C compiler with binutils."
+            " Install one (Debian and Ubuntu: apt install gcc) and try again."
         )
-    library = Path(importlib.util.find_spec("mxnet").origin).with_name("libmxnet.so")
+    spec = importlib.util.find_spec("mxnet")
+    if spec is None or spec.origin is None:
+        raise Faults("MXNet is not installed here. Run `make clean check-gpu-setup`.")
+    library = Path(spec.origin).with_name("libmxnet.so")
     listing = subprocess.run(
         ["nm", "-D", "--undefined-only", library], stdout=subprocess.PIPE, text=True, check=True
     )
-    # cuInit and the like are the driver's; cudaMalloc, cublasCreate and the like have their own libraries
+    # Names such as cuInit belong to the driver; cudaMalloc and cublasCreate come from other libraries.
     functions = {"cuInit", *re.findall(r"\b(cu[A-Z]\w*)", listing.stdout)}
     source, stub = Path(folder, "stub.c"), Path(folder, DRIVER)
     source.write_text("".join(f"int {name}(void) {{ return {NO_DEVICE}; }}\n" for name in sorted(functions)))
-    # The soname is what makes the loader take this one wherever libcuda.so.1 is asked for later.
+    # The soname makes the loader use this library whenever libcuda.so.1 is requested later.
     subprocess.run([compiler, "-shared", "-fPIC", f"-Wl,-soname,{DRIVER}", "-o", stub, source], check=True)
     ctypes.CDLL(str(stub), ctypes.RTLD_GLOBAL)
     return sorted(functions)
 
 
 def trained_output(ctx):
-    """The output of a small network after one training step on ``ctx``, from fixed weights."""
+    """Return the output (2, 2) of a small network with fixed weights after one training step on ``ctx``."""
     import mxnet as mx
     from mxnet.gluon import Trainer, nn
 
@@ -77,23 +81,23 @@ def main() -> None:
         stub = None if driver_here() else load_stub(folder)
         from freqcnn_gluon import devices, runtime
 
-        runtime.prepare()  # the import has done it; here it keeps MXNet's from being sorted before that
+        runtime.prepare()  # done by the import already; this line keeps the next import in its place
         import mxnet as mx
         import numpy
 
     print(
         f"MXNet {mx.__version__} for CUDA was imported, with the CUDA libraries of the wheels"
-        + (f" and a stub of the driver ({len(stub)} functions that answer 'no device')." if stub else ".")
+        + (f" and a stub of the driver ({len(stub)} functions that return 'no device')." if stub else ".")
     )
     features = mx.runtime.Features()
     missing = [name for name in ("CUDA", "CUDNN", "NCCL") if not features.is_enabled(name)]
     if missing:
-        raise Faults(f"this MXNet is built without {', '.join(missing)}: run `make clean check-gpu-setup`.")
+        raise Faults(f"This MXNet is built without {', '.join(missing)}. Run `make clean check-gpu-setup`.")
     print("Built with: CUDA, CUDNN, NCCL.")
 
     on_cpu = trained_output(mx.cpu())
     if not numpy.isfinite(on_cpu).all():
-        raise Faults(f"a small network gave {on_cpu.tolist()} on the CPU, which is no number.")
+        raise Faults(f"A small network computes {on_cpu.tolist()} on the CPU, which is not finite.")
     print(f"A small network took a training step on the CPU context: output {on_cpu[0, 0]:.6f}.")
 
     gpus = devices.gpus()
@@ -101,13 +105,14 @@ def main() -> None:
     for gpu in usable:
         on_gpu = trained_output(mx.gpu(gpu.number))
         if not numpy.allclose(on_gpu, on_cpu, rtol=1e-2):  # TF32 keeps three digits
-            raise Faults(f"{gpu} gave {on_gpu.tolist()} where the CPU gave {on_cpu.tolist()}.")
-        print(f"The same step on {gpu}: the same output.")
+            raise Faults(f"{gpu} computes {on_gpu.tolist()}, but the CPU computes {on_cpu.tolist()}.")
+        print(f"The same step on {gpu} gives the same output.")
     if not usable:
-        why = "; ".join(f"{gpu} is outside what it holds code for" for gpu in gpus) or "there is none"
+        why = "; ".join(f"it has no code for {gpu}" for gpu in gpus) or "there is none"
         print(
-            "Proven: the packages fit together, load, and compute on the CPU. Not proven: anything on a"
-            f" GPU.\nMXNet was never run on a GPU here, since {why}."
+            "Checked: the packages fit together, load, and compute on the CPU.\n"
+            "Not checked: anything on a GPU.\n"
+            f"MXNet did not run on a GPU here, because {why}."
         )
 
 

@@ -1,14 +1,17 @@
-"""What is wrong with this machine, in plain words: ``make doctor``.
+"""Print this machine's versions and what is wrong with it: ``make doctor``.
 
-Needs nothing but a Python, since what it looks at may be why nothing is installed, and leaves nothing behind.
-Each line is 'ok', 'note' (it works, but not at its best) or 'WRONG' with the remedy; exit code 1 if something
-is wrong.
+Uses the standard library only, because a broken environment is what it often has to report. Leaves nothing
+behind. The output begins with the versions that a bug report needs. Each line after them begins with 'ok',
+with 'note' (it works, but could work better) or with 'WRONG', and says what to do. The exit code is 1 if
+anything is wrong.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +22,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = "numpy scipy soundfile pandas matplotlib PIL av sklearn kaldi_native_fbank onnxruntime".split()
 LIBRARIES += "gluoncv safetensors distributed".split()
-QUICK_GB, PAPER_GB = 2, 20  # disk that the stand-ins, and the paper's corpora with their images, take
-TRAINING_GB = 16  # memory that micro-batches are cut to fit
+PACKAGES = (  # each affects the results or is a frequent cause of faults
+    "mxnet mxnet-cu112 gluoncv numpy scipy pandas soundfile av pillow scikit-learn kaldi-native-fbank onnx"
+    " onnxruntime safetensors matplotlib espeakng-loader distributed pip"
+).split()
+QUICK_GB, PAPER_GB = 2, 20  # disk space for the stand-ins, and for the paper's corpora with their images
+TRAINING_GB = 16  # memory that a micro-batch may use
+VERSIONS = f"""
+from importlib import metadata
+for name in {PACKAGES!r}:
+    try:
+        print(name, metadata.version(name), end=", ")
+    except metadata.PackageNotFoundError:
+        pass
+"""
 STEP = """
 import freqcnn_gluon, mxnet as mx
 from freqcnn_gluon import FreqCNN, architecture
@@ -29,7 +44,7 @@ net.initialize(mx.init.Xavier())
 with mx.autograd.record():
     loss = net(mx.nd.ones((2, 1, 32, 32))).norm()
 loss.backward()
-print(mx.__version__, "ok" if float(loss.asscalar()) > 0 else "computes nothing")
+print(mx.__version__, "ok" if float(loss.asscalar()) > 0 else "computes a loss of 0")
 """
 VOICE = """
 from data_prep.standin.folder import _espeak_version
@@ -37,132 +52,187 @@ from data_prep.standin.speech import each_in_fresh_process
 print(*each_in_fresh_process(_espeak_version, [()]))
 """
 
-Told = Iterator[tuple[str, str]]
+Lines = Iterator[tuple[str, str]]
 
 
-def run(python: Path, *words: str) -> tuple[bool, str]:
-    """Whether a Python program ends well, and the last line that it says."""
-    done = subprocess.run(
-        [python, *words],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-    )
+def output(*command: str | Path, **environment: str) -> tuple[bool, str]:
+    """Run a command; return whether it succeeded, and the last line of its output or error."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return False, str(error)
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
-    return done.returncode == 0, lines[-1] if lines else f"it ended with {done.returncode} and no word"
+    return done.returncode == 0, lines[-1] if lines else f"exit code {done.returncode} without output"
 
 
-def environment(venv: Path) -> Told:
+def run(python: str | Path, *words: str) -> tuple[bool, str]:
+    """Run Python with the project on its path; return as ``output`` does."""
+    return output(python, *words, PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+
+
+def field(path: str, name: str) -> str:
+    """Return the value of the first line 'name: value' of a file below /proc, or '' if there is none."""
+    try:
+        match = re.search(rf"^{name}\s*:\s*(.*)$", Path(path).read_text(), re.M)
+    except OSError:
+        return ""
+    return match[1] if match else ""
+
+
+def project() -> str:
+    """Return the project's version and commit, as far as they are known."""
+    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.M)
+    known, commit = output("git", "describe", "--always", "--dirty")
+    return f"{version[1] if version else 'no version'}, {f'commit {commit}' if known else 'not a git clone'}"
+
+
+def gpus() -> str:
+    """Return each GPU's name, memory and driver, as its driver reports them."""
+    query = "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"
+    try:
+        done = subprocess.run(["nvidia-smi", *query], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return "none (there is no nvidia-smi)"
+    return "; ".join(done.stdout.splitlines()) if done.returncode == 0 else "nvidia-smi failed"
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gigabytes(name: str) -> float | None:
+    """Return a value of /proc/meminfo in GB, or None on systems without it."""
+    kilobytes = field("/proc/meminfo", name).split()
+    return int(kilobytes[0]) / 1e6 if kilobytes else None
+
+
+def versions(venv: Path) -> Iterator[tuple[str, str]]:
+    """Yield what a bug report has to state: a name and a value."""
+    yield "project", project()
+    yield "Python", f"{platform.python_version()} ({sys.executable})"
+    fine, packages = run(venv / "bin/python", "-c", VERSIONS)
+    yield "packages", packages.rstrip(", ") if fine else f"unknown ({packages})"
+    try:
+        system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        system = platform.system()
+    yield (
+        "system",
+        f"{system}, kernel {platform.release()}, {platform.machine()}, {platform.libc_ver()[1]} libc",
+    )
+    yield "CPU", field("/proc/cpuinfo", "model name") or platform.processor() or "unknown"
+    yield "cores", f"{cores()} of {os.cpu_count()}"
+    total, free = gigabytes("MemTotal"), gigabytes("MemAvailable")
+    yield "memory", f"{total:.0f} GB, {free:.0f} GB free" if total and free else "unknown"
+    yield "GPU", gpus()
+
+
+def environment(venv: Path) -> Lines:
     python = venv / "bin/python"
     if not (venv / ".ready").is_file() or not python.exists():
-        yield "WRONG", f"there is no finished environment in {venv}: run `make setup`"
+        yield "WRONG", f"{venv}: there is no finished environment. Run `make setup`."
         return
     if subprocess.run([ROOT / "tools/setup.sh", venv, "ready"], capture_output=True).returncode:
-        yield "WRONG", f"{venv} does not hold what this version requires: run `make setup`"
-    yield "ok", f"the {(venv / '.ready').read_text().split()[0].upper()} environment {venv} is there"
-    fine, said = run(python, "-c", STEP)
-    if fine and said.endswith("ok"):
-        yield "ok", f"MXNet {said.split()[0]} loads, and the network computes"
+        yield "WRONG", f"{venv}: its packages are not those that this version requires. Run `make setup`."
+    yield "ok", f"{venv}: the {(venv / '.ready').read_text().split()[0].upper()} environment exists"
+    fine, line = run(python, "-c", STEP)
+    if fine and line.endswith("ok"):
+        yield "ok", f"MXNet {line.split()[0]} loads, and a network takes a training step"
     else:
         yield (
             "WRONG",
-            f"MXNet does not compute ({said}): run `make clean setup`, or see Troubleshooting in README",
+            f"MXNet does not compute ({line}). Run `make clean setup`, or see Troubleshooting in README.",
         )
     for library in LIBRARIES:
-        fine, said = run(python, "-c", f"import freqcnn_gluon, {library}")
+        fine, line = run(python, "-c", f"import freqcnn_gluon, {library}")
         if not fine:
-            yield "WRONG", f"{library} cannot be loaded ({said}): run `make clean setup`"
-    fine, said = run(python, "-c", VOICE)
-    yield (
-        ("ok", f"eSpeak NG {said} can speak the stand-ins")
-        if fine
-        else (
-            "WRONG",
-            f"eSpeak NG cannot speak the stand-ins ({said}): run `make clean setup`",
-        )
-    )
-
-
-def gpu(venv: Path) -> Told:
-    _, said = run(Path(sys.executable), str(ROOT / "freqcnn_gluon/devices.py"))
-    kind, _, why = said.partition(" ")
-    yield ("ok", why) if kind == "gpu" else ("note", f"training runs on the CPU: {why}")
-
-
-def cores(venv: Path) -> Told:
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked) < count:
-        yield "note", f"OMP_NUM_THREADS={asked} leaves {count - int(asked)} of {count} cores idle: unset it"
+            yield "WRONG", f"{library} cannot be imported ({line}). Run `make clean setup`."
+    fine, line = run(python, "-c", VOICE)
+    if fine:
+        yield "ok", f"eSpeak NG {line} can synthesise the stand-ins"
     else:
-        yield "ok", f"{count} cores may be used"
-    busy = os.getloadavg()[0]
-    if busy > count / 2:
-        yield "note", f"something else computes here (load {busy:.1f}): training is much slower until it ends"
+        yield "WRONG", f"eSpeak NG cannot synthesise the stand-ins ({line}). Run `make clean setup`."
 
 
-def memory(venv: Path) -> Told:
-    try:
-        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        free = int(lines["MemAvailable"].split()[0]) / 1e6
-    except (OSError, KeyError, ValueError):
-        return
-    if free < TRAINING_GB:
+def device(venv: Path) -> Lines:
+    _, line = run(sys.executable, str(ROOT / "freqcnn_gluon/devices.py"))
+    kind, _, reason = line.partition(" ")
+    yield ("ok", reason) if kind == "gpu" else ("note", f"training runs on the CPU: {reason}")
+
+
+def processor(venv: Path) -> Lines:
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    if limit.isdigit() and int(limit) < cores():
+        idle = cores() - int(limit)
+        yield "note", f"OMP_NUM_THREADS={limit} leaves {idle} of {cores()} cores idle. Unset it."
+    else:
+        yield "ok", f"training may use {cores()} cores"
+    load = os.getloadavg()[0]
+    if load > cores() / 2:
         yield (
             "note",
-            f"{free:.0f} GB of memory are free: the paper's sizes take up to {TRAINING_GB}",
+            f"other programs are computing (load {load:.1f}). Training is much slower until they end.",
         )
+
+
+def memory(venv: Path) -> Lines:
+    free = gigabytes("MemAvailable")
+    if free is None:
+        return
+    if free < TRAINING_GB:
+        yield "note", f"{free:.0f} GB of memory are free; the paper's sizes need up to {TRAINING_GB} GB"
     else:
         yield "ok", f"{free:.0f} GB of memory are free"
 
 
-def folders(*asked: Path) -> Callable[[Path], Told]:
-    """Whether files can be written, locked and renamed there, and how much room there is."""
+def folders(*paths: Path) -> Callable[[Path], Lines]:
+    """Return a check that files can be written, locked and renamed in ``paths``, and that there is space."""
 
-    def look(venv: Path) -> Told:
-        for folder in asked:
-            there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    def check(venv: Path) -> Lines:
+        for folder in paths:
+            parents = (folder.absolute(), *folder.absolute().parents)
+            existing = next(path for path in parents if path.exists())
             try:
-                with tempfile.TemporaryDirectory(dir=there) as made, open(Path(made) / "a", "w") as file:
+                with tempfile.TemporaryDirectory(dir=existing) as made, open(Path(made) / "a", "w") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     os.replace(file.name, Path(made) / "b")
             except OSError as error:
                 yield (
                     "WRONG",
-                    f"{folder} cannot be written ({error.strerror}): name another folder (DATA=, RESULTS=)",
+                    f"{folder}: cannot be written ({error.strerror}). Name another: DATA=, RESULTS=.",
                 )
                 continue
-            free = shutil.disk_usage(there).free / 1e9
+            free = shutil.disk_usage(existing).free / 1e9
             if free < QUICK_GB:
-                yield "WRONG", f"{folder}: {free:.1f} GB are free and {QUICK_GB} are needed: make room"
+                yield (
+                    "WRONG",
+                    f"{folder}: {free:.1f} GB are free, but {QUICK_GB} GB are needed. Free some space.",
+                )
             else:
                 grade = "ok" if free >= PAPER_GB else "note"
-                yield (
-                    grade,
-                    f"{folder} can be written, {free:.0f} GB are free (the paper's corpora take {PAPER_GB})",
-                )
+                space = f"{free:.0f} GB are free (the paper's corpora need {PAPER_GB})"
+                yield grade, f"{folder}: can be written, {space}"
 
-    return look
+    return check
 
 
-def browser(venv: Path) -> Told:
+def browser(venv: Path) -> Lines:
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        yield (
-            "note",
-            "there is no chromium with chromedriver: `make test` leaves out the report page's own test",
-        )
+        yield "note", "there is no chromium with chromedriver: `make test` skips the test of the report page"
 
 
 def main() -> int:
     venv, data, results = map(Path, sys.argv[1:4])
-    version = ".".join(map(str, sys.version_info[:3]))
-    print(f"ok     Python {version} ({sys.executable})")
+    for name, value in versions(venv):
+        print(f"{name:9} {value}", flush=True)
+    print()
     wrong = False
-    for look in (environment, gpu, cores, memory, folders(data, results), browser):
-        for grade, said in look(venv):
+    for check in (environment, device, processor, memory, folders(data, results), browser):
+        for grade, line in check(venv):
             wrong |= grade == "WRONG"
-            print(f"{grade:6} {said}", flush=True)
+            print(f"{grade:6} {line}", flush=True)
     return int(wrong)
 
 

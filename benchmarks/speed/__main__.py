@@ -1,10 +1,10 @@
-"""Measure this project side by side with others, and write what was found into results and docs/speed.md.
+"""Measure this project beside others, and write the results and docs/speed.md.
 
-    python benchmarks/speed                      # everything: about an hour
+    python benchmarks/speed                      # everything, about an hour
     python benchmarks/speed step spectrograms    # some groups, or single pieces such as step-table7
-    python benchmarks/speed --render             # docs/speed.md and its pictures again, from the results
+    python benchmarks/speed --render             # only write docs/speed.md and its pictures again
 
-Every candidate runs in a process of its own with the same number of threads, in turns (see alternate.py).
+Each candidate runs in its own process with the same number of threads. They take turns (see alternate.py).
 """
 
 from __future__ import annotations
@@ -35,28 +35,30 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="*", help=f"of {', '.join(GROUPS)}, or pieces of them; none: all")
     parser.add_argument(
-        "--results", type=Path, default=ROOT / "benchmarks" / "results", help="where the JSON files go"
+        "what", nargs="*", help=f"groups ({', '.join(GROUPS)}) or single pieces (default: all)"
     )
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where speed.md is")
-    parser.add_argument("--tiny", action="store_true", help="sizes that show only that everything runs")
-    parser.add_argument("--render", action="store_true", help="measure nothing")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "benchmarks" / "results", help="folder for the JSON files"
+    )
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder of speed.md")
+    parser.add_argument("--tiny", action="store_true", help="use sizes that only show that everything runs")
+    parser.add_argument("--render", action="store_true", help="measure nothing, only write the page again")
     options = parser.parse_args(arguments)
     chosen = pieces(options.what)
     for name, measure in {} if options.render else chosen.items():
         print(name, file=sys.stderr)
-        busy = [os.getloadavg()[0]]
-        found = measure(options.tiny)
-        busy.append(os.getloadavg()[0])
-        told = {
+        load_before = os.getloadavg()[0]
+        values = measure(options.tiny)
+        result = {
             "machine": runtime.versions(),
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "load": busy,  # before and after: above the number of threads, others computed too
-            "found": found,
+            # Before and after. A load above the number of threads means that other programs computed too.
+            "load": [load_before, os.getloadavg()[0]],
+            "found": values,
         }
         with whole(options.results / f"{name}.json") as path:
-            path.write_text(json.dumps(told, indent=1), encoding="utf-8")
+            path.write_text(json.dumps(result, indent=1), encoding="utf-8")
     for path in render(options.results, options.docs):
         print(path)
 

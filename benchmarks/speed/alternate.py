@@ -1,9 +1,9 @@
-"""Candidates timed side by side: each in its own process, in turns, one computing at a time.
+"""Time candidates side by side: each in its own process, in turns, one computing at a time.
 
-MXNet and PyTorch bring an OpenMP runtime each, whose threads wait for work busily; in one process they
-would take the cores from each other. So each candidate is a worker process (``worker.py``), and the parent
-asks one after the other, round after round: what disturbs the machine disturbs all of them alike, and a
-ratio of medians is of one run.
+MXNet and PyTorch each bring an OpenMP runtime whose threads wait actively, and in one process they would take
+the cores from each other. So each candidate is a worker process (``worker.py``), and the parent calls one
+after the other, round after round. Whatever disturbs the machine disturbs all candidates equally, and the two
+medians of a ratio come from the same run.
 """
 
 from __future__ import annotations
@@ -26,20 +26,26 @@ from data_prep.base.faults import Faults
 from freqcnn_gluon import runtime
 
 WORKER = Path(__file__).with_name("worker.py")
-SECONDS = 60.0  # so long PyTorch's steps went on becoming faster
-PAUSE = 0.3  # s; what a runtime's threads may go on spinning after their work
+SECONDS = 60.0  # PyTorch's steps became faster for as long as that
+PAUSE = 0.3  # seconds for which a runtime's threads may wait actively after their work
 
 
 class Worker:
-    """The candidate ``name``, 'module:class', made with ``arguments`` in a process with ``threads`` threads.
+    """A candidate in its own process.
 
-    ``missing`` says what it lacks where it cannot be imported. Raises Faults when the process dies.
+    Args:
+        name: Class of the candidate as 'module:class'.
+        threads: Number of threads that the process may use.
+        arguments: Arguments of the class.
+
+    Raises:
+        Faults: If the process dies.
     """
 
     def __init__(self, name: str, threads: int, **arguments):
         self.name = name
-        # What this process has set for MXNet is nothing for the others; ours sets it again.
-        inherited = {each: value for each, value in os.environ.items() if each not in runtime.SET}
+        # Without the variables that this process has set for MXNet: our own candidate sets them again.
+        inherited = {variable: value for variable, value in os.environ.items() if variable not in runtime.SET}
         environment = inherited | {
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
@@ -54,13 +60,14 @@ class Worker:
             env=environment,
         )
 
-    # Asked for late, so that several candidates are made at a time.
+    # Read late, so that several candidates can start at the same time.
     @functools.cached_property
     def _made(self) -> dict:
         return self._answer()
 
     @property
     def missing(self) -> str | None:
+        """The import that failed, or None."""
         return self._made.get("missing")
 
     @property
@@ -68,10 +75,12 @@ class Worker:
         return self._made.get("versions", {})
 
     def ask(self, what: str, **arguments):
-        """What the candidate's method ``what`` answers; 'run': the seconds it takes; 'peak': the most bytes
-        that it had since it began, or since it was told to 'forget'.
+        """Call the candidate's method ``what`` and return its answer.
+
+        'run' returns the seconds that it took. 'peak' returns the largest memory in bytes since the start or
+        since the last 'forget'.
         """
-        self._made  # noqa: B018  its first answer is no answer to this
+        self._made  # noqa: B018  the first line that the process writes is not an answer to this call
         self.process.stdin.write(json.dumps([what, arguments]) + "\n")
         self.process.stdin.flush()
         return self._answer()
@@ -80,9 +89,7 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             code = self.process.wait()
-            raise Faults(
-                f"{self.name} ended with exit code {code} before it answered; see above for its words"
-            )
+            raise Faults(f"{self.name} ended with exit code {code} before it answered; see its output above")
         return json.loads(line)
 
     def __enter__(self) -> Worker:
@@ -100,22 +107,29 @@ class Worker:
 def alternating(
     workers: Mapping[str, Worker], title: str, rounds: int, seconds: float = SECONDS, pause: float = PAUSE
 ) -> dict[str, dict[str, object]]:
-    """Seconds of each worker's ``run``, by its name: the ``median`` of all ``times``.
+    """Return the seconds of each worker's ``run``: all ``times`` and their ``median``, by the worker's name.
 
-    There are ``rounds`` at least, and as many as ``seconds`` hold: short runs are disturbed by more than long
-    ones. Each begins with the next of the workers. Those until ``seconds`` after the first one do not count:
-    in that things are compiled, in the others memory is taken.
+    Rounds in the first ``seconds`` after the first round do not count, because programs compile and allocate
+    memory then. Each round begins with the next worker.
+
+    Args:
+        workers: The candidates by name.
+        title: Title of the progress bar.
+        rounds: The least number of rounds.
+        seconds: Duration of the warm-up, and the least duration of the measurement. Short runs need many
+            rounds, because small disturbances affect them.
+        pause: Seconds between two candidates.
     """
     times: dict[str, list[float]] = {name: [] for name in workers}
     names, until = deque(workers), math.inf
 
     def go_round() -> dict[str, float]:
-        found = {}
+        seconds_of = {}
         for name in names:
-            found[name] = workers[name].ask("run")
+            seconds_of[name] = workers[name].ask("run")
             time.sleep(pause)
         names.rotate(-1)
-        return found
+        return seconds_of
 
     with tqdm(total=rounds, desc=f"{title}, warming up", unit="round", leave=False) as bar:
         while time.perf_counter() < until:
@@ -124,8 +138,8 @@ def alternating(
         bar.set_description(title)
         until = time.perf_counter() + seconds
         while bar.n < rounds or time.perf_counter() < until:
-            for name, each in go_round().items():
-                times[name].append(each)
+            for name, taken in go_round().items():
+                times[name].append(taken)
             bar.total = max(bar.total, bar.n + 1)
             bar.update()
-    return {name: {"median": statistics.median(each), "times": each} for name, each in times.items()}
+    return {name: {"median": statistics.median(taken), "times": taken} for name, taken in times.items()}

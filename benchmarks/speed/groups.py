@@ -1,7 +1,7 @@
-"""What is measured: each piece takes minutes and returns what ``results/<piece>.json`` holds.
+"""The measurements: each piece takes minutes and returns the content of ``results/<piece>.json``.
 
-``tiny`` makes sizes so small that all is run through in seconds, for the tests; its figures mean nothing.
-A candidate whose package is not installed is left out and named in ``missing``.
+With ``tiny``, for the tests, all sizes are so small that a piece takes seconds, and its values mean nothing.
+A candidate whose package is not installed is skipped and named in ``missing``.
 """
 
 from __future__ import annotations
@@ -43,35 +43,35 @@ INFERENCES = {
     for name, (candidate, arguments) in STEPS.items()
     if "bfloat16" not in name
 }
-# The batches of a step and of a prediction: all candidates are in memory at a time.
+# Samples per training step and per prediction. All candidates are in memory at the same time.
 BATCHES = {"table2": 2, "table7": 4, "table10": 2}
 PREDICTED = (1, 32)
-AGREED = 64  # the size at which a network and its twin are compared
+AGREEMENT_SIZE = 64  # pixels, for the comparison of a network with its twin
 TOLERANCE = 1e-4
 ROUNDS = 5
 
 
 def step(table: str, tiny: bool) -> dict:
-    """Seconds of a training step, against the same network in PyTorch."""
+    """Time a training step of ours and of the same network in PyTorch."""
     size, agreement = _size(table, tiny), _agreement(table)
     return _network(table, size, BATCHES[table], STEPS, tiny) | {"agreement": agreement}
 
 
 def inference(table: str, tiny: bool) -> dict:
-    """Seconds of a prediction from numpy array to numpy array, one clip and many."""
-    size, found = _size(table, tiny), {}
+    """Time a prediction from numpy array to numpy array, for one clip and for many."""
+    size, timed = _size(table, tiny), {}
     _agreement(table)
     for batch in (1,) if tiny else PREDICTED:
         with tempfile.TemporaryDirectory() as folder:
             exported = _exported(table, size, batch, folder)
-            found[str(batch)] = _network(table, size, batch, INFERENCES | exported, tiny)
-    return found
+            timed[str(batch)] = _network(table, size, batch, INFERENCES | exported, tiny)
+    return timed
 
 
 def memory(table: str, tiny: bool) -> dict:
-    """Bytes that a further sample adds to the peak of a training step, from the peaks of two batches.
+    """Measure the bytes that one more sample adds to a training step's peak, from the peaks of two batches.
 
-    The peak is that of steps after the first, or it would be the compiler's.
+    The first step does not count, because its peak would be the compiler's.
     """
     few, many = (1, 2) if tiny else (BATCHES[table], 3 * BATCHES[table])
     _agreement(table)
@@ -79,7 +79,7 @@ def memory(table: str, tiny: bool) -> dict:
     peaks: dict[str, list[int]] = {}
     missing, versions = {}, {}
     for name, (candidate, arguments) in STEPS.items():
-        if "channels_last" in name:  # the same numbers in another order
+        if "channels_last" in name:  # the order in memory does not change how much is needed
             continue
         for batch in (few, many):
             with Worker(candidate, runtime.threads(), batch=batch, **common, **arguments) as worker:
@@ -91,7 +91,7 @@ def memory(table: str, tiny: bool) -> dict:
                 worker.ask("forget")
                 worker.ask("run")
                 peaks.setdefault(name, []).append(worker.ask("peak"))
-    a_sample = {name: (each[1] - each[0]) / (many - few) for name, each in peaks.items()}
+    a_sample = {name: (peak[1] - peak[0]) / (many - few) for name, peak in peaks.items()}
     return {
         "size": common["size"],
         "batches": [few, many],
@@ -103,54 +103,54 @@ def memory(table: str, tiny: bool) -> dict:
 
 
 def peak(table: str, tiny: bool) -> dict:
-    """The share of the machine's convolution and matrix peak that each block's training step reaches."""
+    """Measure the share of the machine's convolution peak that the training step of each block reaches."""
     common = {"table": table, "size": _size(table, tiny), "batch": BATCHES[table]}
     with Worker("candidates.blocks:Blocks", runtime.threads(), **common) as worker:
         return worker.ask("shares", rounds=_rounds(tiny)) | common
 
 
 def spectrograms(tiny: bool) -> dict:
-    """Hours of sound a second: the spectrogram alone on one core and on all, and from WAV files to images."""
+    """Time spectrograms alone, on one core and on all, and the whole path from WAV files to images."""
     clips, seconds = (2, 15) if tiny else (40, 15)
-    hours, found = clips * seconds / 3600, {}
+    hours, results = clips * seconds / 3600, {}
     for jobs in sorted({1, runtime.threads()}):
         common = {"clips": clips, "jobs": jobs}
         chosen = {
-            way: ("candidates.spectra:Spectrogram", {"way": way} | common)
-            for way in ("ours", "librosa", "scipy", "fft")
+            program: ("candidates.spectra:Spectrogram", {"program": program} | common)
+            for program in ("ours", "librosa", "scipy", "fft")
         }
         chosen["torch"] = ("candidates.spectra:TorchSpectrogram", {"clips": clips})
-        threads = {way: jobs if way == "torch" else 1 for way in chosen}
+        threads = {program: jobs if program == "torch" else 1 for program in chosen}
         with _workers(chosen, threads) as (workers, missing):
             apart = _same_spectrograms(workers)
             timed = _timed(workers, f"spectrograms, {jobs} at a time", tiny)
-            told = _told(timed, workers, missing)
-        found["1 core" if jobs == 1 else f"{jobs} cores"] = told | {"hours": hours, "apart": apart}
+            result = _result(timed, workers, missing)
+        results["1 core" if jobs == 1 else f"{jobs} cores"] = result | {"hours": hours, "apart": apart}
     with tempfile.TemporaryDirectory() as folder:
         count = clips if tiny else 5 * clips
         common = {"folder": folder, "clips": count, "rate": 8000, "size": 256}
         files = "candidates.spectra:Files"
         chosen = {
-            "ours": (files, {"way": "ours", "jobs": runtime.threads()} | common),
-            "ours, 1 core": (files, {"way": "ours", "jobs": 1} | common),
-            "librosa": (files, {"way": "librosa"} | common),
+            "ours": (files, {"program": "ours", "jobs": runtime.threads()} | common),
+            "ours, 1 core": (files, {"program": "ours", "jobs": 1} | common),
+            "librosa": (files, {"program": "librosa"} | common),
         }
         with _workers(chosen, dict.fromkeys(chosen, 1)) as (workers, missing):
             timed = _timed(workers, "WAV files to images", tiny)
-            found["files"] = _told(timed, workers, missing) | {"hours": count * seconds / 3600}
-    return found
+            results["files"] = _result(timed, workers, missing) | {"hours": count * seconds / 3600}
+    return results
 
 
 def clips(tiny: bool) -> dict:
-    """How time and memory grow with the number of clips: a store of them, and an epoch on it."""
+    """Measure how the time and memory of a store and of an epoch grow with the number of clips."""
     with tempfile.TemporaryDirectory() as folder:
         grown = {}
         for count in (4, 8) if tiny else (100, 1000, 10000):
             with Worker("candidates.clips:Clips", runtime.threads(), folder=folder, clips=count) as worker:
                 grown[count] = worker.ask("grow")
     return {
-        f"clips: {said}": _curve({count: each[kind] for count, each in grown.items()}, unit)
-        for said, kind, unit in (
+        f"clips: {title}": _curve({count: costs[kind] for count, costs in grown.items()}, unit)
+        for title, kind, unit in (
             ("store", "store_seconds", "s"),
             ("epoch", "epoch_seconds", "s"),
             ("peak memory", "peak_bytes", "B"),
@@ -159,7 +159,7 @@ def clips(tiny: bool) -> dict:
 
 
 def steps(tiny: bool) -> dict:
-    """How a training step's time grows with the size of the image, the segments and the cores."""
+    """Measure how the time of a training step depends on the image's size, the segments and the cores."""
     common = {"table": "table7", "size": 32 if tiny else 128, "batch": 4}
     all_cores = runtime.threads()
     varied: dict[str, dict[int, tuple[int, dict]]] = {
@@ -171,7 +171,7 @@ def steps(tiny: bool) -> dict:
             n: (n, common) for n in sorted({1, *(2**i for i in range(1, 9) if 2**i < all_cores), all_cores})
         },
     }
-    found = {}
+    curves = {}
     for name, points in varied.items():
         chosen = {
             str(value): ("candidates.gluon:Step", arguments) for value, (_, arguments) in points.items()
@@ -180,14 +180,14 @@ def steps(tiny: bool) -> dict:
         with _workers(chosen, threads) as (workers, _):
             timed = _timed(workers, name, tiny)
         if len(points) > 1:
-            found[f"step: {name}"] = _curve({int(n): each["median"] for n, each in timed.items()}, "s")
-    return found
+            curves[f"step: {name}"] = _curve({int(n): times["median"] for n, times in timed.items()}, "s")
+    return curves
 
 
 GROUPS: dict[str, dict[str, Callable[[bool], dict]]] = {
     **{
-        each.__name__: {f"{each.__name__}-{table}": partial(each, table) for table in BATCHES}
-        for each in (step, inference, memory, peak)
+        function.__name__: {f"{function.__name__}-{table}": partial(function, table) for table in BATCHES}
+        for function in (step, inference, memory, peak)
     },
     "spectrograms": {"spectrograms": spectrograms},
     "growth": {"growth-clips": clips, "growth-step": steps},
@@ -195,11 +195,11 @@ GROUPS: dict[str, dict[str, Callable[[bool], dict]]] = {
 
 
 def pieces(names: Sequence[str]) -> dict[str, Callable[[bool], dict]]:
-    """The pieces of the groups, or those of that name themselves; all where ``names`` is empty."""
+    """Return the pieces with these names, or of the groups with these names; all if ``names`` is empty."""
     every = {name: measure for group in GROUPS.values() for name, measure in group.items()}
     if unknown := [name for name in names if name not in GROUPS and name not in every]:
         known = ", ".join(dict.fromkeys((*GROUPS, *every)))
-        raise Faults(f"there is nothing called '{name}' to measure: choose of {known}" for name in unknown)
+        raise Faults(f"there is no measurement '{name}'; choose one of {known}" for name in unknown)
     chosen = [piece for name in names or GROUPS for piece in GROUPS.get(name, [name])]
     return {piece: every[piece] for piece in chosen}
 
@@ -220,7 +220,7 @@ def _timed(workers: Mapping[str, Worker], title: str, tiny: bool) -> dict[str, d
 def _workers(
     candidates: Mapping[str, tuple[str, dict]], threads: Mapping[str, int]
 ) -> Iterator[tuple[dict[str, Worker], dict[str, str]]]:
-    """The candidates' processes by name, and what those lack that cannot run here."""
+    """Start the candidates; yield their processes, and the failed imports of those that cannot run."""
     with contextlib.ExitStack() as stack:
         workers = {
             name: stack.enter_context(Worker(candidate, threads[name], **arguments))
@@ -230,7 +230,7 @@ def _workers(
         yield {name: worker for name, worker in workers.items() if name not in missing}, missing
 
 
-def _told(timed: dict, workers: Mapping[str, Worker], missing: dict) -> dict:
+def _result(timed: dict, workers: Mapping[str, Worker], missing: dict) -> dict:
     versions: dict[str, object] = {}
     for worker in workers.values():
         versions |= worker.versions
@@ -238,20 +238,21 @@ def _told(timed: dict, workers: Mapping[str, Worker], missing: dict) -> dict:
 
 
 def _network(table: str, size: int, batch: int, candidates: Mapping, tiny: bool) -> dict:
-    """One network's candidates timed on one batch."""
+    """Time all candidates of one network on one batch."""
     common = {"table": table, "size": size, "batch": batch}
-    chosen = {name: (candidate, common | given) for name, (candidate, given) in candidates.items()}
+    chosen = {name: (candidate, common | extra) for name, (candidate, extra) in candidates.items()}
     with _workers(chosen, dict.fromkeys(chosen, runtime.threads())) as (workers, missing):
         timed = _timed(workers, f"{table}, batch {batch}", tiny)
-        return _told(timed, workers, missing) | {"size": size, "batch": batch}
+        return _result(timed, workers, missing) | {"size": size, "batch": batch}
 
 
 def _agreement(table: str) -> dict:
-    """How far the twin's logits and gradients are from ours with our weights; nothing without PyTorch.
+    """Return how much the twin's logits and gradients differ from ours with our weights; {} without PyTorch.
 
-    Raises Faults where it is more than TOLERANCE: then the two are not the same network.
+    Raises:
+        Faults: If they differ by more than TOLERANCE, because the two are then not the same network.
     """
-    common = {"table": table, "size": AGREED, "batch": 2}
+    common = {"table": table, "size": AGREEMENT_SIZE, "batch": 2}
     with (
         tempfile.TemporaryDirectory() as folder,
         Worker("candidates.pytorch:Answer", runtime.threads(), **common) as twin,
@@ -261,14 +262,16 @@ def _agreement(table: str) -> dict:
             return {}
         with Worker("candidates.gluon:Answer", runtime.threads(), **common) as worker:
             worker.ask("write", weights=weights, path=answer)
-        found = twin.ask("differences", weights=weights, path=answer)
-    if not max(found["logits"], found["gradient"]) < TOLERANCE:
-        raise Faults(f"{table}: the twin in PyTorch differs from our network by {found}: nothing was timed")
-    return found | {"size": AGREED}
+        differences = twin.ask("differences", weights=weights, path=answer)
+    if not max(differences["logits"], differences["gradient"]) < TOLERANCE:
+        raise Faults(
+            f"{table}: the twin in PyTorch differs from our network by {differences}; nothing was timed"
+        )
+    return differences | {"size": AGREEMENT_SIZE}
 
 
 def _exported(table: str, size: int, batch: int, folder: str) -> dict[str, tuple[str, dict]]:
-    """onnxruntime as a candidate, on what PyTorch exports of the twin; nothing without PyTorch."""
+    """Return onnxruntime as a candidate, with PyTorch's export of the twin; {} without PyTorch."""
     path = f"{folder}/net.onnx"
     with Worker("candidates.pytorch:Infer", runtime.threads(), table=table, size=size, batch=batch) as worker:
         if worker.missing:
@@ -278,21 +281,21 @@ def _exported(table: str, size: int, batch: int, folder: str) -> dict[str, tuple
 
 
 def _same_spectrograms(workers: Mapping[str, Worker]) -> dict[str, float]:
-    """dB by which each way differs from ours at most; Faults where that is more than rounding."""
+    """Return each program's largest difference from ours in dB; Faults if it is more than rounding."""
     with tempfile.TemporaryDirectory() as folder:
-        found = {}
-        for way, worker in workers.items():
-            if way != "fft":
-                worker.ask("write", path=f"{folder}/{way}.npy")
-                found[way] = np.load(Path(folder) / f"{way}.npy")
-    apart = {way: float(np.abs(each - found["ours"]).max()) for way, each in found.items()}
+        written = {}
+        for program, worker in workers.items():
+            if program != "fft":
+                worker.ask("write", path=f"{folder}/{program}.npy")
+                written[program] = np.load(Path(folder) / f"{program}.npy")
+    apart = {program: float(np.abs(bins - written["ours"]).max()) for program, bins in written.items()}
     if max(apart.values()) > 1e-6:
-        raise Faults(f"the spectrograms are not the same: they are {apart} dB apart")
+        raise Faults(f"the spectrograms are not equal: they differ by {apart} dB; nothing was timed")
     return apart
 
 
 def _curve(points: Mapping[int, float], unit: str) -> dict:
-    """``points`` in ``unit`` and the exponent of the power law through them by least squares."""
-    x, y = (np.log(list(each)) for each in (points.keys(), points.values()))
+    """Return ``points`` in ``unit`` with the exponent of the power law that fits them by least squares."""
+    x, y = np.log(list(points)), np.log(list(points.values()))
     exponent = float(np.polyfit(x, y, 1)[0])
     return {"points": {str(n): value for n, value in points.items()}, "unit": unit, "exponent": exponent}

@@ -1,7 +1,7 @@
-"""FreqCNN in PyTorch, from the same tables' rows and with the same names of parameters.
+"""FreqCNN in PyTorch, built from the same rows of the tables, with the same parameter names.
 
-It is what a careful user of PyTorch would write: the blocks of ``freqcnn_gluon`` one for one, the attention's
-first layer split as there, so that what is compared is the frameworks and not the algebra.
+This is what a careful user of PyTorch would write. It has the same blocks as ``freqcnn_gluon`` and splits the
+attention's first layer in the same way, so that the benchmark compares the frameworks and not the algebra.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """(batch, in_channels, size, size) -> (batch, channels, size, size), split in two along frequency."""
+    """(batch, in_channels, size, size) -> (batch, channels, size, size), two segments along frequency."""
 
     def __init__(self, row: BlockRow, in_channels: int, size: int, placement: str, segments: int = 2):
         super().__init__()
@@ -75,7 +75,7 @@ class Block(nn.Module):
 
 
 class ConvAndPool(nn.Sequential):
-    """A 'Conv. and pool' row."""
+    """A 'Conv. and pool' row: halves both sides of the maps, or averages them away in the last row."""
 
     def __init__(self, row: PoolRow, in_channels: int, placement: str):
         layers: list[nn.Module] = []
@@ -89,7 +89,7 @@ class ConvAndPool(nn.Sequential):
 
 
 class FreqCNN(nn.Module):
-    """(batch, 1, size, size) -> (batch, classes) logits, as ``freqcnn_gluon.FreqCNN`` with its defaults."""
+    """(batch, 1, size, size) -> (batch, classes) logits, like ``freqcnn_gluon.FreqCNN`` with its defaults."""
 
     def __init__(self, architecture: Architecture, size: int | None = None):
         super().__init__()
@@ -111,14 +111,14 @@ class FreqCNN(nn.Module):
         return self.head.softmax(self.head.fc(self.stages(x)))
 
     def take(self, parameters: dict[str, np.ndarray]) -> None:
-        """Our network's parameters by their structural names (``_collect_params_with_prefix``), all."""
+        """Load all parameters of our network by their structural names (``_collect_params_with_prefix``)."""
         self.load_state_dict(
             {torch_name(name): torch.from_numpy(value) for name, value in parameters.items()}
             | {name: value for name, value in self.state_dict().items() if name.endswith("batches_tracked")}
         )
 
     def gradients(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Logits, and the gradients of the summed loss by torch's names, in training without dropout."""
+        """Return the logits and the summed loss's gradients by torch's names, in training without dropout."""
         self.train()
         for layer in self.modules():
             if isinstance(layer, nn.Dropout):
@@ -130,6 +130,6 @@ class FreqCNN(nn.Module):
 
 
 def torch_name(name: str) -> str:
-    """Torch's name of our parameter ``name``: BatchNorm's gamma and beta are weight and bias there."""
+    """Return torch's name of our parameter ``name``: it calls BatchNorm's gamma and beta weight and bias."""
     stem, _, last = name.rpartition(".")
     return f"{stem}.{NAMES.get(last, last)}"

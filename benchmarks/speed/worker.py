@@ -1,9 +1,9 @@
-"""One candidate in a process of its own, steered over pipes (see ``alternate``).
+"""Run one candidate in a process that its parent controls through pipes (see ``alternate``).
 
     python benchmarks/speed/worker.py candidates.gluon:Step '{"table": "table7", "size": 224, "batch": 8}'
 
-makes ``Step(table=..., ...)`` and then answers each line of JSON on stdin, ``["run"]`` or ``["method",
-{arguments}]``, with a line of JSON on stdout.
+The process creates ``Step(table=..., ...)``. It then answers each line of JSON on stdin, ``["run"]`` or
+``["method", {arguments}]``, with a line of JSON on stdout.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
 def peak_bytes() -> int:
-    """The most memory that this process ever had, in bytes."""
+    """Return the largest memory of this process so far, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def forget_peak() -> None:
-    """Let ``peak_bytes`` begin again at what memory the process has now."""
+    """Reset ``peak_bytes`` to the memory that the process has now."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def main() -> None:
-    # What libraries print must not be taken for an answer.
+    # Send everything that libraries print to stderr, so that only answers go to stdout.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     module, _, name = sys.argv[1].partition(":")

@@ -1,7 +1,7 @@
-"""The promise that whatever reads a file is held to: a value, or Faults that name the file; no other
-exception, nothing that takes long, nothing run and nothing written outside the folder.
+"""The promise of everything that reads a file: it returns a value or raises Faults that name the file.
 
-Imported before the project, it says where that is.
+It raises no other exception, takes little time, starts no program and writes nothing outside its folder.
+Import this module before the project: it puts the project on the path.
 """
 
 from __future__ import annotations
@@ -17,32 +17,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path[:0] = [
-    str(Path(__file__).parents[1] / each) for each in ("data_prep", "freqcnn_gluon", "reproduce", "..")
+    str(Path(__file__).parents[1] / folder) for folder in ("data_prep", "freqcnn_gluon", "reproduce", "..")
 ]
 
 from data_prep.base.faults import Faults  # noqa: E402
 
-SECONDS = 20  # that one input may take
+SECONDS = 20  # time limit for one input
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 RUNS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect")
 
 
 class Finding(BaseException):
-    """The promise was broken. No Exception, so that nothing under test takes it for its own."""
+    """The promise was broken. It is not an Exception, so that no code under test catches it."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """``read(content, folder)`` may return or raise Faults; ``seeds``: valid contents to begin with."""
+    """One reader.
+
+    Attributes:
+        read: ``read(content, folder)`` reads ``content`` as a file in the empty ``folder``.
+        seeds: Returns valid contents to start from.
+    """
 
     read: Callable[[bytes, Path], object]
     seeds: Callable[[], list[bytes]]
 
 
-def tried(target: Target, content: bytes) -> None:
-    """Raises whatever breaks the promise."""
-    target.seeds()  # what is made once for all inputs is not theirs
+def check(target: Target, content: bytes) -> None:
+    """Read ``content`` and raise Finding, or any other exception, if the promise is broken."""
+    target.seeds()  # makes in advance what all inputs share, so that its writes and time do not count
     with tempfile.TemporaryDirectory() as aside:
         folder, started = Path(aside) / "folder", time.monotonic()
         folder.mkdir()
@@ -50,8 +55,8 @@ def tried(target: Target, content: bytes) -> None:
             try:
                 target.read(content, folder)
             except Faults as faults:
-                if strange := [each for each in faults.faults or [""] if str(folder) not in each]:
-                    raise Finding(f"a fault names no file: {strange[0]!r}") from None
+                if unnamed := [fault for fault in faults.faults or [""] if str(folder) not in fault]:
+                    raise Finding(f"a fault names no file: {unnamed[0]!r}") from None
         if time.monotonic() - started > SECONDS:
             raise Finding(f"took {time.monotonic() - started:.1f} s")
 
@@ -74,7 +79,7 @@ def _audited(event: str, arguments: tuple) -> None:
 
 @functools.cache
 def _hooked() -> None:
-    sys.dont_write_bytecode = True  # modules that are imported late
+    sys.dont_write_bytecode = True  # so that late imports do not count as writes
     sys.addaudithook(_audited)
 
 

@@ -1,8 +1,7 @@
-"""``make fuzz``: feed the targets what coverage leads to, until each has had its time and its bytes.
+"""``make fuzz``: feed each target with inputs that reach new code, for a given time.
 
-Of each target it is told how many inputs it had, of how many bytes, how many edges of the project's code
-they reached, and the input that broke the promise, if one did: that is kept in OUT, one file each, and tried
-again with ``--replay``.
+For each target the program prints the number of inputs, their bytes, and the number of edges of the project's
+code that they reached. An input that breaks the promise becomes a file in OUT; ``--replay`` tries it again.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 MEMORY = 6000  # MB
-LONGEST = 40_000  # bytes of an input
+LONGEST = 40_000  # bytes in an input
 
 
 def _fuzz(name: str, seconds: int, counts: Path, corpus: Path, out: Path, log: Path) -> None:
-    """Runs in a process of its own, which libFuzzer ends."""
+    """Fuzz one target. This needs its own process, because libFuzzer ends it."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(handle, 2)
     os.dup2(handle, 1)
@@ -36,11 +35,11 @@ def _fuzz(name: str, seconds: int, counts: Path, corpus: Path, out: Path, log: P
     target = targets.TARGETS[name]
     for number, seed in enumerate(target.seeds()):
         (corpus / f"seed-{number}").write_bytes(seed)
-    had = np.memmap(counts, np.int64, "r+", shape=(2,))
+    totals = np.memmap(counts, np.int64, "r+", shape=(2,))
 
     def one(content: bytes) -> None:
-        had[:] += 1, len(content)
-        promise.tried(target, content)
+        totals[:] += 1, len(content)
+        promise.check(target, content)
 
     options = [
         f"-max_total_time={seconds}",
@@ -56,7 +55,7 @@ def _fuzz(name: str, seconds: int, counts: Path, corpus: Path, out: Path, log: P
 
 
 def fuzzed(name: str, seconds: int, out: Path) -> tuple[str, bool, np.ndarray]:
-    """A line on the target, whether the promise was kept, and how many inputs and bytes it had."""
+    """Fuzz one target; return a line about it, whether it kept the promise, and its inputs and bytes (2,)."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside:
         counts, corpus, log = Path(aside) / "counts", Path(aside) / "corpus", out / f"{name}.log"
@@ -67,43 +66,45 @@ def fuzzed(name: str, seconds: int, out: Path) -> tuple[str, bool, np.ndarray]:
         )
         child.start()
         child.join()
-        had = np.fromfile(counts, np.int64)
-    said = log.read_text(errors="replace")
-    edges = max(map(int, re.findall(r"cov: (\d+)", said)), default=0)
-    line = f"{_told(name, had)} {edges:5} edges"
+        totals = np.fromfile(counts, np.int64)
+    output = log.read_text(errors="replace")
+    edges = max(map(int, re.findall(r"cov: (\d+)", output)), default=0)
+    line = f"{_line(name, totals)} {edges:5} edges"
     if child.exitcode:
-        kept = re.findall(r"Test unit written to (\S+)", said)
-        line += f"  FOUND ({', '.join(kept) or 'see'} {log})"
-    return line, not child.exitcode, had
+        inputs = re.findall(r"Test unit written to (\S+)", output)
+        line += f"  BROKEN (input: {', '.join(inputs) or 'unknown'}; log: {log})"
+    return line, not child.exitcode, totals
 
 
-def _told(what: str, had: np.ndarray) -> str:
-    return f"{what:12} {had[0]:9,} inputs {had[1]:13,} bytes"
+def _line(title: str, totals: np.ndarray) -> str:
+    return f"{title:12} {totals[0]:9,} inputs {totals[1]:13,} bytes"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="make fuzz")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="which (default: all)")
-    parser.add_argument("--seconds", type=int, default=30, help="for each target (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("results/fuzz"), help="where findings and logs go")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="try this input on the one TARGET again")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="targets to fuzz (default: all)")
+    parser.add_argument(
+        "--seconds", type=int, default=30, help="seconds for each target (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("results/fuzz"), help="folder for findings and logs")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="try this input again, on the one TARGET")
     options = parser.parse_args()
     import promise
     import targets
 
     names = options.targets or list(targets.TARGETS)
-    if strange := sorted(set(names) - set(targets.TARGETS)):
-        parser.error(f"there is no target {', '.join(strange)}; there are {', '.join(targets.TARGETS)}")
+    if unknown := sorted(set(names) - set(targets.TARGETS)):
+        parser.error(f"there is no target {', '.join(unknown)}; choose one of {', '.join(targets.TARGETS)}")
     if options.replay:
-        promise.tried(targets.TARGETS[names[0]], options.replay.read_bytes())
-        print(f"{options.replay}: a value or Faults, as promised")
+        promise.check(targets.TARGETS[names[0]], options.replay.read_bytes())
+        print(f"{options.replay}: returns a value or raises Faults, as promised")
         return 0
     kept, total = True, np.zeros(2, np.int64)
     for name in names:
-        line, fine, had = fuzzed(name, options.seconds, options.out.absolute())
+        line, fine, totals = fuzzed(name, options.seconds, options.out.absolute())
         print(line, flush=True)
-        kept, total = kept and fine, total + had
-    print(_told("in all", total))
+        kept, total = kept and fine, total + totals
+    print(_line("total", total))
     return 0 if kept else 1
 
 

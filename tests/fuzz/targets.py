@@ -1,7 +1,7 @@
-"""What reads files that anybody may have written, each as a function of bytes and an empty folder.
+"""Everything that reads files from unknown people, each as a function of bytes and an empty folder.
 
-``promise.tried`` holds them to it; run.py feeds them what coverage leads to, test_findings.py what was once
-found.
+``promise.check`` calls these functions. run.py feeds them with a fuzzer's input, and test_findings.py with
+inputs that broke the promise once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from promise import Finding, Target
-import freqcnn_gluon  # noqa: F401  what must come before MXNet
+import freqcnn_gluon  # noqa: F401  must be imported before MXNet
 import mxnet as mx
 import onnx
 from films import write_avi
@@ -45,7 +45,7 @@ from reproduce.render.table import markdown
 from reproduce.runs.run import Run
 from reproduce.tables import TABLES
 
-CUT = b"\n%%\n"  # between the files of a target that has several
+CUT = b"\n%%\n"  # separates the files of a target that has several
 
 
 # Tables
@@ -66,9 +66,9 @@ def _manifest(content: bytes, folder: Path) -> None:
 def _own(content: bytes, folder: Path) -> None:
     path = folder / "clips.csv"
     path.write_bytes(content)
-    found = own.scan(path)
-    manifest.write(found.manifest, folder / "again.csv")
-    for clip in manifest.clips(found.manifest, found.root):
+    scan = own.scan(path)
+    manifest.write(scan.manifest, folder / "again.csv")
+    for clip in manifest.clips(scan.manifest, scan.root):
         with contextlib.suppress(Faults):
             audio.load(*clip)
 
@@ -84,7 +84,7 @@ def _tables() -> list[bytes]:
     ]
 
 
-# Corpora: a line of the content is a file's path.
+# Corpora: each line of the content is the path of a file.
 
 
 def _corpus(module, content: bytes, folder: Path) -> None:
@@ -94,17 +94,17 @@ def _corpus(module, content: bytes, folder: Path) -> None:
     for line in content[:4000].split(b"\n"):
         path = root / os.fsdecode(line)
         if os.path.normpath(path).startswith(f"{root}{os.sep}"):
-            with contextlib.suppress(OSError, ValueError):  # of the making, not of the reading
+            with contextlib.suppress(OSError, ValueError):  # not every path can be created
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(sound)
-    found = module.scan(root)
-    for fault in found.faults:
+    scan = module.scan(root)
+    for fault in scan.faults:
         if str(root) not in fault:
             raise Finding(f"a fault names no file: {fault!r}")
-    if not found.faults:
-        manifest.write(found.manifest, folder / "manifest.csv")
-        assert all((root / path).exists() for path in found.manifest["path"])
-        assert set(found.manifest["label"]) <= set(module.LABELS) or module is chains
+    if not scan.faults:
+        manifest.write(scan.manifest, folder / "manifest.csv")
+        assert all((root / path).exists() for path in scan.manifest["path"])
+        assert set(scan.manifest["label"]) <= set(module.LABELS) or module is chains
 
 
 @functools.cache
@@ -142,7 +142,9 @@ def _sound(name: str, content: bytes, folder: Path) -> None:
 
 @functools.cache
 def _sounds() -> list[bytes]:
-    kinds = [("WAV", each) for each in ("PCM_U8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE", "ULAW", "IMA_ADPCM")]
+    kinds = [
+        ("WAV", subtype) for subtype in ("PCM_U8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE", "ULAW", "IMA_ADPCM")
+    ]
     kinds += [("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
     kinds += [("AIFF", "PCM_16"), ("AU", "PCM_16"), ("CAF", "PCM_16"), ("CAF", "ALAC_16"), ("W64", "PCM_16")]
     kinds += [("RF64", "PCM_16"), ("VOC", "PCM_16"), ("NIST", "PCM_16"), ("WAVEX", "PCM_16")]
@@ -151,23 +153,23 @@ def _sounds() -> list[bytes]:
 
 @functools.cache
 def _films() -> list[bytes]:
-    found = []
+    films = []
     noise = (9000 * np.random.default_rng(0).standard_normal((3600, 2))).astype(np.int16)
     for codec, format, rate in (("pcm_s16le", "s16", 16000), ("pcm_u8", "u8", 8000), ("mp2", "s16", 48000)):
         with tempfile.TemporaryDirectory() as aside:
             path = Path(aside) / "a.avi"
             samples = noise if format == "s16" else (noise // 256 + 128).astype(np.uint8)
             write_avi(path, samples, rate, codec, format)
-            found.append(path.read_bytes())
-    return found
+            films.append(path.read_bytes())
+    return films
 
 
-# Models. What is mutated is the inside of a checksum: anybody can write one that holds.
+# Models. The checksum is made to match the mutated content, because anybody can compute a checksum.
 
 
 @functools.cache
 def _model() -> tuple[bytes, bytes]:
-    """model.json and model.safetensors of a small network."""
+    """Return model.json and model.safetensors of a small network."""
     with tempfile.TemporaryDirectory() as aside:
         made = model()
         made.save(aside)
@@ -175,7 +177,7 @@ def _model() -> tuple[bytes, bytes]:
 
 
 def _signed(content: bytes, **changed: str) -> bytes:
-    """A description as JSON with a checksum that holds, if it is an object at all."""
+    """Return a description with a matching checksum, if it is a JSON object at all."""
     try:
         stated = json.loads(content)
         stated.pop("checksum", None)
@@ -192,12 +194,12 @@ def _description(content: bytes, folder: Path) -> None:
 
 
 def _weights(content: bytes, folder: Path) -> None:
-    """The content is the header; as many values as are needed follow."""
-    said, weights = _model()
-    held = len(weights) - 8 - struct.unpack("<Q", weights[:8])[0]
-    content = struct.pack("<Q", len(content)) + content + weights[-held:]
+    """Read a weights file whose header is the content, followed by enough values."""
+    description, weights = _model()
+    values = len(weights) - 8 - struct.unpack("<Q", weights[:8])[0]
+    content = struct.pack("<Q", len(content)) + content + weights[-values:]
     (folder / "model.safetensors").write_bytes(content)
-    (folder / "model.json").write_bytes(_signed(said, weights=hashlib.sha256(content).hexdigest()))
+    (folder / "model.json").write_bytes(_signed(description, weights=hashlib.sha256(content).hexdigest()))
     Model.load(folder, "cpu")
 
 
@@ -215,15 +217,15 @@ def _headers() -> list[bytes]:
 def _onnx(content: bytes, folder: Path) -> None:
     path = folder / "model.onnx"
     path.write_bytes(content)
-    found = OnnxModel(path)
-    size = found.about.images.size
-    if size <= 256:  # what a larger one takes is not the file's doing
-        assert found.probabilities(np.zeros((2, size, size))).shape == (2, len(found.about.labels))
+    onnx_model = OnnxModel(path)
+    size = onnx_model.about.images.size
+    if size <= 256:  # larger images take long, and that is not the file's fault
+        assert onnx_model.probabilities(np.zeros((2, size, size))).shape == (2, len(onnx_model.about.labels))
 
 
 @functools.cache
 def _onnx_files() -> list[bytes]:
-    """As small as what ``export`` writes can be: a mean and a layer."""
+    """Return the smallest file of the kind that ``export`` writes: a mean and a layer."""
     about = About(("a", "b", "c"), "table7", ImageSettings(16), 1.5, 3.0)
     nodes = [
         helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
@@ -231,10 +233,10 @@ def _onnx_files() -> list[bytes]:
         helper.make_node("Gemm", ["flat", "weight"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probability"]),
     ]
-    given = helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["batch", 1, 16, 16])
-    told = helper.make_tensor_value_info("probability", onnx.TensorProto.FLOAT, ["batch", 3])
+    inputs = helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["batch", 1, 16, 16])
+    outputs = helper.make_tensor_value_info("probability", onnx.TensorProto.FLOAT, ["batch", 3])
     weight = helper.make_tensor("weight", onnx.TensorProto.FLOAT, [1, 3], [1.0, 2.0, 3.0])
-    graph = helper.make_graph(nodes, "net", [given], [told], [weight])
+    graph = helper.make_graph(nodes, "net", [inputs], [outputs], [weight])
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     made.ir_version = 8
     helper.set_model_props(made, {"freqcnn": about.text()})
@@ -245,20 +247,20 @@ def _onnx_files() -> list[bytes]:
 
 
 def _store(content: bytes, folder: Path) -> None:
-    """settings.json, index.csv and rows.csv of a store of two images."""
+    """Read a store of two images; the content is settings.json, index.csv and rows.csv."""
     for name, part in zip(("settings.json", "index.csv", "rows.csv"), (content + 2 * CUT).split(CUT)):
         (folder / name).write_bytes(part)
     (folder / "images.f32").write_bytes(bytes(2 * 4 * 16**2))
-    found = store.Store(folder)
-    for clip in found.index["clip"]:
-        assert found.images[found.rows([clip])].shape == (1, 16, 16)
-        found.keys([clip])
+    built = store.Store(folder)
+    for clip in built.index["clip"]:
+        assert built.images[built.rows([clip])].shape == (1, 16, 16)
+        built.keys([clip])
 
 
 @functools.cache
 def _stores() -> list[bytes]:
     settings = json.dumps({**vars(ImageSettings(16)), "format": store.FORMAT}).encode()
-    keys = [hashlib.sha256(each).hexdigest().encode() for each in (b"0", b"1")]
+    keys = [hashlib.sha256(content).hexdigest().encode() for content in (b"0", b"1")]
     index = b"clip,row,key\na,1," + keys[1] + b"\nb,0," + keys[0] + b"\n"
     return [CUT.join([settings, index, b"\n".join([*keys, b""])])]
 
@@ -267,7 +269,7 @@ def _stores() -> list[bytes]:
 
 
 def _report(content: bytes, folder: Path) -> None:
-    """A report in the folder that its own run is named for, as far as that is one."""
+    """Read a report in the folder that its own run names, if it names one."""
     source = folder / "paper"
     path = source / "table03" / "x" / "report.json"
     with contextlib.suppress(Exception):
@@ -282,16 +284,16 @@ def _report(content: bytes, folder: Path) -> None:
 
 @functools.cache
 def _reports() -> list[bytes]:
-    found = [report(confusion=((3, 1, 0), (0, 1, 0), (0, 1, 2))) for _ in range(2)]
-    found[1].content.update(history=[], measures={"1-EER": 0.5, "threshold": 0.1, "targets": 3})
-    return [json.dumps(each.content, indent=1).encode() for each in found]
+    reports = [report(confusion=((3, 1, 0), (0, 1, 0), (0, 1, 2))) for _ in range(2)]
+    reports[1].content.update(history=[], measures={"1-EER": 0.5, "threshold": 0.1, "targets": 3})
+    return [json.dumps(made.content, indent=1).encode() for made in reports]
 
 
 def _listed(content: bytes, folder: Path) -> None:
-    for each in (report(), report("CNN")):
-        path = folder / "paper" / each.link
+    for made in (report(), report("CNN")):
+        path = folder / "paper" / made.link
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(each.content))
+        path.write_text(json.dumps(made.content))
     (folder / "paper" / "table03.json").write_bytes(content)
     reports_in(folder / "paper", 3)
 
@@ -314,41 +316,41 @@ def _training(folder: Path):
 
 
 def _checkpoint(content: bytes, folder: Path) -> None:
-    """checkpoint.json with checksums that hold, and the headers of the two binary files that it names."""
-    said, *headers = (content + 2 * CUT).split(CUT)[:3]
+    """Read a checkpoint; the content is checkpoint.json and the headers of its two binary files."""
+    text, *headers = (content + 2 * CUT).split(CUT)[:3]
     names = ("epoch-0000-00001.safetensors", "epoch-0000-00001-momentum.safetensors")
     for name, header in zip(names, headers):
         ends = [int(end) for end in re.findall(rb'"data_offsets":\[\d{1,6},(\d{1,6})\]', header)]
         values = bytes(max(ends, default=0))
         (folder / name).write_bytes(struct.pack("<Q", len(header)) + header + values)
     with contextlib.suppress(Exception):
-        stated = json.loads(said)
+        stated = json.loads(text)
         stated["files"] = {
             name: hashlib.sha256((folder / Path(name).name).read_bytes()).hexdigest()
             for name in stated["files"]
         }
-        said = json.dumps(stated).encode()
-    (folder / "checkpoint.json").write_bytes(said)
+        text = json.dumps(stated).encode()
+    (folder / "checkpoint.json").write_bytes(text)
     _training(folder).load(10, {"epoch", "loss", "accuracy", "seconds", "test"})
 
 
 @functools.cache
 def _checkpoints() -> list[bytes]:
     with tempfile.TemporaryDirectory() as aside:
-        begun, checkpoint.SECONDS_BETWEEN = checkpoint.SECONDS_BETWEEN, 0
+        interval, checkpoint.SECONDS_BETWEEN = checkpoint.SECONDS_BETWEEN, 0
         try:
             made = _training(Path(aside))
             made.trainer._updaters[0].states = {
-                number: mx.nd.zeros(each.shape) for number, each in enumerate(made.trainer._params)
+                number: mx.nd.zeros(weight.shape) for number, weight in enumerate(made.trainer._params)
             }
             made.save(checkpoint.Place(left_over=[3, 1], batches=1, loss=0.5, correct=2, seconds=0.1))
         finally:
-            checkpoint.SECONDS_BETWEEN = begun
-        found = [(Path(aside) / "checkpoint.json").read_bytes()]
-        for name in json.loads(found[0])["files"]:
+            checkpoint.SECONDS_BETWEEN = interval
+        parts = [(Path(aside) / "checkpoint.json").read_bytes()]
+        for name in json.loads(parts[0])["files"]:
             binary = (Path(aside) / name).read_bytes()
-            found.append(binary[8 : 8 + struct.unpack("<Q", binary[:8])[0]])
-    return [CUT.join(found)]
+            parts.append(binary[8 : 8 + struct.unpack("<Q", binary[:8])[0]])
+    return [CUT.join(parts)]
 
 
 TARGETS = {

@@ -1,11 +1,11 @@
-"""How near each stage of a network comes to the fastest convolution and matrix product of this machine."""
+"""Compare each stage of a network with this machine's fastest convolution and matrix product."""
 
 from __future__ import annotations
 
 import statistics
 import time
 
-import freqcnn_gluon  # noqa: F401  must come before MXNet
+import freqcnn_gluon  # noqa: F401  must be imported before MXNet
 
 # isort: split
 import mxnet as mx
@@ -19,25 +19,25 @@ CONVOLUTIONS = [(64, 3, 128), (64, 5, 128), (64, 7, 128), (128, 5, 64), (256, 3,
 
 
 class Blocks(Network):
-    """The stages of ``table`` one by one, each trained on what it would be given."""
+    """The stages of ``table``, each trained alone on the output of the stage before it."""
 
     def shares(self, rounds: int) -> dict:
-        """For each stage seconds of a training step, operations, and the share of the convolution peak.
+        """Return each stage's seconds for a training step, its operations, and its share of the peak.
 
-        Operations are those of its convolutions and dense layers: forward, and twice as many
-        backward.
+        Operations are those of the stage's convolutions and dense layers, with twice as many backward as
+        forward.
         """
         x = mx.nd.array(self.examples.images[:, None])
         convolution = max(_convolution(*shape, rounds) for shape in CONVOLUTIONS)
         stages = {}
-        for number, stage in enumerate(self.net.stages):
+        for number, block in enumerate(self.net.stages):
             name = f"{'conv. and pool' if number % 2 else 'block'} {number // 2 + 1}"
-            stages[name], x = self._stage(stage, x, rounds, first=number == 0)
-        whole = sum(each["seconds"] for each in stages.values())
-        for each in stages.values():
-            each["share"] = each["operations"] / each["seconds"] / convolution
-            each["of_time"] = each["seconds"] / whole
-        counted = sum(each["operations"] for each in stages.values())
+            stages[name], x = self._stage(block, x, rounds, first=number == 0)
+        whole = sum(stage["seconds"] for stage in stages.values())
+        for stage in stages.values():
+            stage["share"] = stage["operations"] / stage["seconds"] / convolution
+            stage["of_time"] = stage["seconds"] / whole
+        counted = sum(stage["operations"] for stage in stages.values())
         return {
             "convolution_peak": convolution,
             "matrix_peak": _matrix(rounds),
@@ -65,7 +65,7 @@ class Blocks(Network):
 
 
 def _convolution(channels: int, kernel: int, side: int, rounds: int) -> float:
-    """Operations a second of a convolution forward."""
+    """Return the operations per second of a forward convolution."""
     x = mx.nd.random.normal(shape=(4, channels, side, side))
     layer = nn.Conv2D(channels, kernel, padding=kernel // 2, in_channels=channels)
     layer.initialize()
@@ -81,9 +81,9 @@ def _matrix(rounds: int, side: int = 2048) -> float:
 
 
 def _median(once, rounds: int) -> float:
-    taken = []
+    times = []
     for _ in range(rounds):
         started = time.perf_counter()
         once()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)

@@ -1,11 +1,11 @@
-"""A corpus of many short clips: from WAV files to a store, and an epoch of training on it."""
+"""Build a store from many short WAV files, and train an epoch on it."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-import freqcnn_gluon  # noqa: F401  must come before MXNet
+import freqcnn_gluon  # noqa: F401  must be imported before MXNet
 
 # isort: split
 import numpy as np
@@ -21,7 +21,7 @@ SIZE = 32
 
 
 class Clips:
-    """``clips`` files of half a second below ``folder``; what is there already is used again."""
+    """Half a second of noise in each of ``clips`` files below ``folder``; existing files are used again."""
 
     def __init__(self, folder: str, clips: int):
         self.versions = {}
@@ -33,7 +33,7 @@ class Clips:
                 soundfile.write(self.folder / name, noise, 16000)
 
     def grow(self) -> dict[str, float]:
-        """Seconds to build the store and of a training epoch, and the most memory that this process had."""
+        """Return the seconds to build the store and to train an epoch, and the peak memory in bytes."""
         frame = pd.DataFrame(
             {"clip": self.names, "path": self.names, "label": "a", "speaker": "b", "text": "c"}
         )

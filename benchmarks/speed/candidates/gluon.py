@@ -1,8 +1,8 @@
-"""This project's network, as its own training and prediction run it."""
+"""This project's network, as the project itself trains it and predicts with it."""
 
 from __future__ import annotations
 
-import freqcnn_gluon  # noqa: F401  must come before MXNet
+import freqcnn_gluon  # noqa: F401  must be imported before MXNet
 
 # isort: split
 import mxnet as mx
@@ -20,7 +20,7 @@ from freqcnn_gluon.training.settings import INITIALIZERS
 
 
 class Network:
-    """FreqCNN of ``table`` with seed 0's weights, and a batch for it."""
+    """FreqCNN of ``table`` with the weights of seed 0, and a batch for it."""
 
     def __init__(self, table: str, size: int, batch: int, segments: int = 2, dtype: str = "float32"):
         runtime.seed(0)
@@ -34,13 +34,19 @@ class Network:
 
 
 class Answer(Network):
-    """What the network answers in training without dropout and in float64, for its twin to be held to.
+    """The network's output and gradients without dropout and in float64, for the comparison with its twin.
 
-    In float32 the two would differ by what each sums in its own order: BatchNorms over few values blow it up.
+    In float32 the two would differ visibly, because each sums in its own order, and BatchNorm over few values
+    amplifies the difference.
     """
 
     def write(self, weights: str, path: str) -> None:
-        """Parameters by structural name to ``weights``; logits and the summed loss's gradient to ``path``."""
+        """Write all parameters and gradients by structural name.
+
+        Args:
+            weights: File for the parameters.
+            path: File for the logits and the gradients of the summed loss.
+        """
         self.net.apply(lambda layer: isinstance(layer, nn.Dropout) and setattr(layer, "_rate", 0.0))
         self.net.cast("float64")
         parameters = self.net._collect_params_with_prefix()
@@ -62,11 +68,12 @@ class Answer(Network):
 
 
 class Step(Network):
-    """One training step, as ``training.train`` takes it."""
+    """One training step, as ``training.loop`` takes it."""
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
-        trained = {name: each for name, each in self.net.collect_params().items() if each.grad_req != "null"}
+        parameters = self.net.collect_params().items()
+        trained = {name: parameter for name, parameter in parameters if parameter.grad_req != "null"}
         settings = {"learning_rate": 0.01, "momentum": 0.9, "wd": 1e-8}
         self.trainer = gluon.Trainer(trained, "sgd", settings, update_on_kvstore=False)
 
@@ -77,7 +84,7 @@ class Step(Network):
 
 
 class Infer(Network):
-    """The logits of a batch, from numpy array to numpy array, as ``Model.probabilities`` computes them."""
+    """Prediction of a batch's logits, from numpy array to numpy array, as in ``Model.probabilities``."""
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)

@@ -10,7 +10,7 @@ from freqcnn_gluon.network.architectures import ARCHITECTURES
 
 
 class Infer:
-    """The logits of a batch, from numpy to numpy array, by the ONNX file ``path`` of ``table``'s network."""
+    """Prediction of a batch's logits, from numpy array to numpy array, with the ONNX file ``path``."""
 
     def __init__(self, path: str, table: str, size: int, batch: int):
         options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""The same network in PyTorch (``twin``), in each way that makes PyTorch fast on a CPU."""
+"""The same network in PyTorch (``twin``), with each option that makes PyTorch fast on a CPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from freqcnn_gluon.network.architectures import ARCHITECTURES
 class Network:
     """The twin of ``table``, and a batch for it.
 
-    ``channels_last``: that memory format. ``compiled``: through torch.compile. ``bfloat16``: under autocast.
+    Args:
+        table: 'table2', 'table7' or 'table10'.
+        size: Side of the images in pixels.
+        batch: Number of images.
+        channels_last: Use that memory format.
+        compiled: Use torch.compile.
+        bfloat16: Compute under autocast.
     """
 
     def __init__(
@@ -44,15 +50,17 @@ class Network:
 
 
 class Answer(Network):
-    """The twin's answer beside ours."""
+    """The comparison of the twin's output and gradients with ours."""
 
     def differences(self, weights: str, path: str) -> dict[str, float]:
-        """The largest difference from what ``path`` holds, of the logits and of any gradient.
+        """Return the largest differences from ours, of the logits and of any gradient.
 
-        ``weights``: our network's; both are as ``candidates.gluon.Answer`` writes them.
+        A difference is relative to the array's largest value. If a gradient consists of rounding errors only,
+        as of a bias before BatchNorm, it is relative to a thousandth of the largest gradient in the network.
 
-        Relative to the array's own largest value; a gradient that is nothing but rounding (a bias before
-        BatchNorm) to a thousandth of the network's largest.
+        Args:
+            weights: File with our network's parameters, as ``candidates.gluon.Answer`` writes it.
+            path: File with our logits and gradients, likewise.
         """
         with np.load(weights) as parameters, np.load(path) as file:
             self.net.double().take(dict(parameters))
@@ -72,7 +80,7 @@ class Answer(Network):
 
 
 class Step(Network):
-    """One training step with the fastest of its SGDs."""
+    """One training step with PyTorch's fastest SGD."""
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
@@ -90,11 +98,11 @@ class Step(Network):
 
 
 class Infer(Network):
-    """The logits of a batch, from numpy array to numpy array."""
+    """Prediction of a batch's logits, from numpy array to numpy array."""
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
-        torch._inductor.config.freezing = True  # the compiler then folds and reorders weights beforehand
+        torch._inductor.config.freezing = True  # lets the compiler fold and reorder weights in advance
         self.net.eval()
 
     def run(self) -> None:
@@ -102,5 +110,5 @@ class Infer(Network):
             self.logits = self.called(self.images).float().numpy()
 
     def export(self, path: str) -> None:
-        """Write the twin as ONNX, for onnxruntime to run."""
+        """Write the twin as an ONNX file for onnxruntime."""
         torch.onnx.export(self.net, (self.images,), path, dynamo=False, opset_version=17)

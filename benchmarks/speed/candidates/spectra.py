@@ -1,8 +1,8 @@
-"""The spectrogram of some minutes of sound, ours and others' with the same parameters.
+"""The spectrogram of some minutes of sound: ours, and other programs' with the same parameters.
 
-50 ms frames with half overlap, symmetric Hamming window, FFT of 1024, magnitude, dB above 80 below the
-maximum.
-Each ``run`` computes it for all of ``clips``, and ``Files`` goes the whole way from WAV files to images.
+50 ms frames with half overlap, symmetric Hamming window, FFT of 1024 points, magnitude, decibels above 80 dB
+below the maximum. Each ``run`` computes it for all ``clips``. ``Files`` covers the whole path from WAV files
+to images.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from data_prep import manifest, store
 from data_prep.sound.spectrogram import ImageSettings, mirspectrum
 
 RATE, FRAME, HOP, POINTS, FLOOR = 16000, 800, 400, 1024, 80.0
-SECONDS = 15  # of a clip, as UT-Podcast's are
-# librosa and torch put a shorter window in the middle of the FFT's frame: so much before and after.
+SECONDS = 15  # duration of a clip, about that of UT-Podcast's
+# librosa and torch centre a short window in the FFT's frame. This many samples come before and after it.
 MARGIN = (POINTS - FRAME) // 2
 
 
 def speech(number: int) -> np.ndarray:
-    """Noise with the fall of speech toward high frequencies, float64, as long as UT-Podcast's clips."""
+    """Return noise (samples,) in float64 whose spectrum falls toward high frequencies, as speech does."""
     noise = np.random.default_rng(number).standard_normal(RATE * SECONDS)
     return signal.lfilter([0.1], [1, -0.9], noise)
 
 
 def decibels(magnitude: np.ndarray) -> np.ndarray:
-    """What MIRtoolbox's 'dB' does, in place, for those that have magnitudes alone."""
+    """Convert magnitudes in place as MIRtoolbox's 'dB' does, for programs that only compute magnitudes."""
     magnitude += 1e-16
     np.log10(magnitude, out=magnitude)
     magnitude *= 20
@@ -47,15 +47,19 @@ def decibels(magnitude: np.ndarray) -> np.ndarray:
 
 
 class Spectrogram:
-    """``way``: 'ours', 'librosa', 'scipy' or 'fft', which is the windowed frames' FFTs and nothing else.
+    """One program's spectrogram.
 
-    ``jobs`` clips at a time, in threads, which share arrays: what numpy and scipy compute runs side by side.
+    Args:
+        program: 'ours', 'librosa', 'scipy', or 'fft', which computes only the FFTs of the windowed frames.
+        clips: Number of clips.
+        jobs: Number of threads, one clip each. numpy and scipy compute in parallel in threads.
     """
 
-    def __init__(self, way: str, clips: int, jobs: int = 1):
+    def __init__(self, program: str, clips: int, jobs: int = 1):
         self.versions = {"numpy": np.__version__, "scipy": scipy.__version__}
-        self.clips, self.of = [speech(number) for number in range(clips)], getattr(self, f"of_{way}")
-        if way == "librosa":
+        self.clips = [speech(number) for number in range(clips)]
+        self.of = getattr(self, f"of_{program}")
+        if program == "librosa":
             import librosa
 
             self.versions = {"librosa": librosa.__version__}
@@ -66,7 +70,7 @@ class Spectrogram:
             pass
 
     def write(self, path: str) -> None:
-        """The first clip's spectrogram (bins, frames), to be compared."""
+        """Write the first clip's spectrogram (bins, frames), for the comparison with others."""
         np.save(path, np.asarray(self.of(self.clips[0])))
 
     @staticmethod
@@ -78,27 +82,27 @@ class Spectrogram:
         import librosa
 
         samples = np.pad(samples, MARGIN)
-        found = librosa.stft(
+        bins = librosa.stft(
             samples, n_fft=POINTS, hop_length=HOP, win_length=FRAME, window=_window(), center=False
         )
-        return decibels(np.abs(found))
+        return decibels(np.abs(bins))
 
     @staticmethod
     def of_scipy(samples: np.ndarray) -> np.ndarray:
         window = signal.ShortTimeFFT(_window(), HOP, RATE, mfft=POINTS, fft_mode="onesided", phase_shift=None)
-        first = FRAME // 2 // HOP  # the frame that begins at the first sample
+        first = FRAME // 2 // HOP  # index of the frame that begins at the first sample
         last = first + (len(samples) - FRAME) // HOP + 1
         return decibels(np.abs(window.stft(samples, first, last)))
 
     @staticmethod
     def of_fft(samples: np.ndarray) -> list[np.ndarray]:
         frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
-        padded, found = np.zeros((64, POINTS)), []  # as the cache likes it best
+        padded, spectra = np.zeros((64, POINTS)), []  # a block of frames that fits into the cache
         for i in range(0, len(frames), len(padded)):
             block = padded[: len(frames) - i]
             np.multiply(frames[i : i + len(block)], _window(), out=block[:, :FRAME])
-            found.append(fft.rfft(block, axis=1))
-        return found
+            spectra.append(fft.rfft(block, axis=1))
+        return spectra
 
 
 @functools.cache
@@ -107,7 +111,7 @@ def _window() -> np.ndarray:
 
 
 class TorchSpectrogram:
-    """The same by torch.stft, in float64 as the others, on ``torch``'s own threads."""
+    """The same with torch.stft, in float64 like the others, on torch's own threads."""
 
     def __init__(self, clips: int):
         import torch
@@ -122,8 +126,8 @@ class TorchSpectrogram:
     def of(self, samples):
         torch = self.torch
         padded = torch.nn.functional.pad(samples, (MARGIN, MARGIN))
-        found = torch.stft(padded, POINTS, HOP, FRAME, self.window, center=False, return_complex=True)
-        magnitude = found.abs().add_(1e-16).log10_().mul_(20)
+        bins = torch.stft(padded, POINTS, HOP, FRAME, self.window, center=False, return_complex=True)
+        magnitude = bins.abs().add_(1e-16).log10_().mul_(20)
         return magnitude.sub_(magnitude.max()).clamp_(min=-FLOOR).add_(FLOOR)
 
     def run(self) -> None:
@@ -136,29 +140,35 @@ class TorchSpectrogram:
 
 
 class Files:
-    """The whole way from WAV files in ``folder`` to images on disk: our store, or a plain loop of librosa's.
+    """The whole path from WAV files to images on disk.
 
-    ``way``: 'ours' with ``jobs`` processes, or 'librosa': load, stft, dB, resize, one file after another.
+    Args:
+        program: 'ours', which builds a store, or 'librosa', a plain loop of load, stft, dB and resize.
+        folder: Folder for the WAV files and the images.
+        clips: Number of WAV files.
+        rate: Their sampling rate in Hz.
+        size: Side of the images in pixels.
+        jobs: Number of processes of 'ours'.
     """
 
-    def __init__(self, way: str, folder: str, clips: int, rate: int, size: int, jobs: int = 1):
+    def __init__(self, program: str, folder: str, clips: int, rate: int, size: int, jobs: int = 1):
         self.versions = {}
-        self.folder, self.rate, self.jobs, self.way = Path(folder), rate, jobs, way
-        self.settings, self.out = ImageSettings(size), Path(folder) / f"out-{way}-{jobs}"
+        self.folder, self.rate, self.jobs, self.program = Path(folder), rate, jobs, program
+        self.settings, self.out = ImageSettings(size), Path(folder) / f"out-{program}-{jobs}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.names = [f"{number}.wav" for number in range(clips)]
         for number, name in enumerate(self.names):
             if not (self.folder / name).exists():
                 samples = speech(number)
                 soundfile.write(self.folder / name, samples[: len(samples) * rate // RATE], rate, "PCM_16")
-        if way == "librosa":
+        if program == "librosa":
             import librosa
 
             self.versions = {"librosa": librosa.__version__}
 
     def run(self) -> None:
         shutil.rmtree(self.out, ignore_errors=True)
-        getattr(self, f"by_{self.way}")()
+        getattr(self, f"by_{self.program}")()
 
     def by_ours(self) -> None:
         frame = pd.DataFrame(
@@ -173,8 +183,8 @@ class Files:
         images, size = [], (self.settings.size, self.settings.size)
         for name in self.names:
             samples, _ = librosa.load(self.folder / name, sr=RATE)
-            found = librosa.stft(samples, n_fft=POINTS, hop_length=HOP, win_length=FRAME, window="hamming")
-            scaled = librosa.amplitude_to_db(np.abs(found), ref=np.max, top_db=FLOOR) / FLOOR + 1
+            bins = librosa.stft(samples, n_fft=POINTS, hop_length=HOP, win_length=FRAME, window="hamming")
+            scaled = librosa.amplitude_to_db(np.abs(bins), ref=np.max, top_db=FLOOR) / FLOOR + 1
             images.append(np.clip(Image.fromarray(scaled).resize(size, Image.Resampling.BICUBIC), 0, 1))
         self.out.mkdir()
         np.save(self.out / "images.npy", np.stack(images))
