@@ -13,7 +13,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_report import OTHER, REFERENCE, put
+from test_page_content import OTHER, REFERENCE, put
 
 from reproduce.page.page import report
 
