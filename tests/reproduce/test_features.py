@@ -15,7 +15,7 @@ from reproduce.peers import features as kept
 from reproduce.peers.contours import FUNCTIONALS, contours, functionals
 from reproduce.peers.features import Features, Kind, extract
 from reproduce.peers.mfcc import MFCC, PLAIN_MFCC, cepstra, deltas, sliding_mean_normalised, voiced
-from reproduce.peers.segments import mean_of_clips, windowed
+from reproduce.peers.segments import clip_means, split_into_segments
 
 RATE = 8000
 
@@ -120,10 +120,15 @@ def test_functionals_are_scipys():
 
 def test_windows_cover_everything():
     frames = np.arange(11)
-    assert windowed(frames, 4, 3).tolist() == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9], [7, 8, 9, 10]]
-    assert windowed(frames[:3], 4, 3).tolist() == [[0, 1, 2, 2]]
-    assert windowed(frames[:4], 4, 3).tolist() == [[0, 1, 2, 3]]
-    means = mean_of_clips(np.array([[1.0], [3], [5]]), np.array([2, 1]))
+    assert split_into_segments(frames, 4, 3).tolist() == [
+        [0, 1, 2, 3],
+        [3, 4, 5, 6],
+        [6, 7, 8, 9],
+        [7, 8, 9, 10],
+    ]
+    assert split_into_segments(frames[:3], 4, 3).tolist() == [[0, 1, 2, 2]]
+    assert split_into_segments(frames[:4], 4, 3).tolist() == [[0, 1, 2, 3]]
+    means = clip_means(np.array([[1.0], [3], [5]]), np.array([2, 1]))
     assert means.tolist() == [[2], [5]]
 
 

@@ -206,14 +206,14 @@ def test_both_paths_of_the_radial_networks_are_heard(corpus, deaf, monkeypatch, 
 def test_the_belief_network_starts_from_its_machines():
     from mxnet import init, nd
 
-    from reproduce.peers.mel_dbn import _beliefs
+    from reproduce.peers.mel_dbn import _belief_network
 
     inputs, machines = np.random.default_rng(0).random((40, 6)).astype(np.float32), []
     hidden = inputs
     for units in (5, 3):
         machines.append(BernoulliRBM(units, learning_rate=0.5, n_iter=3, random_state=0))
         hidden = machines[-1].fit_transform(hidden)
-    net = _beliefs(machines)
+    net = _belief_network(machines)
     net.initialize(init.Xavier(), force_reinit=True)  # as training does
     np.testing.assert_allclose(net(nd.array(inputs)).asnumpy(), hidden, atol=1e-6)
 
