@@ -74,14 +74,14 @@ def test_attention_is_what_the_kept_network_weights(trained):
     store = Store(store)
     for one in attended(net, np.array(store.images[store.rows([clip])[0]])):
         parts = ", ".join(f"{part:.2f}" for part in one.parts)
-        assert f"block {one.block}: its frequency parts weigh {parts}" in shown.attention.alt
+        assert f"block {one.block}, frequency parts: {parts}" in shown.attention.alt
 
 
 def test_without_the_weights_there_are_spectrograms_only(trained, tmp_path):
     reports, _, data = trained
     shown = pictures(TABLE, reports, tmp_path, data)
     assert len(shown.clips) == 3 and shown.attention is None
-    assert "no model.safetensors beside the report" in shown.missing[0]
+    assert "model.safetensors is not beside the report" in shown.missing[0]
 
 
 def test_other_clips_than_the_runs_are_not_shown(trained, tmp_path):
@@ -98,4 +98,5 @@ def test_other_clips_than_the_runs_are_not_shown(trained, tmp_path):
 
 def test_nothing_prepared_is_said(tmp_path):
     shown = pictures(TABLE, [made()], tmp_path, tmp_path)
-    assert shown.missing == [f"No spectrograms: these clips' images are not in {tmp_path}/paper/ut_podcast."]
+    folder = f"{tmp_path}/paper/ut_podcast"
+    assert shown.missing == [f"No spectrograms: the images of these clips are not in {folder}."]

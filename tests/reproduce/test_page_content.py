@@ -201,7 +201,7 @@ def test_quick_results_of_the_papers_corpora_are_marked_and_stand_apart(tmp_path
 
 def test_a_hostile_name_is_text(text, tree):
     assert "<img src=x" not in text
-    assert [each.text for each in tree.all("h2")][1] == f"'{HOSTILE}'"
+    assert [each.text for each in tree.all("h2")][2] == f"'{HOSTILE}'"
     assert not [each for each in tree.all() if any(name.startswith("on") for name in each.attributes)]
 
 
@@ -224,9 +224,11 @@ def test_it_is_readable_without_eyes_and_colours(tree):
 
 
 def test_a_rows_seeds_are_told_and_one_seed_is_called_one(tree):
-    for section, told in (("s0-table3", "with two"), ("s2-table3", "one seed a row")):
+    for section, told in (("s0-table3", "with two"), ("s2-table3", "not known, each row has one seed")):
         (details,) = [
-            each for each in by_id(tree, section).all("details") if each.text.startswith("Over seeds")
+            each
+            for each in by_id(tree, section).all("details")
+            if each.text.startswith("Variation between seeds")
         ]
         over = {line[0]: line[1:] for line in lines(details.all("table")[0])}
         if told == "with two":
@@ -235,14 +237,14 @@ def test_a_rows_seeds_are_told_and_one_seed_is_called_one(tree):
             assert over["FreqCNN"][:2] == ["2", f"{first:.2f} (seed 0), {second:.2f} (seed 1)"]
             mean, sd = np.mean([first, second]), np.std([first, second], ddof=1)
             assert over["FreqCNN"][3:] == [f"{mean:.2f}", f"{sd:.2f}"]
-            assert over["CNN"][4] == "one seed: not known"
+            assert over["CNN"][4] == "not known, one seed"
         else:
             assert told in details.text
-            assert {each[4] for each in over.values()} == {"one seed: not known"}
+            assert {each[4] for each in over.values()} == {"not known, one seed"}
 
 
 def test_confusion_matrices_are_the_reports_counts(results, tree):
-    looks = by_id(tree, "s2-table12").all("div", class_="look")
+    looks = by_id(tree, "s2-table12").all("div", class_="learning")
     assert len(looks) == 1
     reports = [each.content for each in reports_in(results / "standin", 12)]
     counts = np.sum([each["metrics"]["confusion"] for each in reports], axis=0)
@@ -279,7 +281,7 @@ def test_training_curves_are_drawn_to_the_reports_values(results, tree):
 
 def test_where_each_run_comes_from(results, tree):
     (details,) = [
-        each for each in by_id(tree, "s0-table3").all("details") if each.text.startswith("The 3 runs")
+        each for each in by_id(tree, "s0-table3").all("details") if each.text.startswith("Runs (3)")
     ]
     heads = [each.text for each in details.all("thead")[0].all("th")]
     runs = [dict(zip(heads, line)) for line in lines(details.all("table")[0])]
@@ -299,7 +301,7 @@ def test_the_audit_and_every_assumption_are_there(tree):
     assert [len(each) for each in checks] == [sum(not each.agrees for each in findings), len(findings)]
     assert [line[0] for line in checks[1]] == [" ".join(each.where.split()) for each in findings]
     assert [line[4] for line in checks[1]] == [
-        "● agrees" if each.agrees else "△ does not" for each in findings
+        "● agrees" if each.agrees else "△ contradiction" for each in findings
     ]
     for id, each in assumptions().items():
         told = by_id(tree, f"assumption-{id}").text
