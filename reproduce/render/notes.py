@@ -60,7 +60,7 @@ def _impossible_uars(table: Table) -> list[str]:
             reason, _, instead = finding.found.partition(": ")
             reasons.setdefault(reason, []).append(f"{cell} {finding.claim} ({instead})")
     return [
-        f"Impossible in the paper (`make audit`), because {reason}: {'; '.join(cells)}."
+        f"Contradiction in the paper (`make audit`): {'; '.join(cells)}. Reason: {reason}."
         for reason, cells in reasons.items()
     ]
 

@@ -120,8 +120,8 @@ def comparisons_table(table: Table, frame: pd.DataFrame) -> tuple[list[str], lis
         frame: The comparisons, from ``comparisons``.
     """
     claim = table.claim.name
-    head = ["System", f"Clips right by {claim} only", "Clips right by this system only"]
-    head += ["p", "Adjusted p", f"Lead of {claim}"]
+    head = ["Other system", f"Clips right by {claim} only", "Clips right by the other only"]
+    head += ["p", "Adjusted p", "Lead"]
     body = [
         [line.system, str(line.only_ours), str(line.only_theirs), _p(line.p), _p(line.p_adjusted), line.lead]
         for line in frame.itertuples()

@@ -20,7 +20,7 @@ RENDERED = [path.with_suffix(".md") for path in sorted(REFERENCE.glob("*/table??
 
 def test_readme_is_filled_from_the_reports():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text, ROOT) == text
+    assert readme.fill_marks(text, ROOT) == text
     assert readme.MARK.search(text)
 
 
@@ -42,9 +42,9 @@ def test_the_audit_and_the_networks_are_printed_again():
 
 def test_a_changed_number_would_be_seen():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text.replace("88.55", "88.56"), ROOT) == text
+    assert readme.fill_marks(text.replace("88.55", "88.56"), ROOT) == text
 
 
 def test_a_mark_without_reports(tmp_path):
     with pytest.raises(Faults, match="nowhere/table03.json: is missing"):
-        readme.filled("<!-- table 3 from nowhere -->\n<!-- end -->", tmp_path)
+        readme.fill_marks("<!-- table 3 from nowhere -->\n<!-- end -->", tmp_path)

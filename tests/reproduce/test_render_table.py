@@ -159,13 +159,13 @@ def test_a_count_of_a_row_that_was_not_read_whole_is_shaded_as_the_others(tmp_pa
 
 
 def test_numbers_that_the_audit_proves_wrong_are_told_below_their_table():
-    (note,) = [line for line in markdown(TABLES[3], [report()]).splitlines() if "Impossible" in line]
+    (note,) = [line for line in markdown(TABLES[3], [report()]).splitlines() if "Contradiction" in line]
     assert "AlexNet, UAR 64.90 % (it would have to be 65.55; 64.90 % is its accuracy, 429 of 661)" in note
     for number, wrong in ((8, 5), (9, 6)):
-        (note,) = [line for line in markdown(TABLES[number], []).splitlines() if "Impossible" in line]
+        (note,) = [line for line in markdown(TABLES[number], []).splitlines() if "Contradiction" in line]
         assert note.count("it would have to be") == wrong and note.count("33 sentences") == 1
     assert "tanh/relu, #3, UAR 90.79 % (it would have to be 90.74 %)" in note
-    assert "Impossible" not in markdown(TABLES[11], [])
+    assert "Contradiction" not in markdown(TABLES[11], [])
 
 
 def test_fewer_segments_than_the_papers_are_told():
