@@ -41,7 +41,7 @@ class Learning:
 
     Attributes:
         system: Name of the system.
-        curves: Training curves as SVG; None for a system that does not learn in epochs.
+        curves: Training curves as SVG; None for a system whose reports have no epochs.
         summary: The curves in a sentence.
         labels: The classes.
         counts: Test clips by true and predicted class.
@@ -107,7 +107,7 @@ def _most_common_confusion(labels: Sequence[str], counts: np.ndarray) -> str:
 def _summary(histories: Sequence[Sequence[Mapping]]) -> str:
     """Describe the last epoch of the curves."""
     if not histories:
-        return "This system does not learn in epochs, so it has no training curves."
+        return "No training curves: the report of this system has no epochs."
 
     def span(values: Sequence[float]) -> str:
         return " to ".join(dict.fromkeys(f"{value:.1f}" for value in (min(values), max(values))))

@@ -154,7 +154,7 @@ def runs_table(reports: Sequence[Report]) -> tuple[list[str], list[list[str]]]:
 
 
 def _results(content: Mapping) -> list[str]:
-    """Format the results of one run; a system that does not learn in epochs has dashes."""
+    """Format the results of one run, with dashes where its report has no epochs."""
     learnt, best = ["–"] * 4, "–"
     if history := content["history"]:
         last, best_entry = history[-1], history[content["best_epoch_on_test"] - 1]
