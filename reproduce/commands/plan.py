@@ -144,8 +144,8 @@ def _notes(processor: str, dtype: str, kind: str, gpus: int) -> list[str]:
     return [
         "Hours count the runs that are not done yet. A run that several tables share counts in each of them, "
         "and once in 'total'.",
-        f"'Hours here' is an **extrapolation** from a few samples of each network on {processor} with "
-        f"{threads()} threads in {dtype}, one run at a time. Ablations are scaled by their number of "
+        f"'Hours here' is an **extrapolation** from a few samples of each network on {processor} "
+        f"({dtype}, threads: {threads()}), one run at a time. Ablations are scaled by their number of "
         "operations. Systems that are not Gluon networks (i-vectors, GMM and others) count as runs, but not "
         "in hours, memory and disk.",
         f"'{kind} hours' is an **estimate**, nothing was measured: the counted operations at "

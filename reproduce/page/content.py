@@ -203,7 +203,7 @@ def results_of(
         learnings=learnings,
         pictures=pictures(table, reports, folder, data),
         runs=_runs(reports, folder, environments),
-        run_notes=[line.removeprefix("- ") for line in run_notes(table, reports)],
+        run_notes=[line.removeprefix("- ") for line in run_notes(table, reports) if line],
         assumptions=assumption_notes(table, reports),
         verdicts=frame["verdict"].value_counts().to_dict(),
         minutes=seconds / 60,

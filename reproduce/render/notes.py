@@ -87,11 +87,12 @@ def _small_segments(reports: Sequence[Report]) -> list[str]:
 def run_notes(table: Table, reports: Sequence[Report]) -> list[str]:
     """Describe the training of the networks and the sizes of the other systems.
 
-    An entry that is an item of a list begins with '- '.
+    An entry that is an item of a list begins with '- '. An empty entry ends a list.
     """
     done = [report.content for report in reports if not report.fault]
     trained = [content for content in done if content["history"]]
-    return [*(_training(table, trained) if trained else []), *_peer_sizes(done)]
+    training, sizes = _training(table, trained) if trained else [], _peer_sizes(done)
+    return [*training, "", *sizes] if training and sizes else [*training, *sizes]
 
 
 def _training(table: Table, contents: Sequence[Mapping]) -> list[str]:

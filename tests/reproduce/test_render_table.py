@@ -1,3 +1,5 @@
+"""A table as Markdown, CSV and figure: its cells, notes, banners and failed runs."""
+
 import numpy as np
 import pytest
 from made import report
@@ -89,11 +91,11 @@ def test_markdown_of_the_papers_corpus():
 def test_verdicts_are_counted(right, within):
     """UK and US agree; of 332 clips of AU the paper's 88.55 % are 294."""
     made = report(confusion=((right, 332 - right, 0), (10, 60, 19), (30, 30, 180)))
-    said = f"\n{within} of the paper's numbers are within our interval, {4 - within} outside.\n"
-    assert said in markdown(TABLES[3], [made])
+    expected = f"\n{within} of the paper's numbers are within our interval, {4 - within} outside.\n"
+    assert expected in markdown(TABLES[3], [made])
 
 
-def test_the_lead_is_tested_and_told():
+def test_the_lead_is_tested_and_shown():
     weaker = report("CNN", confusion=((100, 200, 32), (10, 60, 19), (30, 30, 180)))
     text = markdown(TABLES[3], [report(), weaker])
     (line,) = [line for line in lines_of(text) if line[0] == "CNN" and line[-1] == "more than chance"]
@@ -158,7 +160,7 @@ def test_a_count_of_a_row_that_was_not_read_whole_is_shaded_as_the_others(tmp_pa
     assert shares[1, 1] == pytest.approx(167 / 210) and shares[4, 4] == pytest.approx(178 / 210)
 
 
-def test_numbers_that_the_audit_proves_wrong_are_told_below_their_table():
+def test_contradictions_in_the_paper_stand_below_their_table():
     (note,) = [line for line in markdown(TABLES[3], [report()]).splitlines() if "Contradiction" in line]
     assert "AlexNet, UAR 64.90 % (it would have to be 65.55; 64.90 % is its accuracy, 429 of 661)" in note
     for number, wrong in ((8, 5), (9, 6)):
@@ -168,7 +170,7 @@ def test_numbers_that_the_audit_proves_wrong_are_told_below_their_table():
     assert "Contradiction" not in markdown(TABLES[11], [])
 
 
-def test_fewer_segments_than_the_papers_are_told():
+def test_fewer_segments_than_the_papers_are_noted():
     segments = {"segments": [8, 8, 8, 4, 2]}
     text = markdown(TABLES[4], [report("Global and local frequency 8", home=4, network=segments)])
     assert "Segments in blocks 1 to 5: Global and local frequency 8: 8, 8, 8, 4, 2." in text
@@ -205,7 +207,7 @@ def test_a_failed_fold_takes_its_cells_and_the_averages():
 def test_a_figure_shows_no_number_of_a_failed_run(tmp_path):
     folds = [str(fold) for fold in range(1, 11)]
     reports = [report(home=11, fold=fold, fault="the loss is not finite") for fold in folds]
-    said = write(TABLES[12], reports, tmp_path / "table12")
-    ours = [line[2:] for line in lines_of(said) if line[1:2] == ["ours"]]
+    page = write(TABLES[12], reports, tmp_path / "table12")
+    ours = [line[2:] for line in lines_of(page) if line[1:2] == ["ours"]]
     assert len(ours) == 6 and {cell for line in ours for cell in line} == {"failed"}
     assert (tmp_path / "table12.png").stat().st_size
