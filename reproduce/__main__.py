@@ -1,179 +1,165 @@
-"""``python -m reproduce``: the paper's tables, from corpus folder to rendered result, and checks on them."""
+"""``python -m reproduce``: make the paper's tables, from corpus folder to rendered result, and check them."""
 
 from __future__ import annotations
 
 import argparse
+import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_prep.base.commands import natural, positive, resumable, with_plain_errors
 from data_prep.base.faults import Faults
 from reproduce.options import PROFILES, Options
 
+if TYPE_CHECKING:  # argparse has no public name for what add_subparsers returns.
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+COMMAND = "python -m reproduce"
+AUDIO_JOBS = "number of processes that prepare audio (default: one for each core)"
+RUN_JOBS = (
+    "number of processes that prepare audio (default: one for each core), and number of runs at a time, "
+    "which share cores, memory and devices (default: one)"
+)
+
 
 @with_plain_errors
 def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and run its command."""
     parser = argparse.ArgumentParser(
-        prog="python -m reproduce", description="The paper's tables with our numbers beside the paper's."
+        prog=COMMAND,
+        description="Make and check the tables of the FreqCNN paper, with our numbers beside its own.",
+        epilog="examples:\n"
+        "  python -m reproduce table 3\n"
+        "  python -m reproduce table 3 --ut-podcast /data/UT-Podcast --seeds 3\n"
+        "each command has an example: python -m reproduce table --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, run, summary: str, description: str, example: str = "") -> argparse.ArgumentParser:
-        added = commands.add_parser(
-            name,
-            help=summary,
-            description=description,
-            epilog=f"example: python -m reproduce {example}" if example else None,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
-        added.set_defaults(run=run)
-        return added
-
-    added = command(
-        "table",
-        _table,
-        "run what a table needs and print it",
-        "Tables 3, 4, 5, 8, 9, 11, 12: prepare the corpus, train and evaluate what is not done yet, print "
-        "the table. Tables 1 and 6 count the corpus, 2, 7 and 10 are read off the network. Tables share the "
-        "runs that they have in common. Several runs go at a time with --jobs or --scheduler.",
-        "table 3 --ut-podcast /data/UT-Podcast --seeds 3 --device gpu:0",
-    )
-    added.add_argument("numbers", type=int, nargs="*", metavar="N", help="the table's number; none: all")
-    _add_options(added)
-    added = command(
-        "sensitivity",
-        _sensitivity,
-        "what each open point of the paper is worth",
-        "Run the system that a table is about with each alternative of each assumption, one at a time, and "
-        "print the difference to the choices of assumptions.toml.",
-        "sensitivity 3 --seeds 3",
-    )
-    added.add_argument("number", type=int, metavar="N", help="the table's number: 3, 4, 5, 8, 9, 11 or 12")
-    _add_options(added)
-    added = command(
-        "plan",
-        _plan,
-        "what the tables will cost, before anything starts",
-        "Runs, and those done already, hours on this machine, memory, disk, and hours on GPUs, of each table "
-        "that networks are trained for. Takes about a minute: a few samples of each network are timed. "
-        "Corpora are listed, not read; the paper's counts stand for those that are not there.",
-        "plan 3 8 --gpu A100 --gpus 4",
-    )
-    added.add_argument("numbers", type=int, nargs="*", metavar="N", help="the table's number; none: all")
-    _add_options(added)
-    added.set_defaults(profile="paper")
-    added.add_argument("--gpu", choices=("T4", "V100", "A100"), default="V100", help="kind to estimate for")
-    added.add_argument("--gpus", type=positive, default=1, help="how many of them")
-    added = command(
-        "audit",
-        _audit,
-        "check the paper's numbers against each other",
-        "Check the paper against itself with exact arithmetic; needs no corpus and no training.",
-    )
-    added.add_argument("--results", type=Path, default=Path("results"), help="where audit.md and .csv go")
-    added = command(
-        "report",
-        _report,
-        "all results on one page",
-        "Write index.html below the results: every table with its intervals and verdicts, training curves, "
-        "confusion matrices, runs, the audit and the assumptions, on one page that needs no network. "
-        "Spectrograms and attention are shown of clips that are prepared and networks that are kept.",
-        "report --results results/reference",
-    )
-    added.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        help="where reports and tables are, and the page goes",
-    )
-    added.add_argument("--data", type=Path, default=Path("data"), help="where prepared data are")
-    command(
-        "assumptions",
-        _assumptions,
-        "what the paper leaves open, and what was chosen",
-        "Print every assumption with the tables it touches, the choice and its alternatives.",
-    )
-    command(
-        "reference",
-        _reference,
-        "render the committed results and README.md again",
-        "Render results/reference and the tables in README.md again from the committed reports.",
-    )
-    added = command(
-        "verify",
-        _verify,
-        "run some committed results again and compare",
-        "Run reports of a folder of results again, aside, and compare history, metrics and predictions. On "
-        "the machine and with the versions that they state, all bytes must be the same, else the exit code "
-        "is 1; elsewhere it is told what is different, and by how much the results are.",
-        "verify --sample 5 --seed 1",
-    )
-    added.add_argument(
-        "--results", type=Path, default=Path("results/reference"), help="the folder of results"
-    )
-    added.add_argument("--sample", type=positive, default=3, help="how many of the runs of up to a minute")
-    added.add_argument("--seed", type=natural, default=0, help="of the draw of the sample")
-    added.add_argument("--all", action="store_true", help="every run, however long it takes")
-    _add_corpora(added)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _add_table(commands)
+    _add_sensitivity(commands)
+    _add_plan(commands)
+    _add_report(commands)
+    _add_audit(commands)
+    _add_assumptions(commands)
+    _add_verify(commands)
+    _add_reference(commands)
     options = parser.parse_args(arguments)
     options.run(options)
 
 
-def _add_corpora(command: argparse.ArgumentParser) -> None:
+def _add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    details: str,
+    *examples: str,
+) -> argparse.ArgumentParser:
+    """Add a command; ``summary`` stands in the list of commands, ``details`` only in its own help."""
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{textwrap.fill(details, 79)}",
+        epilog="\n  ".join(["examples:", *(f"{COMMAND} {name} {example}".rstrip() for example in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_numbers(command: argparse.ArgumentParser, tables: str) -> None:
+    command.add_argument(
+        "numbers",
+        type=int,
+        nargs="*",
+        metavar="N",
+        help=f"number of a table: {tables} (default: all of them)",
+    )
+
+
+def _add_results(command: argparse.ArgumentParser, default: str = "results") -> None:
+    command.add_argument(
+        "--results",
+        type=Path,
+        default=Path(default),
+        metavar="DIR",
+        help="folder of reports and tables (default: %(default)s)",
+    )
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="folder of prepared data: manifests, spectrograms, stand-ins (default: %(default)s)",
+    )
+
+
+def _add_corpora(command: argparse.ArgumentParser, jobs: str) -> None:
     for name in ("UT-Podcast", "CHAINS", "eNTERFACE"):
         command.add_argument(
-            f"--{name.lower()}", type=Path, help=f"{name}'s folder; without it its stand-in is used"
+            f"--{name.lower()}",
+            type=Path,
+            metavar="DIR",
+            help=f"folder of {name} (default: a stand-in of synthesised speech)",
         )
-    command.add_argument(
-        "--jobs",
-        type=positive,
-        help="processes at a time: they prepare audio (default: one a core), and each takes a run of a table "
-        "with its share of cores, memory and devices (default: one run at a time, with all of them)",
-    )
-    command.add_argument("--data", type=Path, default=Path("data"), help="where prepared data go")
+    command.add_argument("--jobs", type=positive, metavar="N", help=jobs)
+    _add_data(command)
 
 
-def _add_options(command: argparse.ArgumentParser) -> None:
-    _add_corpora(command)
+def _add_options(command: argparse.ArgumentParser, profile: str | None = None) -> None:
+    """Add the options of the runs; ``profile`` is the default profile."""
+    _add_corpora(command, RUN_JOBS)
+    default = profile or "paper with a corpus, quick with a stand-in"
     command.add_argument(
         "--profile",
         choices=PROFILES,
-        help="sizes and epochs: 'paper' with a corpus, 'quick' without, unless said",
+        default=profile,
+        help="paper: the paper's sizes and epochs; quick: small spectrograms and few epochs "
+        f"(default: {default})",
     )
     command.add_argument(
-        "--seeds", type=positive, default=1, help="how many seeds to train each row with, from 0"
+        "--seeds",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="trainings of each row, with the seeds 0 to N - 1 (default: %(default)s)",
     )
-    command.add_argument("--device", default="auto", help="auto, cpu, gpu, or several such as gpu:0,1")
+    command.add_argument(
+        "--device", default="auto", help="auto, cpu, gpu, or several as in gpu:0,1 (default: %(default)s)"
+    )
     command.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="hand the runs to a Dask cluster, as in tcp://head:8786; its workers start in this folder, "
-        "take one run at a time (--nthreads 1) and see --data and --results at the same place",
+        help="address of a Dask scheduler whose workers do the runs, as in tcp://head:8786. Start the "
+        "workers in this folder with --nthreads 1; --data and --results must be the same folders for them",
     )
     command.add_argument(
         "--dtype",
         default="float32",
-        help="what convolutions compute in; bfloat16 is for CPUs with AVX-512",
+        help="type of the convolutions; bfloat16 needs a CPU with AVX-512 (default: %(default)s)",
     )
     command.add_argument(
-        "--no-check-counts", action="store_true", help="go on with counts that are not the paper's"
+        "--no-check-counts",
+        action="store_true",
+        help="accept a corpus whose numbers of clips differ from the paper's",
     )
     command.add_argument(
         "--assume",
         action="append",
         default=[],
         metavar="ID=VALUE",
-        help="choose otherwise than assumptions.toml",
+        help="override a choice in assumptions.toml; may be repeated",
     )
-    command.add_argument("--results", type=Path, default=Path("results"), help="where reports and tables go")
+    _add_results(command)
 
 
 def _roots(options: argparse.Namespace) -> dict[str, Path | None]:
-    return {
-        "ut_podcast": options.ut_podcast,
-        "chains": options.chains,
-        "enterface": options.enterface,
-    }
+    return {"ut_podcast": options.ut_podcast, "chains": options.chains, "enterface": options.enterface}
 
 
 def _options(options: argparse.Namespace) -> Options:
@@ -192,20 +178,51 @@ def _options(options: argparse.Namespace) -> Options:
     )
 
 
+def _add_table(commands: Commands) -> None:
+    command = _add_command(
+        commands,
+        "table",
+        _table,
+        "train and evaluate what a table needs, and print the table",
+        "Tables 3, 4, 5, 8, 9, 11 and 12 show results: systems are trained and evaluated. Tables 1 and 6 "
+        "count the clips of a corpus. Tables 2, 7 and 10 describe the networks. Tables share their common "
+        "runs. After an interruption the same command resumes.",
+        "3",
+        "3 --ut-podcast /data/UT-Podcast --seeds 3 --device gpu:0",
+        '8 9 --jobs 2 --assume "schedule=step"',
+    )
+    _add_numbers(command, "1 to 12")
+    _add_options(command)
+
+
 def _table(options: argparse.Namespace) -> None:
     from reproduce.assumptions import choices, shared
     from reproduce.commands.table import produce
     from reproduce.tables import NUMBERS, known
 
     numbers = known(options.numbers or NUMBERS)
-    asked = _options(options)
-    assumed = {number: shared(asked.assume, number, numbers) for number in numbers}
-    for number in numbers:  # what the last table refuses is told before the first one's hours
+    general = _options(options)
+    assumed = {number: shared(general.assume, number, numbers) for number in numbers}
+    for number in numbers:  # Refuse a wrong choice for the last table before the first table's hours.
         choices(number, assumed[number])
     for number in numbers:
         with resumable(options.results):
-            text = produce(number, replace(asked, assume=assumed[number]))
-        print(text)
+            page = produce(number, replace(general, assume=assumed[number]))
+        print(page)
+
+
+def _add_sensitivity(commands: Commands) -> None:
+    command = _add_command(
+        commands,
+        "sensitivity",
+        _sensitivity,
+        "measure the effect of each assumption on a table",
+        "The system that the table is about runs with each alternative of each assumption, one at a time. "
+        "The differences to the choices of assumptions.toml are printed.",
+        "3 --seeds 3",
+    )
+    command.add_argument("number", type=int, metavar="N", help="number of the table: 3, 4, 5, 8, 9, 11 or 12")
+    _add_options(command)
 
 
 def _sensitivity(options: argparse.Namespace) -> None:
@@ -213,8 +230,33 @@ def _sensitivity(options: argparse.Namespace) -> None:
     from reproduce.tables import trained
 
     with resumable(options.results):
-        text = sensitivity(trained(options.number), _options(options))
-    print(text)
+        page = sensitivity(trained(options.number), _options(options))
+    print(page)
+
+
+def _add_plan(commands: Commands) -> None:
+    command = _add_command(
+        commands,
+        "plan",
+        _plan,
+        "estimate the cost of tables before anything starts",
+        "It prints the number of runs, hours on this machine, memory, disk, and hours on GPUs. It takes "
+        "about a minute, because a few samples of each network are timed. A corpus is listed, not read; "
+        "without its folder the paper's counts are used.",
+        "",
+        "3 8 --gpu A100 --gpus 4",
+    )
+    _add_numbers(command, "3, 4, 5, 8, 9, 11 or 12")
+    _add_options(command, profile="paper")
+    command.add_argument(
+        "--gpu",
+        choices=("T4", "V100", "A100"),
+        default="V100",
+        help="kind of GPU for the estimate (default: %(default)s)",
+    )
+    command.add_argument(
+        "--gpus", type=positive, default=1, metavar="N", help="number of GPUs (default: %(default)s)"
+    )
 
 
 def _plan(options: argparse.Namespace) -> None:
@@ -225,10 +267,21 @@ def _plan(options: argparse.Namespace) -> None:
     print(plan(tables, _options(options), options.gpu, options.gpus))
 
 
-def _audit(options: argparse.Namespace) -> None:
-    from reproduce.paper.audit import audit, write
-
-    print(write(audit(), options.results / "audit"))
+def _add_report(commands: Commands) -> None:
+    command = _add_command(
+        commands,
+        "report",
+        _report,
+        "write all results on one page for a browser",
+        "The page is index.html in the folder of results. It has every table with its intervals and "
+        "verdicts, training curves, confusion matrices, runs, the audit and the assumptions. It needs no "
+        "network connection. Spectrograms and attention are shown if prepared data and weights are on "
+        "disk.",
+        "",
+        "--results results/reference",
+    )
+    _add_results(command)
+    _add_data(command)
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -238,31 +291,102 @@ def _report(options: argparse.Namespace) -> None:
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB): open {path.resolve().as_uri()} in a browser")
 
 
+def _add_audit(commands: Commands) -> None:
+    command = _add_command(
+        commands,
+        "audit",
+        _audit,
+        "check the paper's numbers against each other",
+        "The checks use exact arithmetic. They need no corpus and no training. The findings are also "
+        "written to audit.md and audit.csv in the folder of results.",
+        "",
+    )
+    _add_results(command)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from reproduce.paper.audit import audit, write
+
+    print(write(audit(), options.results / "audit"))
+
+
+def _add_assumptions(commands: Commands) -> None:
+    _add_command(
+        commands,
+        "assumptions",
+        _assumptions,
+        "print what the paper leaves open and what we chose",
+        "Each assumption has its tables, choice, alternatives and reason.",
+        "",
+    )
+
+
 def _assumptions(options: argparse.Namespace) -> None:
     from reproduce.assumptions import markdown
 
     print(markdown())
 
 
-def _reference(options: argparse.Namespace) -> None:
-    from reproduce.commands.reference import refresh
-
-    for path in refresh(Path(__file__).resolve().parents[1]):
-        print(path)
+def _add_verify(commands: Commands) -> None:
+    command = _add_command(
+        commands,
+        "verify",
+        _verify,
+        "rerun committed results and compare",
+        "Runs are repeated in a temporary folder, and their history, metrics and predictions are compared "
+        "with the reports. On the machine and with the versions of a report they must match byte for "
+        "byte; otherwise the exit code is 1. On other machines the command reports what differs, and by "
+        "how much.",
+        "",
+        "--sample 5 --seed 1",
+    )
+    _add_results(command, "results/reference")
+    command.add_argument(
+        "--sample",
+        type=positive,
+        default=3,
+        metavar="N",
+        help="number of runs, drawn from those that took up to a minute (default: %(default)s)",
+    )
+    command.add_argument(
+        "--seed", type=natural, default=0, metavar="N", help="seed of the draw (default: %(default)s)"
+    )
+    command.add_argument("--all", action="store_true", help="rerun all runs, whatever their length")
+    _add_corpora(command, AUDIO_JOBS)
 
 
 def _verify(options: argparse.Namespace) -> None:
     from reproduce.commands.verify import markdown, verify
 
     sample = None if options.all else options.sample
-    found = list(verify(options.results, _roots(options), options.data, sample, options.seed, options.jobs))
-    print(markdown(found))
-    if faults := [each for each in found if each.fault]:
+    verified = list(
+        verify(options.results, _roots(options), options.data, sample, options.seed, options.jobs)
+    )
+    print(markdown(verified))
+    if faults := [one for one in verified if one.fault]:
         raise Faults(
-            f"{options.results / each.report.content['run']['source'] / each.report.link}: {each}, though "
-            "nothing that should change them is known to be different here"
-            for each in faults
+            f"{options.results / one.report.content['run']['source'] / one.report.link}: {one}. No known "
+            "difference of the environment explains it"
+            for one in faults
         )
+
+
+def _add_reference(commands: Commands) -> None:
+    _add_command(
+        commands,
+        "reference",
+        _reference,
+        "render results/reference and README.md from the committed reports",
+        "It renders the tables in results/reference and the marked tables in README.md. It runs nothing.",
+        "",
+    )
+
+
+def _reference(options: argparse.Namespace) -> None:
+    from reproduce.commands.reference import render_reference
+
+    for path in render_reference(Path(__file__).resolve().parents[1]):
+        print(path)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What the tables will cost, before anything starts: runs, hours, memory, disk, and hours of GPUs."""
+"""``python -m reproduce plan``: the cost of the tables before anything starts.
+
+It lists runs, hours, memory, disk, and hours on GPUs.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -32,7 +35,14 @@ __all__ = ["plan"]
 
 @dataclass(frozen=True)
 class Counts:
-    """Clips of a corpus, in all and of each fold: (training, with what is over-sampled, and test)."""
+    """Clips of a corpus.
+
+    Attributes:
+        source: Source of the corpus.
+        clips: Number of clips.
+        folds: Fold -> number of training clips (with over-sampling) and of test clips.
+        classes: Number of classes.
+    """
 
     source: str
     clips: int
@@ -42,8 +52,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Network:
-    """``scale``: its operations as a multiple of those of the paper's settings, which are timed;
-    ``operations``: floating-point, of a prediction; ``memory`` of a training and ``weights``: bytes.
+    """The size of a network.
+
+    Attributes:
+        scale: Its operations as a multiple of those with the paper's settings, which are timed.
+        operations: Floating-point operations of a prediction.
+        memory: Memory of a training in bytes.
+        weights: Size of the weights in bytes.
     """
 
     scale: float
@@ -54,7 +69,15 @@ class Network:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run. What is not trained as a whole network has only its being ``done``."""
+    """The cost of one run. A system that is not a Gluon network has zeros.
+
+    Attributes:
+        done: Whether its report exists.
+        hours: Hours on this machine.
+        operations: Floating-point operations.
+        memory: Bytes of memory.
+        weights: Bytes of weights.
+    """
 
     done: bool
     hours: float = 0.0
@@ -64,23 +87,35 @@ class Cost:
 
 
 def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: int = 1) -> str:
-    """What the ``tables`` cost as Markdown: on this machine, measured on a few samples of each network, and
-    on ``gpus`` GPUs of a ``kind`` in ``cost.PEAK``, by counted operations.
+    """Estimate the cost of tables.
 
-    Raises Faults for a corpus with another layout and a dtype that the device has not.
+    The hours on this machine are extrapolated from a few samples of each network. The hours on GPUs are
+    estimated from counted operations.
+
+    Args:
+        tables: Tables of results.
+        options: Options of the runs.
+        kind: Kind of GPU in ``cost.PEAK``.
+        gpus: Number of GPUs.
+
+    Returns:
+        A table and its notes as Markdown.
+
+    Raises:
+        Faults: a corpus has another layout, or the device does not support the dtype.
     """
     from freqcnn_gluon.devices import choose
-    from freqcnn_gluon.runtime import check_dtype, threads, versions
-    from freqcnn_gluon.training.cost import PEAK, SHARE
-    from freqcnn_gluon.training.memory import MEMORY
+    from freqcnn_gluon.runtime import check_dtype, versions
 
-    device = choose(options.device)
-    check_dtype(options.dtype, device[0])
+    device, devices = choose(options.device)
+    check_dtype(options.dtype, device)
+    processor = str(versions()["cpu"]) if device == "cpu" else f"GPU {devices[0]}"
     numbers = [table.number for table in tables]
-    asked = [replace(options, assume=shared(options.assume, table.number, numbers)) for table in tables]
-    counts = [_counts(table, own) for table, own in zip(tables, asked)]
+    resolved = [replace(options, assume=shared(options.assume, table.number, numbers)) for table in tables]
+    counts = [_counts(table, own) for table, own in zip(tables, resolved)]
     planned = [
-        runs_of(table, table.systems(), own, of.source, "") for table, own, of in zip(tables, asked, counts)
+        runs_of(table, table.systems(), own, of.source, "")
+        for table, own, of in zip(tables, resolved, counts)
     ]
     pairs = [(run, of) for runs, of in zip(planned, counts) for run in runs]
     timed, finished = _timed(pairs, options), _finished(options.results)
@@ -89,49 +124,56 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     for table, runs, of in zip(tables, planned, counts):
         size = sizes(table, options).size
         stores[table.corpus, size] = 4 * size**2 * of.clips
-        mine = [costs[folder] for folder in dict.fromkeys(run.folder(Path()) for run in runs)]
-        lines.append(_line(str(table.number), mine, stores[table.corpus, size], kind, gpus))
-    lines.append(_line("together", list(costs.values()), sum(stores.values()), kind, gpus))
-    head = ["Table", "Runs", "Done", "Hours here", "Memory, GB", "Disk, GB", f"{kind} hours", f"on {gpus}"]
+        own_costs = [costs[folder] for folder in dict.fromkeys(run.folder(Path()) for run in runs)]
+        lines.append(_line(str(table.number), own_costs, stores[table.corpus, size], kind, gpus))
+    lines.append(_line("total", list(costs.values()), sum(stores.values()), kind, gpus))
+    head = ["Table", "Runs", "Runs done", "Hours here", "Memory, GB", "Disk, GB", f"{kind} hours"]
+    head.append(f"Hours on {gpus} × {kind}")
     profiles = " and ".join(sorted({profile(table, options) for table in tables}))
-    processor = versions()["cpu"] if device[0] == "cpu" else f"GPU {device[1][0]}"
-    return "\n".join(
-        [
-            f"## What the tables will cost, profile {profiles}",
-            "",
-            *text.table(head, lines),
-            "",
-            "Hours are of what is not done yet. A run that tables share counts in each of them, and once in "
-            "'together'.",
-            f"'Hours here' is an **extrapolation** from a few samples of each network on {processor} with "
-            f"{threads()} threads in {options.dtype}, one run at a time; ablations are scaled by their "
-            "operations. Systems that are not trained as a whole network (i-vectors, GMM and the like) are "
-            "among the runs, not in the hours, memory and disk.",
-            f"'{kind} hours' is an **estimate**, nothing was measured: counted operations at "
-            f"{100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. 'on {gpus}': until {gpus} of them are "
-            "done, a run on each at a time.",
-            f"Memory is the largest training's; its micro-batch is cut to fit {MEMORY / 1e9:.0f} GB. Disk: "
-            "spectrograms, the weights that every run keeps, and one checkpoint on its way.",
-            *_missing(tables, options),
-        ]
-    )
+    notes = [*_notes(processor, options.dtype, kind, gpus), *_missing(tables, options)]
+    title = f"## Cost of the tables, profile {profiles}"
+    return "\n".join([title, "", *text.table(head, lines), "", *notes])
+
+
+def _notes(processor: str, dtype: str, kind: str, gpus: int) -> list[str]:
+    """Explain the columns of the table."""
+    from freqcnn_gluon.runtime import threads
+    from freqcnn_gluon.training.cost import PEAK, SHARE
+    from freqcnn_gluon.training.memory import MEMORY
+
+    return [
+        "Hours count the runs that are not done yet. A run that several tables share counts in each of them, "
+        "and once in 'total'.",
+        f"'Hours here' is an **extrapolation** from a few samples of each network on {processor} "
+        f"({dtype}, threads: {threads()}), one run at a time. Ablations are scaled by their number of "
+        "operations. Systems that are not Gluon networks (i-vectors, GMM and others) count as runs, but not "
+        "in hours, memory and disk.",
+        f"'{kind} hours' is an **estimate**, nothing was measured: the counted operations at "
+        f"{100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. 'Hours on {gpus} × {kind}' is the time until "
+        "all runs are done, with one run at a time on each GPU.",
+        f"Memory is that of the largest training, whose micro-batch is limited to fit {MEMORY / 1e9:.0f} GB. "
+        "Disk includes the spectrograms, the weights of each run, and one checkpoint while it is written.",
+    ]
 
 
 def _missing(tables: Sequence[Table], options: Options) -> list[str]:
+    """Name the corpora whose counts are the paper's."""
     missing = [CORPORA[table.corpus].title for table in tables if not options.roots.get(table.corpus)]
-    told = "the paper's counts stand for them, and a stand-in has fewer clips"
-    return [f"No folder was given for {', '.join(dict.fromkeys(missing))}: {told}."] if missing else []
+    if not missing:
+        return []
+    titles = ", ".join(dict.fromkeys(missing))
+    return [f"No folder was given for {titles}: the counts are the paper's. A stand-in has fewer clips."]
 
 
 def _counts(table: Table, options: Options) -> Counts:
-    """From the corpus, which is listed and not read, or from the paper where there is none."""
+    """Count the clips of the corpus from its list of files, or take the paper's counts if it is missing."""
     module = CORPORA[table.corpus].module
     if root := options.roots.get(table.corpus):
         chosen = choices(table.number, options.assume)["data"]
         frame, source = counted(table.corpus, root, options.data, chosen, options.check_counts, options.jobs)
         corpus = Corpus(source, frame, None, (), root, root)
         folds = {
-            fold: tuple(len(corpus.clips(fold, part)) for part in ("train", "test")) for fold in table.folds
+            fold: (len(corpus.clips(fold, "train")), len(corpus.clips(fold, "test"))) for fold in table.folds
         }
         return Counts(source, len(frame), folds, frame["label"].nunique())
     classes = len(module.LABELS)
@@ -142,17 +184,17 @@ def _counts(table: Table, options: Options) -> Counts:
     if table.corpus == "chains":
         paper = published("table06_chains_folds")
         folds = {
-            str(fold): (int(each.training_samples), int(each.validation_samples))
-            for fold, each in paper.iterrows()
+            str(fold): (int(row.training_samples), int(row.validation_samples))
+            for fold, row in paper.iterrows()
         }
         return Counts(STANDIN, sum(test for _, test in folds.values()), folds, classes)
     clips = sum(module.EXPECTED.values())
-    share = clips // len(table.folds)  # on the average: folds are of four or five speakers
+    share = clips // len(table.folds)  # A fold has four or five speakers; this is the mean.
     return Counts(STANDIN, clips, dict.fromkeys(table.folds, (clips - share, share)), classes)
 
 
 def _timed(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[str, int], Seconds]:
-    """(system, size) -> its seconds on the first device, with the paper's own settings of the network."""
+    """Time each network with the paper's settings on the first device: (system, size) -> seconds."""
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.runtime import contexts
     from freqcnn_gluon.training.cost import seconds
@@ -167,7 +209,7 @@ def _timed(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[
 
 @functools.cache
 def _network(system: str, classes: int, size: int, batch_size: int, arguments: str) -> Network:
-    """``arguments``: FreqCNN's, as JSON."""
+    """Measure a network; ``arguments`` are FreqCNN's keyword arguments as JSON, which can be cached."""
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.training.cost import operations
     from freqcnn_gluon.training.memory import needed_bytes, training_bytes
@@ -183,13 +225,15 @@ def _network(system: str, classes: int, size: int, batch_size: int, arguments: s
 
 
 def _cost(run: Run, counts: Counts, timed: Mapping[tuple[str, int], Seconds], done: bool) -> Cost:
+    """Compute the cost of a run."""
     from freqcnn_gluon.training.cost import STEP
 
     if run.system in PEERS:
         return Cost(done)
     arguments = json.dumps(run.choices["network"])
     network = _network(run.system, counts.classes, run.size, run.batch_size, arguments)
-    took, epochs = timed[run.system, run.size], run.choices["training"]["epochs"]
+    training: Mapping[str, Any] = run.choices["training"]
+    took, epochs = timed[run.system, run.size], training["epochs"]
     train, test = counts.folds[run.fold]
     samples = network.scale * (train * took.sample + test * took.prediction)
     return Cost(
@@ -202,6 +246,7 @@ def _cost(run: Run, counts: Counts, timed: Mapping[tuple[str, int], Seconds], do
 
 
 def _line(name: str, costs: Sequence[Cost], store: int, kind: str, gpus: int) -> list[str]:
+    """Format one line of the table; ``store`` is the size of the spectrograms in bytes."""
     from freqcnn_gluon.training.cost import gpu_hours
 
     hours = [gpu_hours(cost.operations, kind) for cost in costs if not cost.done]
@@ -219,19 +264,22 @@ def _line(name: str, costs: Sequence[Cost], store: int, kind: str, gpus: int) ->
 
 
 def _finished(results: Path) -> set[str]:
-    """The runs whose reports are there, whatever the fingerprint of their data. Raises Faults for damaged
-    ones.
+    """Return the keys of all runs with a report, whatever the fingerprint of their data.
+
+    Raises:
+        Faults: some reports are damaged; all are listed.
     """
-    found, faults = set(), []
+    keys, faults = set(), []
     for path in sorted(results.glob("*/table*/*/*/report.json")):
         try:
-            found.add(_key(read(path)["run"]))
+            keys.add(_key(read(path)["run"]))
         except Faults as fault:
             faults += fault.faults
     if faults:
         raise Faults(faults)
-    return found
+    return keys
 
 
 def _key(run: dict) -> str:
+    """Return a key of everything that decides a run but its data."""
     return json.dumps(run | {"data": ""}, sort_keys=True)

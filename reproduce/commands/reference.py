@@ -1,6 +1,6 @@
-"""The committed reference results: rendered again from their reports, and put into README.md.
+"""``python -m reproduce reference``: render the committed results and README.md from their reports.
 
-``python -m reproduce reference`` does both; the tests do both aside and compare.
+The tests render them to another place and compare.
 """
 
 from __future__ import annotations
@@ -18,15 +18,20 @@ from reproduce.tables import TABLES
 from reproduce.tables.architectures import architecture_table
 from reproduce.tables.comparison import ARCHITECTURES
 
-__all__ = ["filled", "refresh"]
+__all__ = ["fill_marks", "render_reference"]
 
 MARK = re.compile(r"(<!-- table (\d+) from (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
-def filled(text: str, root: Path) -> str:
-    """``text`` with every marked block filled from the reports that its mark names, below ``root``.
+def fill_marks(text: str, root: Path) -> str:
+    """Fill each marked block of ``text`` with the table that its mark names.
 
-    Raises Faults for a mark that names no reports.
+    Args:
+        text: Markdown with marks such as '<!-- table 3 from results/reference/standin -->'.
+        root: Folder of the repository, which the marks' paths are relative to.
+
+    Raises:
+        Faults: a mark names a folder without reports.
     """
 
     def block(match: re.Match) -> str:
@@ -36,8 +41,12 @@ def filled(text: str, root: Path) -> str:
     return MARK.sub(block, text)
 
 
-def refresh(root: Path) -> list[Path]:
-    """Render results/reference and README.md below ``root`` again; the files written."""
+def render_reference(root: Path) -> list[Path]:
+    """Render results/reference and the marked blocks of README.md below ``root``.
+
+    Returns:
+        The files that were written.
+    """
     reference = root / "results" / "reference"
     stems = [reference / "audit"]
     write_audit(audit(), stems[0])
@@ -50,7 +59,7 @@ def refresh(root: Path) -> list[Path]:
         write(TABLES[number], reports_in(listed.parent, number), stems[-1])
     written = [path for stem in stems for path in sorted(stem.parent.glob(f"{stem.name}.*"))]
     readme = root / "README.md"
-    text = filled(readme.read_text(encoding="utf-8"), root)
+    text = fill_marks(readme.read_text(encoding="utf-8"), root)
     with whole(readme) as path:
         path.write_text(text, encoding="utf-8")
     return [*written, readme]

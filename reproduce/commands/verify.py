@@ -1,9 +1,9 @@
-"""Committed results run again: the same bytes where nothing is different, and a word on what is where it is.
+"""``python -m reproduce verify``: rerun committed results and compare.
 
-What can change the bytes of a result stands in its report: the versions of Python and of the packages, the
-platform, the processor, the number of threads, the device. Where one of them is another here, sums are
-rounded otherwise in their last bits, which grows from epoch to epoch: such a difference is no fault. What an
-older report does not state is not known, and excuses nothing.
+Identical environments must match byte for byte. A report states what can change the bytes of its results:
+the versions of Python and of the packages, the platform, the processor, the number of threads, the device.
+If one of them differs here, floating-point sums are rounded differently, and the difference grows from epoch
+to epoch: this is not a fault. What an older report does not state is unknown and excuses no difference.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import ImageSettings
@@ -27,40 +28,47 @@ from reproduce.runs.run import Run
 from reproduce.sources import STANDIN
 from reproduce.tables import Profile, trained
 
-__all__ = ["QUICK", "Verified", "compared", "drawn", "markdown", "verify"]
+__all__ = ["SAMPLE_SECONDS", "Verified", "compare", "draw", "markdown", "verify"]
 
-QUICK = 60  # seconds of training; what took longer is only run again on demand
-SINCE = {"dtype": "float32"}  # what was always so, and stated in settings only from some version on
+SAMPLE_SECONDS = 60  # Longest training time of a run in a sample; longer runs need --all.
+OLD_SETTINGS = {"dtype": "float32"}  # settings of all reports from before they were stated
 RESULTS = ("labels", "clips", "parameters", "settings", "measures", "metrics", "history", "predictions")
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A report and its run made again: which of RESULTS ``differ``, how ``far`` in words, what is other in
-    the ``environment``, in words too, and what of it is ``unknown``, since the report does not state it.
+    """A report compared with a new run of it.
+
+    Attributes:
+        report: The committed report.
+        differences: Parts of the results that differ.
+        details: Size of the differences in words.
+        environment: Parts of the environment that differ, in words.
+        unknown: Parts of the environment that the report does not state.
     """
 
     report: Report
-    differ: Sequence[str]
-    far: str
+    differences: Sequence[str]
+    details: str
     environment: Sequence[str]
     unknown: Sequence[str]
 
     @property
     def fault(self) -> bool:
-        """Whether the results differ though nothing else is known to."""
-        return bool(self.differ) and not self.environment
+        """Whether the results differ although no known part of the environment does."""
+        return bool(self.differences) and not self.environment
 
     def __str__(self) -> str:
-        if not self.differ:
-            return "the same bytes"
-        return f"{', '.join(self.differ)} differ{self.far}"
+        if not self.differences:
+            return "identical"
+        details = f" ({self.details})" if self.details else ""
+        return f"different: {', '.join(self.differences)}{details}"
 
     @property
     def circumstances(self) -> str:
-        """What is other here, and what is not known."""
-        missing = f"not known: {', '.join(self.unknown)}" if self.unknown else ""
-        return "; ".join(filter(None, [*self.environment, missing])) or "nothing"
+        """The differences of the environment and its unknown parts, in words."""
+        unknown = f"unknown: {', '.join(self.unknown)}" if self.unknown else ""
+        return "; ".join(filter(None, [*self.environment, unknown])) or "none"
 
 
 def verify(
@@ -71,63 +79,80 @@ def verify(
     seed: int = 0,
     jobs: int | None = None,
 ) -> Iterator[Verified]:
-    """Run ``drawn`` reports of ``results`` again, each on its own device, in a folder aside.
+    """Rerun reports in a temporary folder, each on its own device, and compare.
 
-    ``roots``: the corpora's folders, for results that are not the stand-ins'. Raises Faults where a corpus is
-    missing or there is nothing to verify.
+    Args:
+        results: Folder of results.
+        roots: Corpus -> its folder, for results that are not the stand-in's.
+        data: Folder for prepared data.
+        sample: Number of runs, as in ``draw``.
+        seed: Seed of the draw.
+        jobs: Processes that prepare audio; None is one for each core.
+
+    Raises:
+        Faults: the folder of a corpus is missing, or there are no reports.
     """
     from freqcnn_gluon.runtime import versions
 
     corpora: dict[str, Corpus] = {}
-    for report in drawn(results, sample, seed):
+    for report in draw(results, sample, seed):
         run = Run(**report.content["run"])
         if run.data not in corpora:
             corpora[run.data] = _corpus(run, roots, data, jobs)
         corpus = corpora[run.data]
         if (fingerprint := corpus.store.fingerprint(corpus.manifest)) != run.data:
             here = {"versions": versions(), "device": report.content["device"], "data": fingerprint}
-            yield compared(report, here)
+            yield compare(report, here)
             continue
-        with tempfile.TemporaryDirectory(prefix="verify-") as aside:
+        with tempfile.TemporaryDirectory(prefix="verify-") as folder:
             device = _device(report.content["device"])
-            again = execute(run, corpus, Path(aside), device, f"again: {run.row}", jobs)
-        yield compared(report, json.loads(json.dumps(again)))
+            again = execute(run, corpus, Path(folder), device, f"again: {run.row}", jobs)
+        yield compare(report, json.loads(json.dumps(again)))
 
 
 def _device(contexts: Sequence[str]) -> str:
-    """['cpu(0)', 'cpu(1)'] as ``devices.choose`` takes it: 'cpu:0,1'."""
-    kinds, numbers = zip(*(re.fullmatch(r"(\w+)\((\d+)\)", each).groups() for each in contexts))
+    """Convert ['cpu(0)', 'cpu(1)'] to the option 'cpu:0,1'."""
+    kinds, numbers = zip(*re.findall(r"(\w+)\((\d+)\)", " ".join(contexts)))
     return f"{kinds[0]}:{','.join(numbers)}"
 
 
-def drawn(results: Path, sample: int | None, seed: int) -> list[Report]:
-    """``sample`` reports that the tables in ``results`` name, drawn by ``seed`` from those that trained no
-    longer than QUICK; all of any length for None. Raises Faults where there is none.
+def draw(results: Path, sample: int | None, seed: int) -> list[Report]:
+    """Draw reports of the tables in ``results``.
+
+    Args:
+        results: Folder of results.
+        sample: Number of reports that trained for at most SAMPLE_SECONDS; None draws all of any length.
+        seed: Seed of the draw.
+
+    Raises:
+        Faults: there are no reports.
     """
-    found: dict[tuple[Path, str], Report] = {}
+    reports: dict[tuple[Path, str], Report] = {}
     for listed in sorted(results.glob("*/table??.json")):
         for report in reports_in(listed.parent, int(listed.stem[-2:])):
             if not report.fault:
-                found[listed.parent, report.link] = report
-    if not found:
+                reports[listed.parent, report.link] = report
+    if not reports:
         raise Faults(f"{results}: has no reports; `make tables` makes them, results/reference holds some")
     if sample is None:
-        return list(found.values())
-    quick = [report for report in found.values() if report.content["training_seconds"] <= QUICK]
-    return random.Random(seed).sample(quick, min(sample, len(quick)))
+        return list(reports.values())
+    short = [one for one in reports.values() if one.content["training_seconds"] <= SAMPLE_SECONDS]
+    return random.Random(seed).sample(short, min(sample, len(short)))
 
 
 def _corpus(run: Run, roots: Mapping[str, Path | None], data: Path, jobs: int | None) -> Corpus:
-    """What the run was made from."""
+    """Prepare the corpus of a run."""
     from freqcnn_gluon.network.architectures import architecture
 
     table = trained(run.table)
     root = None if run.source == STANDIN else roots.get(table.corpus)
     if root is None and run.source != STANDIN:
-        raise Faults(f"{run.row} was run on '{run.source}': say where {table.corpus}'s folder is")
+        option = f"--{table.corpus.replace('_', '-')}"
+        raise Faults(f"{run.row} was run on '{run.source}'; give the corpus's folder with {option}")
     profile = table.quick if run.profile == "quick" else Profile()
     size = run.size or profile.size or architecture(table.architecture).size
-    images = run.choices.get("image") or choices(run.table, [])["image"]  # a peer looks at none
+    # Peers do not use images, so their runs have no choices for them.
+    images: Mapping[str, Any] = run.choices.get("image") or choices(run.table, [])["image"]
     return prepare(
         table.corpus,
         root,
@@ -139,51 +164,67 @@ def _corpus(run: Run, roots: Mapping[str, Path | None], data: Path, jobs: int | 
     )
 
 
-def compared(report: Report, again: Mapping) -> Verified:
-    """The report beside the content of the same run's new one."""
-    old, new, far = report.content, again, ""
-    if "data" in new:
-        differ, far = ["the data"], f": {old['run']['data'][:12]} then, {new['data'][:12]} now"
-    elif "fault" in new:
-        differ, far = ["all results"], f": the run failed, {new['fault']}"
+def compare(report: Report, again: Mapping) -> Verified:
+    """Compare a report with the content of a new run of it.
+
+    Args:
+        report: The committed report.
+        again: Content of the new report.json or failed.json; or, if the data differ and nothing was run,
+            'versions', 'device' and 'data' (the fingerprint).
+    """
+    old, details = report.content, ""
+    if "data" in again:
+        differences = ["data"]
+        details = f"fingerprint {old['run']['data'][:12]} in the report, {again['data'][:12]} here"
+    elif "fault" in again:
+        differences, details = ["all results"], f"the run failed: {again['fault']}"
     else:
-        first, second = ({**each, "settings": SINCE | each["settings"]} for each in (old, new))
-        differ = [name for name in RESULTS if _timeless(first.get(name)) != _timeless(second.get(name))]
-        far = _far(old, new) if "predictions" in differ else ""
-    made = {**old["versions"], "device": old["device"]}
-    here = {**new["versions"], "device": new["device"]}
-    other = [name for name in sorted(made | here) if made.get(name) != here.get(name)]
-    unknown = [name for name in other if name not in made]
-    environment = [f"{name} ({made[name]}, here {here.get(name, 'none')})" for name in other if name in made]
-    return Verified(report, differ, far, environment, unknown)
+        first, second = (
+            {**content, "settings": OLD_SETTINGS | content["settings"]} for content in (old, again)
+        )
+        differences = [
+            name for name in RESULTS if _without_times(first.get(name)) != _without_times(second.get(name))
+        ]
+        details = _distance(old, again) if "predictions" in differences else ""
+    stated = {**old["versions"], "device": old["device"]}
+    here = {**again["versions"], "device": again["device"]}
+    other = [name for name in sorted(stated | here) if stated.get(name) != here.get(name)]
+    environment = [
+        f"{name}: {stated[name]} in the report, {here.get(name, 'none')} here"
+        for name in other
+        if name in stated
+    ]
+    unknown = [name for name in other if name not in stated]
+    return Verified(report, differences, details, environment, unknown)
 
 
-def _timeless(told):
-    """Without the seconds that the epochs took."""
-    if isinstance(told, list):
-        return [_timeless(each) for each in told]
-    if isinstance(told, dict):
-        return {name: _timeless(each) for name, each in told.items() if name != "seconds"}
-    return told
+def _without_times(value: object) -> object:
+    """Remove the seconds of each epoch from a part of a report."""
+    if isinstance(value, list):
+        return [_without_times(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_times(item) for name, item in value.items() if name != "seconds"}
+    return value
 
 
-def _far(old: Mapping, new: Mapping) -> str:
+def _distance(old: Mapping, new: Mapping) -> str:
+    """Describe how much the predictions and the UAR differ."""
     first, second = old["predictions"], new["predictions"]
     both = [(first[clip], second[clip]) for clip in first if clip in second]
-    others = sum(one["predicted"] != other["predicted"] for one, other in both)
+    changed = sum(one["predicted"] != other["predicted"] for one, other in both)
     apart = [abs(p - q) for one, other in both for p, q in zip(one["probability"], other["probability"])]
     uar = new["metrics"]["uar"] - old["metrics"]["uar"]
     return (
-        f": {others} of {len(both)} clips are taken for another class, the largest difference of a "
-        f"probability is {max(apart, default=0):.5f}, UAR changes by {100 * uar:+.2f}"
+        f"other predicted class: {changed} of {len(both)} clips; largest difference of a probability: "
+        f"{max(apart, default=0):.5f}; UAR: {100 * uar:+.2f} points"
     )
 
 
-def markdown(found: Sequence[Verified]) -> str:
-    """A line a run, and what was other here."""
+def markdown(verified: Sequence[Verified]) -> str:
+    """Render one line for each run: its result and the differences of the environment."""
     body = []
-    for each in found:
-        run = each.report.content["run"]
+    for one in verified:
+        run = one.report.content["run"]
         row = f"Table {run['table']}, {run['row']}, fold {run['fold']}, seed {run['seed']}"
-        body.append([row, str(each), each.circumstances])
-    return "\n".join(text.table(["Run", "Run again", "Other than when it was made"], body)) + "\n"
+        body.append([row, str(one), one.circumstances])
+    return "\n".join(text.table(["Run", "Result", "Differences of the environment"], body)) + "\n"

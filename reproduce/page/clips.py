@@ -1,4 +1,4 @@
-"""Clips as the networks see them, and what attention weights in one: where data and weights are at hand."""
+"""Spectrograms of clips and the network's attention, if the prepared data and the weights are on disk."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ from reproduce.tables import Table
 
 __all__ = ["Picture", "Pictures", "pictures"]
 
-WEIGHTS = "model.safetensors"  # of the last epoch, as ``freqcnn_gluon.training.checkpoint`` keeps them
-CLASSES = 6  # a picture of one clip for each of so many
+WEIGHTS = "model.safetensors"  # weights of the last epoch, written by ``freqcnn_gluon.training.checkpoint``
+MOST_CLIPS = 6  # one clip for each class
 
 
 @dataclass(frozen=True)
 class Picture:
-    """``uri``: a data URI. ``alt``: what is to be seen, in words."""
+    """A picture on the page.
+
+    Attributes:
+        uri: Data URI of the image.
+        alt: Description for readers who do not see the image.
+        caption: Text below the image.
+    """
 
     uri: str
     alt: str
@@ -34,8 +40,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """``clips``: spectrograms. ``attention``: what the claimed system weights. ``missing``: why there is
-    none of a kind.
+    """The pictures of a table.
+
+    Attributes:
+        clips: Spectrograms.
+        attention: Attention of the claimed system in one clip.
+        missing: Reasons why pictures are missing, as sentences.
     """
 
     clips: Sequence[Picture] = ()
@@ -44,73 +54,85 @@ class Pictures:
 
 
 def pictures(table: Table, reports: Sequence[Report], folder: Path, data: Path) -> Pictures:
-    """Of the first run of the system that the table is about; ``folder``: what the reports' links are below.
+    """Draw the first run of the system that the table is about.
 
-    The clips are the first test clip of each class, whatever the network makes of it. Nothing is shown
-    of other clips than those that the run was tested on: the store's fingerprint must be the report's.
+    The clips are the first test clip of each class, whether the network recognised it or not. They are shown
+    only if the store's fingerprint is the one in the report.
+
+    Args:
+        table: The table.
+        reports: Its reports.
+        folder: Folder of the source, which the reports' links are relative to.
+        data: Folder of prepared data.
     """
-    found = [each for each in reports_of(table.claim, reports) if not each.fault]
-    if not found or table.claim.home != table.number:
+    done = [report for report in reports_of(table.claim, reports) if not report.fault]
+    if not done or table.claim.home != table.number:
         return Pictures()
-    content = found[0].content
+    content = done[0].content
     source = content["run"]["source"]
     prepared = data / (PAPER if source == QUICK else source) / table.corpus
     try:
         images = _images(prepared, content)
     except (Faults, OSError):
-        return Pictures(missing=[f"No spectrograms: these clips' images are not in {prepared}."])
+        return Pictures(missing=[f"No spectrograms: the images of these clips are not in {prepared}."])
     clips = [
         Picture(
             shades(image[::-1]),
-            f"Spectrogram of the clip {clip}, class {label}; low frequencies below, dark is loud.",
+            f"Spectrogram of the clip {clip}, class {label}. Low frequencies at the bottom; dark is loud.",
             f"{label}: {clip}",
         )
         for clip, (label, image) in images.items()
     ]
-    weights = (folder / found[0].link).with_name(WEIGHTS)
+    weights = (folder / done[0].link).with_name(WEIGHTS)
     if not weights.is_file():
-        return Pictures(clips, missing=[f"No picture of attention: there is no {WEIGHTS} beside the report."])
-    attention = _attention(content, weights, *next(iter(images.items())))
+        return Pictures(clips, missing=[f"No picture of attention: {WEIGHTS} is not beside the report."])
+    clip, (label, image) = next(iter(images.items()))
+    attention = _attention(content, weights, clip, label, image)
     return Pictures(clips, attention, () if attention else ["This network has no attention blocks."])
 
 
 def _images(folder: Path, content: Mapping) -> dict[str, tuple[str, np.ndarray]]:
-    """clip -> its label and image (size, size), low frequencies first; Faults where they are not at hand."""
+    """Return clip -> its label and image (size, size), low frequencies first.
+
+    Raises:
+        Faults: the store is missing, or it has other clips than the run.
+    """
     run = content["run"]
     store = Store(store_folder(folder, ImageSettings(size=run["size"], **run["choices"]["image"])))
     if store.fingerprint(manifest.read(folder / "manifest.csv")) != run["data"]:
-        raise Faults(f"{folder}: has other clips than the run")
+        raise Faults(f"{folder}: the clips are not those of the run")
     first: dict[str, str] = {}
-    for clip, each in content["predictions"].items():
-        first.setdefault(each["true"], clip)
-    chosen = dict(list(first.items())[:CLASSES])
+    for clip, prediction in content["predictions"].items():
+        first.setdefault(prediction["true"], clip)
+    chosen = dict(list(first.items())[:MOST_CLIPS])
     rows = store.rows(chosen.values())
     return {clip: (label, store.images[row]) for (label, clip), row in zip(chosen.items(), rows)}
 
 
-def _attention(content: Mapping, weights: Path, clip: str, seen: tuple[str, np.ndarray]) -> Picture | None:
-    """What the trained network weights in a clip; None where it has no attention blocks."""
-    import mxnet as mx  # which takes seconds
+def _attention(content: Mapping, weights: Path, clip: str, label: str, image: np.ndarray) -> Picture | None:
+    """Draw the attention of the trained network in a clip; None if it has no attention blocks."""
+    import mxnet as mx  # Deferred: the import takes seconds, and most pages show no attention.
 
     from freqcnn_gluon.network.explain import attended, picture
     from freqcnn_gluon.network.weights import load_parameters
     from freqcnn_gluon.network.zoo import build
 
-    run, (label, image) = content["run"], seen
+    run = content["run"]
     net = build(run["system"], len(content["labels"]), run["size"], **run["choices"]["network"])
     load_parameters(net, weights, [mx.cpu()])
     try:
-        found = attended(net, np.array(image))
+        blocks = attended(net, np.array(image))
     except Faults:
         return None
     rate = ImageSettings(size=run["size"]).rate
-    said = [
-        f"block {one.block}: its {one.axis} parts weigh {', '.join(f'{part:.2f}' for part in one.parts)}"
-        for one in found
-    ]
-    answer = content["predictions"][clip]["predicted"]
+    mean_weights = "; ".join(
+        f"block {block.block}, {block.axis} parts: {', '.join(f'{part:.2f}' for part in block.parts)}"
+        for block in blocks
+    )
+    predicted = content["predictions"][clip]["predicted"]
+    title = f"{clip} ({label}, recognised as {predicted})"
     return Picture(
-        as_webp(picture(image, found, f"{clip} ({label}, taken for {answer})", None, rate / 2)),
-        f"What attention weights in the clip {clip}: {'; '.join(said)}.",
-        f"{clip}, {label}, taken for {answer}. Mean weights: {'; '.join(said)}.",
+        as_webp(picture(image, blocks, title, None, rate / 2)),
+        f"Attention in the clip {clip}. Mean weights: {mean_weights}.",
+        f"{clip}, {label}, recognised as {predicted}. Mean weights: {mean_weights}.",
     )

@@ -1,10 +1,14 @@
-"""The systems of the paper's tables that are no network of ``freqcnn_gluon``: each by its name."""
+"""The systems of the paper's tables that are not networks of ``freqcnn_gluon``, by name.
+
+Only this registry imports the systems' modules. They import ``peer``, ``features`` and one another's
+helpers, never the registry.
+"""
 
 from __future__ import annotations
 
 import importlib
 
-import freqcnn_gluon  # noqa: F401  must come before MXNet, which some of the peers import
+import freqcnn_gluon  # noqa: F401  It must come before MXNet, which some of the peers import.
 from data_prep.base.faults import Faults
 from reproduce.peers.peer import Peer
 
@@ -18,13 +22,17 @@ PEERS = {
     "bdpca_rbf": "rbf",
     "mel_dbn": "mel_dbn",
 }
-"""Name -> the module that has it as PEER, imported when it is asked for: scikit-learn takes its time."""
+"""Name -> module that defines it as PEER. Imported on first use: scikit-learn imports slowly."""
 NETWORKS = ("spectrogram_dnn", "mel_dbn")
-"""Those that train networks, and so take the ``dtype`` that all of a process compute in."""
+"""The peers that train networks. They take a ``dtype``: one process computes in one dtype only."""
 
 
 def peer(name: str) -> Peer:
-    """The system called ``name``; Faults listing every name for an unknown one."""
+    """Return the system called ``name``.
+
+    Raises:
+        Faults: the name is unknown; the message lists all names.
+    """
     if name not in PEERS:
         raise Faults(f"there is no system '{name}': choose one of {', '.join(PEERS)}")
     return importlib.import_module(f".{PEERS[name]}", __name__).PEER

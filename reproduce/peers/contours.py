@@ -1,4 +1,4 @@
-"""What speech does over time, 10 ms by 10 ms, and each clip's statistics of it, as openSMILE has them."""
+"""Prosody and cepstrum of speech every 10 ms, and a clip's statistics of them, as openSMILE has them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ FRAME, HOP = 0.025, 0.010  # s
 
 
 def contours(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(frames, 16) float32: log-energy, zero crossings a sample, log-pitch, Kaldi's voicing feature (low
-    where voiced), MFCC 1 to 12. The sixteen of the Interspeech 2009 challenge, with Kaldi's pitch (which
-    goes on through unvoiced speech) and its voicing in place of the harmonics-to-noise ratio.
+    """Compute the sixteen contours of the Interspeech 2009 emotion challenge.
+
+    Two of them are Kaldi's: its pitch, which continues through unvoiced speech, and its voicing feature
+    in place of the harmonics-to-noise ratio.
+
+    Args:
+        samples: (n,) mono samples, full scale 1.
+        rate: Sample rate in Hz.
+
+    Returns:
+        (frames, 16) float32: log-energy, zero crossings per sample, log-pitch, voicing feature (low where
+        the speech is voiced), MFCC 1 to 12.
     """
     static = cepstra(samples, rate, 13)
     pitch = _pitch(samples, rate)
@@ -33,7 +42,7 @@ def contours(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _pitch(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Voicing feature and log-pitch (frames, 2), by Kaldi (Ghahremani et al. 2014)."""
+    """Return Kaldi's voicing feature and log-pitch (frames, 2) (Ghahremani et al. 2014)."""
     options, post = kaldi.PitchExtractionOptions(), kaldi.ProcessPitchOptions()
     options.samp_freq, options.snip_edges = rate, False
     post.add_normalized_log_pitch = post.add_delta_pitch = False
@@ -43,11 +52,13 @@ def _pitch(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def functionals(contours: np.ndarray) -> np.ndarray:
-    """Twelve statistics of each of the contours (frames, d), and of their deltas: (24 d,) float64.
+    """Compute twelve statistics of the contours (frames, d) and of their deltas.
 
-    Statistic by statistic, all contours and then all deltas in each: mean, standard deviation, skewness,
-    kurtosis, minimum, maximum, their places (0..1), range, and of the straight line through it the slope (a
-    frame), the offset and the mean squared error.
+    Returns:
+        (24 d,) float64, ordered by statistic; within a statistic, all contours, then all deltas. The
+        statistics are: mean, standard deviation, skewness, kurtosis, minimum, maximum, position of the
+        minimum (0..1), position of the maximum (0..1), range, and of the regression line its slope (per
+        frame), offset and mean squared error.
     """
     values = deltas(contours, 1).astype(np.float64)
     frames = len(values)
@@ -55,10 +66,11 @@ def functionals(contours: np.ndarray) -> np.ndarray:
     low, high = values.min(axis=0), values.max(axis=0)
     with np.errstate(invalid="ignore"):
         shape = [stats.skew(values, axis=0), stats.kurtosis(values, axis=0)]
-    place = max(1, frames - 1)
+    last = max(1, frames - 1)
+    positions = [values.argmin(axis=0) / last, values.argmax(axis=0) / last]
     time = np.arange(frames) - (frames - 1) / 2
-    slope = time @ values / max(1e-12, time @ time)
+    slope = time @ values / max(1e-12, float(time @ time))
     error = ((values - mean - time[:, None] * slope) ** 2).mean(axis=0)
     offset = mean + time[0] * slope
-    found = [mean, deviation, *shape, low, high, values.argmin(axis=0) / place, values.argmax(axis=0) / place]
-    return np.nan_to_num(np.concatenate([*found, high - low, slope, offset, error]))
+    statistics = [mean, deviation, *shape, low, high, *positions, high - low, slope, offset, error]
+    return np.nan_to_num(np.concatenate(statistics))

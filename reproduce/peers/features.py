@@ -1,9 +1,9 @@
-"""Features of every clip, frame by frame or window by window: computed once for a corpus, kept on disk.
+"""Features of every clip, computed once for a corpus and kept on disk.
 
     data/<source>/<corpus>/<name>-<hash>/values.f32, about.json
 
-The hash covers the kind of features and every clip by its key in the store of the images: its content, and
-how these are computed, so that other images have features of their own, though equal ones.
+The hash covers the kind of features and each clip's key in the store of images. That key also covers the
+image settings, so with other image settings the features are computed again, although they are equal.
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ HIGHEST = 16000  # Hz
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of features. ``compute(samples, rate)``: float32 (n, *shape), n >= 1, of a clip's mono samples
-    (full scale 1) at ``rate`` Hz; a function of a module, since other processes call it. ``version`` is to
-    be raised whenever it would give other values.
+    """One kind of features.
+
+    Attributes:
+        name: Name of the kind, part of its folder's name.
+        compute: ``compute(samples, rate)`` returns float32 (n, *shape), n >= 1, for a clip's mono samples
+            (full scale 1) at ``rate`` Hz. It must be a function of a module: other processes call it.
+        version: Raise it whenever ``compute`` would return other values.
     """
 
     name: str
@@ -44,35 +48,47 @@ class Kind:
 
 @dataclass(frozen=True)
 class Features:
-    """``values``: (N, *shape) float32, memory-mapped, the clips of a manifest one behind the other; clip i
-    has rows ``starts[i]`` to ``starts[i + 1]``. ``rate``: Hz of the samples that they were computed from.
+    """The features of all clips of a corpus.
+
+    Attributes:
+        values: (N, *shape) float32, memory-mapped, the clips in the manifest's order.
+        starts: (clips + 1,) clip i has the rows ``starts[i]`` to ``starts[i + 1]``.
+        rate: Sample rate in Hz of the samples that the features were computed from.
     """
 
     values: np.ndarray
     starts: np.ndarray
     rate: int
 
-    def of(self, clips: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers (n,) of the chosen clips, in their order, and how many each has (clips,)."""
-        clips = np.asarray(clips)
-        counts = np.diff(self.starts)[clips]
+    def of(self, clips: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the row numbers (n,) of the chosen clips in their order, and the rows per clip (clips,)."""
+        chosen = np.asarray(clips)
+        counts = np.diff(self.starts)[chosen]
         ends = counts.cumsum()
-        return np.arange(counts.sum()) + np.repeat(self.starts[clips] - (ends - counts), counts), counts
+        return np.arange(counts.sum()) + np.repeat(self.starts[chosen] - (ends - counts), counts), counts
 
 
 def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
-    """The features of the corpus's clips, in its manifest's order; computed where they are not on disk yet.
+    """Return the features of a corpus's clips in its manifest's order. Compute them if they are not on disk.
 
-    All clips are brought to one rate, the lowest that any of their files has, and at most HIGHEST: what a
-    file does not have would be noise to a cepstrum. Raises Faults for audio that cannot be read.
+    All clips are resampled to one rate: the lowest rate of all files, at most HIGHEST. A higher rate would
+    have empty bands in some files, which would be noise in a cepstrum.
+
+    Args:
+        kind: Kind of features.
+        corpus: Prepared corpus.
+        jobs: Processes that read audio; None is one for each core.
+
+    Raises:
+        Faults: a file cannot be read, or the features on disk are damaged.
     """
     frame = corpus.manifest
-    stated = [kind.name, kind.version, *corpus.store.keys(frame["clip"])]
-    digest = hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:8]
+    content = [kind.name, kind.version, *corpus.store.keys(frame["clip"])]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
     folder = corpus.folder / f"{kind.name}-{digest}"
     if not (folder / "about.json").exists():
         with locked(folder, "is computing these features"):
-            if not (folder / "about.json").exists():  # still
+            if not (folder / "about.json").exists():  # Another process may have computed them meanwhile.
                 _compute(kind, corpus, folder, jobs)
     try:
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
@@ -87,21 +103,24 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 
 
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
-    """Write values.f32, and then about.json, with which the folder is complete."""
+    """Write values.f32, then about.json, which marks the folder as complete."""
     clips = manifest.clips(corpus.manifest, corpus.root)
-    with workers(jobs, len(clips)) as stream, whole(folder / "values.f32") as aside:
+    with workers(jobs, len(clips)) as stream, whole(folder / "values.f32") as temporary:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))
         computed = stream(functools.partial(_features, kind, rate), clips)
-        counts, shape = [], ()
-        with open(aside, "wb") as file:
+        counts: list[int] = []
+        shape: tuple[int, ...] = ()
+        with open(temporary, "wb") as file:
             for shape, count, content in tqdm(computed, kind.name, len(clips), unit="clip"):
                 counts.append(count)
                 file.write(content)
-    with whole(folder / "about.json") as aside:
-        aside.write_text(json.dumps({"rate": rate, "shape": shape, "counts": counts}), encoding="utf-8")
+    with whole(folder / "about.json") as temporary:
+        about = {"rate": rate, "shape": shape, "counts": counts}
+        temporary.write_text(json.dumps(about), encoding="utf-8")
 
 
 def _features(kind: Kind, rate: int, clip: manifest.Clip) -> tuple[tuple[int, ...], int, bytes]:
+    """Return the shape of one feature, the number of features of a clip, and their bytes."""
     path, start, stop = clip
     values = kind.compute(audio.read(path, rate, start, stop), rate).astype("<f4")
     return values.shape[1:], len(values), values.tobytes()

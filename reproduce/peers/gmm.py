@@ -1,4 +1,4 @@
-"""A Gaussian mixture a class on MFCCs, begun from its vector quantisation ([17] of the paper)."""
+"""A Gaussian mixture for each class on MFCCs, initialised by vector quantisation ([17] of the paper)."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from reproduce.peers.peer import Answer, Peer, Task
 
 __all__ = ["PEER"]
 
-ITERATIONS = 20
+ITERATIONS = 20  # of EM
 
 
 def recognise(task: Task, gmm_components: int = 32) -> Answer:
-    """The class whose mixture gives a clip's frames the highest mean log-likelihood.
+    """Choose the class whose mixture gives a clip's frames the highest mean log-likelihood.
 
-    k-means quantises a class's frames to ``gmm_components`` vectors, from which EM goes on.
+    k-means quantises the frames of a class to ``gmm_components`` vectors. EM starts from them.
     """
-    values, mixtures = task.features.values, []
+    values, mixture_sizes = task.features.values, []
     scores = np.full((len(task.test), task.classes), -np.inf)
-    frames, counts = task.features.of(task.test)
+    rows, counts = task.features.of(task.test)
     starts = counts.cumsum() - counts
-    tested = np.asarray(values[frames], np.float64)
+    test_frames = np.asarray(values[rows], np.float64)
     for number in tqdm(range(task.classes), task.title, unit="class"):
-        own, _ = task.features.of(task.train[task.train_labels == number])
-        if not len(own):
-            continue  # a class without training clips is never recognised
+        rows, _ = task.features.of(task.train[task.train_labels == number])
+        if not len(rows):
+            continue  # A class without training clips keeps the score -inf and is never predicted.
         mixture = GaussianMixture(
-            min(gmm_components, len(own)), covariance_type="diag", max_iter=ITERATIONS, random_state=task.seed
+            min(gmm_components, len(rows)),
+            covariance_type="diag",
+            max_iter=ITERATIONS,
+            random_state=task.seed,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped after ITERATIONS on purpose
-            mixture.fit(np.asarray(values[own], np.float64))
-        mixtures.append(mixture.n_components)
-        scores[:, number] = np.add.reduceat(mixture.score_samples(tested), starts) / counts
-    return Answer(scores, {"rate": task.features.rate, "components": max(mixtures)})
+            warnings.simplefilter("ignore", ConvergenceWarning)  # EM stops after ITERATIONS on purpose.
+            mixture.fit(np.asarray(values[rows], np.float64))
+        mixture_sizes.append(mixture.n_components)
+        scores[:, number] = np.add.reduceat(mixture.score_samples(test_frames), starts) / counts
+    return Answer(scores, {"rate": task.features.rate, "components": max(mixture_sizes)})
 
 
 PEER = Peer(PLAIN_MFCC, recognise)

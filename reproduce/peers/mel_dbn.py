@@ -15,7 +15,7 @@ from tqdm import tqdm
 from reproduce.peers.features import Kind
 from reproduce.peers.mfcc import all_frames, deltas
 from reproduce.peers.peer import Answer, Peer, Task
-from reproduce.peers.segments import learn, mean_of_clips, windowed
+from reproduce.peers.segments import clip_means, split_into_segments, train_on_segments
 
 __all__ = ["PEER"]
 
@@ -23,25 +23,26 @@ BANDS, FRAMES, HOP = 64, 64, 32
 CHANNELS, FEATURES = (32, 64, 128), 256
 BELIEFS = (256, 128)
 RBM_EPOCHS, RBM_RATE = 10, 0.02
-CHUNK = 256  # segments that go through a network at a time
+CHUNK = 256  # segments that go through a network at once
 
 
 def _segments(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(segments, 3, 64, 64): log-mel, its deltas and theirs, each (band, frame); 64 frames of 10 ms.
+    """Return segments (n, 3, 64, 64) of log-mel, its deltas and their deltas, each (band, frame of 10 ms).
 
-    Each channel of a clip is standardised, so that its loudness does not tell.
+    Each channel of a clip is standardised, so that its loudness has no influence.
     """
     options = kaldi.FbankOptions()
     options.frame_opts.samp_freq, options.frame_opts.dither = rate, 0
     options.frame_opts.snip_edges = False
     options.mel_opts.num_bins = BANDS
-    found = deltas(all_frames(kaldi.OnlineFbank(options), samples, rate)).reshape(-1, 3, BANDS)
-    found = (found - found.mean(axis=(0, 2), keepdims=True)) / (found.std(axis=(0, 2), keepdims=True) + 1e-6)
-    return windowed(found, FRAMES, HOP).transpose(0, 2, 3, 1)
+    values = deltas(all_frames(kaldi.OnlineFbank(options), samples, rate)).reshape(-1, 3, BANDS)
+    mean, deviation = values.mean(axis=(0, 2), keepdims=True), values.std(axis=(0, 2), keepdims=True)
+    values = (values - mean) / (deviation + 1e-6)
+    return split_into_segments(values, FRAMES, HOP).transpose(0, 2, 3, 1)
 
 
 class _Layers(HybridBlock):
-    """``features`` and the logits on top of them."""
+    """A network of ``features`` and a dense layer of logits on top of them."""
 
     def __init__(self, features: nn.HybridSequential, classes: int):
         super().__init__()
@@ -54,9 +55,11 @@ class _Layers(HybridBlock):
 
 
 def _convolutions() -> nn.HybridSequential:
+    """Build the convolutional network up to its last hidden layer."""
     layers = nn.HybridSequential(prefix="cnn_")
     with layers.name_scope():
-        layers.add(nn.HybridLambda(lambda F, x: F.squeeze(x, axis=1)))  # the batches' own channel axis
+        # Batches of images have a channel axis of size 1, in front of the three channels here.
+        layers.add(nn.HybridLambda(lambda F, x: F.squeeze(x, axis=1)))
         for number, channels in enumerate(CHANNELS):
             kernel, stride = (5, 2) if number == 0 else (3, 1)
             layers.add(nn.Conv2D(channels, kernel, stride, kernel // 2, use_bias=False))
@@ -65,8 +68,8 @@ def _convolutions() -> nn.HybridSequential:
     return layers
 
 
-def _beliefs(machines: list[BernoulliRBM]) -> nn.HybridSequential:
-    """The RBMs as layers that go on to learn from where these are."""
+def _belief_network(machines: list[BernoulliRBM]) -> nn.HybridSequential:
+    """Build dense layers whose training starts from the weights of the RBMs."""
     layers = nn.HybridSequential(prefix="dbn_")
     with layers.name_scope():
         for machine in machines:
@@ -81,8 +84,8 @@ def _beliefs(machines: list[BernoulliRBM]) -> nn.HybridSequential:
     return layers
 
 
-def _through(layers: nn.HybridSequential, values: np.ndarray) -> np.ndarray:
-    """What ``layers`` make of ``values`` (n, ...), as float32 (n, d)."""
+def _outputs(layers: nn.HybridSequential, values: np.ndarray) -> np.ndarray:
+    """Return the outputs (n, d) float32 of ``layers`` for ``values`` (n, ...)."""
     parts = [
         layers(mx.nd.array(values[start : start + CHUNK][:, None])).asnumpy()
         for start in range(0, len(values), CHUNK)
@@ -91,38 +94,41 @@ def _through(layers: nn.HybridSequential, values: np.ndarray) -> np.ndarray:
 
 
 def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6, dtype: str = "float32") -> Answer:
-    """The class by a linear SVM on the mean over a clip's segments of the belief network's last layer.
+    """Classify the mean over a clip's segments of the belief network's last layer with a linear SVM.
 
-    The convolutional network learns the clips' labels from the segments; RBMs, one on the other, learn its
-    last hidden layer; they go on to learn the labels; their last layer is what the SVM sees.
+    The convolutional network learns the labels of the segments. Stacked RBMs learn its last hidden layer.
+    The belief network starts from them and learns the labels. Its last layer is the input of the SVM.
     """
     net = _Layers(_convolutions(), task.classes)
-    learn(net, task.features.values, task, cnn_epochs, "CNN", dtype)
-    found = _through(net.features, task.features.values)
-    rows, _ = task.features.of(task.train)
-    machines, inputs = [], found[rows]
-    for units in tqdm(BELIEFS, f"{task.title} DBN", unit="RBM"):
-        machines.append(
-            BernoulliRBM(
-                units, learning_rate=RBM_RATE, n_iter=RBM_EPOCHS, batch_size=32, random_state=task.seed
-            )
-        )
-        inputs = machines[-1].fit_transform(inputs)
-    net = _Layers(_beliefs(machines), task.classes)
-    learn(net, found, task, dbn_epochs, "DBN", dtype)
-    found = _through(net.features, found)
-    train, test = (
-        mean_of_clips(found[rows], counts)
-        for rows, counts in (task.features.of(task.train), task.features.of(task.test))
-    )
-    machine = make_pipeline(StandardScaler(), LinearSVC(max_iter=10_000, random_state=task.seed)).fit(
-        train, task.train_labels
-    )
+    train_on_segments(net, task.features.values, task, cnn_epochs, "CNN", dtype)
+    hidden = _outputs(net.features, task.features.values)
+    rows, counts = task.features.of(task.train)
+    net = _Layers(_belief_network(_machines(hidden[rows], task)), task.classes)
+    train_on_segments(net, hidden, task, dbn_epochs, "DBN", dtype)
+    beliefs = _outputs(net.features, hidden)
+    test_rows, test_counts = task.features.of(task.test)
+    train, test = clip_means(beliefs[rows], counts), clip_means(beliefs[test_rows], test_counts)
+    machine = make_pipeline(StandardScaler(), LinearSVC(max_iter=10_000, random_state=task.seed))
+    machine.fit(train, task.train_labels)
     scores = np.full((len(task.test), task.classes), -np.inf)
-    decided = machine.decision_function(test)
-    scores[:, machine.classes_] = decided if decided.ndim == 2 else np.column_stack([-decided, decided])
+    decisions = machine.decision_function(test)
+    if decisions.ndim == 1:  # scikit-learn returns one column for two classes.
+        decisions = np.column_stack([-decisions, decisions])
+    scores[:, machine.classes_] = decisions
     sizes = {"rate": task.features.rate, "features": FEATURES, "beliefs": list(BELIEFS)}
     return Answer(scores, sizes | {"cnn_epochs": cnn_epochs, "dbn_epochs": dbn_epochs})
+
+
+def _machines(inputs: np.ndarray, task: Task) -> list[BernoulliRBM]:
+    """Train RBMs on ``inputs`` (n, d), each on the hidden units of the one before."""
+    machines = []
+    for units in tqdm(BELIEFS, f"{task.title} DBN", unit="RBM"):
+        machine = BernoulliRBM(
+            units, learning_rate=RBM_RATE, n_iter=RBM_EPOCHS, batch_size=32, random_state=task.seed
+        )
+        inputs = machine.fit_transform(inputs)
+        machines.append(machine)
+    return machines
 
 
 PEER = Peer(Kind("mel-segments", _segments), recognise)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-import freqcnn_gluon  # noqa: F401  must come before MXNet, which some of the peers import
 from reproduce.peers.features import Features, Kind
 
 __all__ = ["Answer", "Peer", "Task", "softmax"]
@@ -16,12 +15,19 @@ __all__ = ["Answer", "Peer", "Task", "softmax"]
 
 @dataclass(frozen=True)
 class Task:
-    """What a peer is to do: learn from the clips ``train``, tell the labels of the clips ``test``.
+    """Clips to learn from and clips to classify.
 
-    ``features``: of all clips; ``train``, ``test``: clip numbers; ``train_labels``, ``test_labels``: their
-    class numbers, those of the test for a system that is enrolled with some of them. No training clip is
-    there twice, over-sampled or not: these systems weigh the classes alike by other means. ``title``: of
-    the progress bar; ``folder``: for what is kept to go on from.
+    Attributes:
+        features: Features of all clips of the corpus.
+        train: Clip numbers (n,) to learn from. Over-sampled clips are listed once: these systems balance
+            the classes by other means.
+        train_labels: Their class numbers (n,).
+        test: Clip numbers (m,) to classify.
+        test_labels: Their class numbers (m,), for systems that enrol speakers with some of the test clips.
+        classes: Number of classes.
+        seed: Seed of everything that is drawn.
+        title: Title of the progress bar.
+        folder: Folder for checkpoints, from which an interrupted run resumes.
     """
 
     features: Features
@@ -37,19 +43,27 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """``scores``: (test clips, classes), the highest is the label; ``sizes``: what the system consisted of;
-    ``measures``: what it was measured by besides the labels, by name.
+    """A system's scores of the test clips.
+
+    Attributes:
+        scores: (test clips, classes). The class with the highest score is the predicted one.
+        sizes: Sizes of the trained system, by name; they go into the report's settings.
+        measures: Measures other than those of the predicted classes, by name.
     """
 
     scores: np.ndarray
-    sizes: dict[str, object]
-    measures: dict[str, float] = field(default_factory=dict)
+    sizes: Mapping[str, object]
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A system: the ``features`` that it hears, and ``recognise(task, **choices)``, whose keyword arguments
-    are assumptions' ids and ``System.options``. It is deterministic: the task's seed decides.
+    """A system and its features.
+
+    Attributes:
+        features: Kind of features that it takes.
+        recognise: ``recognise(task, **choices)``, deterministic for a seed. The keyword arguments are ids of
+            assumptions and names in ``System.options``.
     """
 
     features: Kind
@@ -57,6 +71,6 @@ class Peer:
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """``scores`` (n, classes), taken for logarithms, as probabilities."""
+    """Return probabilities (n, classes) whose logarithms are ``scores`` up to a constant in each row."""
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)

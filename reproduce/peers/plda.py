@@ -9,11 +9,11 @@ from scipy.linalg import eigh
 
 __all__ = ["Plda", "class_means"]
 
-SMALLEST = 1e-6  # variance between classes, against that within: below it a direction tells nothing
+SMALLEST = 1e-6  # floor of both variances, as a share of the mean variance within classes
 
 
 def class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means (classes, d) of the ``vectors`` (n, d) of each class, and how many it has (classes,)."""
+    """Return each class's mean (classes, d) and number (classes,) of ``vectors`` (n, d)."""
     member = np.eye(classes)[labels]  # (n, classes)
     counts = member.sum(axis=0)
     return member.T @ vectors / np.maximum(counts, 1)[:, None], counts
@@ -21,8 +21,14 @@ def class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> tuple[
 
 @dataclass(frozen=True)
 class Plda:
-    """x = mean + y + e, a class's y ~ N(0, B) and each vector's e ~ N(0, W), in the space where W = I and
-    B = diag(``spread``): u = (x - ``mean``) ``basis``.
+    """The model x = mean + y + e, with y ~ N(0, B) for each class and e ~ N(0, W) for each vector.
+
+    u = (x - ``mean``) ``basis`` is in a space where W = I and B is diagonal.
+
+    Attributes:
+        mean: (d,) mean of the class means.
+        basis: (d, d) projection.
+        spread: (d,) diagonal of B after the projection.
     """
 
     mean: np.ndarray
@@ -31,7 +37,7 @@ class Plda:
 
     @classmethod
     def fit(cls, vectors: np.ndarray, labels: np.ndarray, iterations: int = 10) -> Plda:
-        """Maximum likelihood by EM from ``vectors`` (n, d) of the classes ``labels`` (n,)."""
+        """Estimate the model by EM from ``vectors`` (n, d) of the classes ``labels`` (n,)."""
         means, counts = class_means(vectors, labels, labels.max() + 1)
         means, counts = means[counts > 0], counts[counts > 0]
         centre = means.mean(axis=0)
@@ -43,23 +49,27 @@ class Plda:
         for _ in range(iterations):
             precision = np.linalg.inv(between) + counts[:, None, None] * np.linalg.inv(within)
             covariance = np.linalg.inv(precision)  # (classes, d, d), of each class's y
-            told = counts[:, None] * (means @ np.linalg.inv(within))
-            y = np.einsum("cde,ce->cd", covariance, told)
+            weighted = counts[:, None] * (means @ np.linalg.inv(within))
+            y = np.einsum("cde,ce->cd", covariance, weighted)
             between = (covariance.sum(axis=0) + y.T @ y) / len(counts)
             rest = means - y
             within = scatter + (counts[:, None] * rest).T @ rest
             within = (within + np.tensordot(counts, covariance, 1)) / counts.sum()
-            between, within = (0.5 * (each + each.T) for each in (between, within))
+            between, within = (0.5 * (matrix + matrix.T) for matrix in (between, within))
             within += SMALLEST * np.trace(within) / size * np.eye(size)
             between += SMALLEST * np.trace(within) / size * np.eye(size)
         spread, basis = eigh(between, within)
         return cls(centre, basis, spread)
 
     def scores(self, vectors: np.ndarray, means: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Log-likelihood ratios (n, k): ``vectors`` (n, d) of the same class as the ``counts`` (k,) enrolled
-        ones with ``means`` (k, d), against of a class of their own.
+        """Return log-likelihood ratios (n, k): same class against different classes.
+
+        Args:
+            vectors: (n, d) vectors to score.
+            means: (k, d) mean of each class's enrolled vectors.
+            counts: (k,) number of enrolled vectors.
         """
-        u, m = ((each - self.mean) @ self.basis for each in (vectors, means))
+        u, m = ((points - self.mean) @ self.basis for points in (vectors, means))
         known = counts[:, None] * self.spread  # (k, d)
         expected = known / (known + 1) * m
         variance = 1 + self.spread / (known + 1)

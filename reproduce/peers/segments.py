@@ -1,17 +1,24 @@
-"""Networks on windows of clips: a clip's windows carry its label, its scores are their mean."""
+"""Networks on segments of clips. A segment has its clip's label; a clip's score is its segments' mean."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reproduce.peers.peer import Task
 
-__all__ = ["learn", "mean_of_clips", "windowed"]
+if TYPE_CHECKING:
+    from mxnet.gluon import HybridBlock
+
+__all__ = ["clip_means", "split_into_segments", "train_on_segments"]
 
 
-def windowed(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
-    """Windows (n, length, ...) of ``frames`` (t, ...), each ``hop`` on; short ones end with their last frame
-    repeated, and what is left over at the end is a window of its own, moved back.
+def split_into_segments(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
+    """Cut ``frames`` (t, ...) into segments (n, length, ...) that start every ``hop`` frames.
+
+    The last segment ends with the last frame, so it may overlap the one before it by more than the others.
+    Fewer frames than ``length`` are filled up by repeating the last one.
     """
     if len(frames) < length:
         frames = np.concatenate([frames, np.repeat(frames[-1:], length - len(frames), axis=0)])
@@ -19,14 +26,31 @@ def windowed(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
     return np.stack([frames[start : start + length] for start in starts])
 
 
-def mean_of_clips(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """``values`` (sum of counts, d) of clips with ``counts`` (n,) windows each, as their means (n, d)."""
+def clip_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the mean (n, d) of each clip's segments.
+
+    Args:
+        values: (sum of counts, d), the segments of one clip after those of another.
+        counts: (n,) number of segments of each clip.
+    """
     return np.add.reduceat(values, counts.cumsum() - counts) / counts[:, None]
 
 
-def learn(net, values: np.ndarray, task: Task, epochs: int, what: str, dtype: str) -> np.ndarray:
-    """Train the Gluon block ``net`` in ``dtype`` on the ``values`` (N, ...) of the training clips' windows;
-    the probabilities (windows of the test clips, classes) after the last epoch.
+def train_on_segments(
+    net: HybridBlock, values: np.ndarray, task: Task, epochs: int, name: str, dtype: str
+) -> np.ndarray:
+    """Train a network on the training clips' segments and classify the test clips' segments.
+
+    Args:
+        net: Gluon block from a batch of segments to logits.
+        values: (N, ...) inputs, the segments of all clips in the order of ``task.features``.
+        task: The clips, their labels, the seed and the folder for the checkpoint.
+        epochs: Number of epochs.
+        name: Name of the network: its folder below ``task.folder``, and shown on the progress bar.
+        dtype: Type that the network computes in.
+
+    Returns:
+        Probabilities (segments of the test clips, classes) after the last epoch.
     """
     import mxnet as mx
 
@@ -45,7 +69,7 @@ def learn(net, values: np.ndarray, task: Task, epochs: int, what: str, dtype: st
         {"test": examples(task.test, task.test_labels)},
         task.classes,
         [mx.cpu()],
-        task.folder / what,
-        f"{task.title} {what}",
+        task.folder / name,
+        f"{task.title} {name}",
     )
     return outcome.probabilities["test"]

@@ -1,4 +1,4 @@
-"""A deep network on one-second windows of the spectrogram ([34] of the paper)."""
+"""A deep network on one-second segments of the spectrogram ([34] of the paper)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from data_prep.sound.spectrogram import ImageSettings, image
 from reproduce.peers.features import Kind
 from reproduce.peers.peer import Answer, Peer, Task
-from reproduce.peers.segments import learn, mean_of_clips, windowed
+from reproduce.peers.segments import clip_means, split_into_segments, train_on_segments
 
 __all__ = ["PEER"]
 
@@ -15,17 +15,21 @@ SIZE, SECONDS, HOP = 48, 1.0, 0.25
 LAYERS, UNITS, DROPOUT = 3, 512, 0.5
 
 
-def _seconds(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(windows, 48, 48): the spectrogram, as the networks have it by default, of each second of the clip."""
+def _spectrograms(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Return spectrograms (segments, 48, 48) of each second of a clip, with the default image settings.
+
+    Silent seconds are left out, unless the whole clip is silent.
+    """
     if (missing := round(SECONDS * rate) - len(samples)) > 0:
         samples = np.pad(samples, (0, missing))
-    seconds = windowed(samples, round(SECONDS * rate), round(HOP * rate))
+    segments = split_into_segments(samples, round(SECONDS * rate), round(HOP * rate))
     settings = ImageSettings(size=SIZE, rate=rate)
-    return np.stack([image(each, settings) for each in seconds if each.any()] or [image(samples, settings)])
+    images = [image(segment, settings) for segment in segments if segment.any()]
+    return np.stack(images or [image(samples, settings)])
 
 
 def recognise(task: Task, dnn_epochs: int = 10, dtype: str = "float32") -> Answer:
-    """The class with the highest mean probability over a clip's windows."""
+    """Choose the class with the highest mean probability over a clip's segments."""
     from mxnet.gluon import nn
 
     net = nn.HybridSequential(prefix="dnn_")
@@ -34,10 +38,10 @@ def recognise(task: Task, dnn_epochs: int = 10, dtype: str = "float32") -> Answe
         for _ in range(LAYERS):
             net.add(nn.Dense(UNITS, "relu"), nn.Dropout(DROPOUT))
         net.add(nn.Dense(task.classes))
-    found = learn(net, task.features.values, task, dnn_epochs, "DNN", dtype)
+    probabilities = train_on_segments(net, task.features.values, task, dnn_epochs, "DNN", dtype)
     _, counts = task.features.of(task.test)
     sizes = {"rate": task.features.rate, "windows": SIZE, "layers": LAYERS, "units": UNITS}
-    return Answer(np.log(mean_of_clips(found, counts)), sizes | {"epochs": dnn_epochs})
+    return Answer(np.log(clip_means(probabilities, counts)), sizes | {"epochs": dnn_epochs})
 
 
-PEER = Peer(Kind("seconds", _seconds), recognise)
+PEER = Peer(Kind("seconds", _spectrograms), recognise)

@@ -16,19 +16,21 @@ __all__ = ["PEER"]
 
 
 def _statistics(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(1, 384): one row a clip."""
+    """Return the statistics (1, 384) of a clip."""
     return functionals(contours(samples, rate))[None]
 
 
 def recognise(task: Task, svm_kernel: str = "linear", svm_c: float = 0.01) -> Answer:
-    """The class that most of the SVM's pairwise decisions are for, on standardised statistics."""
+    """Choose the class that wins most pairwise decisions of an SVM on standardised statistics."""
     values = np.asarray(task.features.values)
     with tqdm(total=1, desc=task.title, unit="SVM") as bar:
         machine = make_pipeline(StandardScaler(), SVC(C=svm_c, kernel=svm_kernel, class_weight="balanced"))
         machine.fit(values[task.train], task.train_labels)
         scores = np.full((len(task.test), task.classes), -np.inf)
-        found = machine.decision_function(values[task.test])
-        scores[:, machine.classes_] = found if found.ndim == 2 else np.column_stack([-found, found])
+        decisions = machine.decision_function(values[task.test])
+        if decisions.ndim == 1:  # scikit-learn returns one column for two classes.
+            decisions = np.column_stack([-decisions, decisions])
+        scores[:, machine.classes_] = decisions
         bar.update()
     return Answer(scores, {"rate": task.features.rate, "features": values.shape[1], "kernel": svm_kernel})
 

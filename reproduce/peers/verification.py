@@ -1,4 +1,4 @@
-"""Speaker verification as Table 8 counts it: enrolment, trials, Kaldi's equal error rate."""
+"""Speaker verification for Table 8: enrolment, trials and Kaldi's equal error rate."""
 
 from __future__ import annotations
 
@@ -9,25 +9,37 @@ import numpy as np
 __all__ = ["enrolment", "equal_error_rate"]
 
 
-def enrolment(labels: np.ndarray, each: int, seed: int) -> np.ndarray:
-    """Which of the clips (n,) bool enrol their speaker: ``each`` random ones of every speaker in ``labels``.
+def enrolment(labels: np.ndarray, per_speaker: int, seed: int) -> np.ndarray:
+    """Draw the clips that enrol their speakers. All other clips are trials against every speaker.
 
-    The others are the trials, scored against every speaker (Kaldi's aishell recipe). A speaker who would
-    be left without a trial is not enrolled: all its clips are trials against the others.
+    This follows Kaldi's aishell recipe. A speaker with too few clips to leave one as a trial is not
+    enrolled; all clips of that speaker are trials against the others.
+
+    Args:
+        labels: Speaker (n,) of each clip.
+        per_speaker: Number of clips that enrol a speaker.
+        seed: Seed of the draw.
+
+    Returns:
+        Mask (n,) of the enrolling clips, bool.
     """
     chosen, random = np.zeros(len(labels), bool), np.random.default_rng(seed)
     for speaker in np.unique(labels):
-        (own,) = np.nonzero(labels == speaker)
-        if len(own) > each:
-            chosen[random.choice(own, each, replace=False)] = True
+        (clips,) = np.nonzero(labels == speaker)
+        if len(clips) > per_speaker:
+            chosen[random.choice(clips, per_speaker, replace=False)] = True
     return chosen
 
 
 def equal_error_rate(target: np.ndarray, nontarget: np.ndarray) -> tuple[float, float]:
-    """(rate, threshold) of the scores of same-speaker trials (n,) and of others (m,), by Kaldi's compute-eer.
+    """Return the equal error rate (0..1) and its threshold, as Kaldi's compute-eer does.
 
-    The first i of the sorted target scores that is above the one below which 1 - i/n of the others are:
-    then i/n of the targets are rejected at that threshold, and as many of the others accepted.
+    The threshold is the first sorted target score i that exceeds the (1 - i/n) quantile of the non-target
+    scores. It rejects i/n of the targets and accepts about the same share of the non-targets.
+
+    Args:
+        target: Scores (n,) of trials of the same speaker.
+        nontarget: Scores (m,) of trials of different speakers.
     """
     target, nontarget = np.sort(target), np.sort(nontarget)
     n, m = len(target), len(nontarget)

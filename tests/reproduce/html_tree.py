@@ -1,4 +1,4 @@
-"""An HTML page as a tree, read by the standard library's parser, which must find every element closed."""
+"""Read an HTML page as a tree with the standard library's parser. Every element must be closed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ VOID = {"meta", "link", "img", "input", "br", "hr"}
 
 @dataclass
 class Element:
+    """An element; its children are elements and texts."""
+
     tag: str
     attributes: dict[str, str | None]
     children: list[Element | str] = field(default_factory=list)
 
     def all(self, *tags: str, **attributes: str) -> list[Element]:
-        """Every element below with one of the tags, or any, and these attributes (``class_``: one of)."""
+        """Return the elements below with one of the tags (default: any) and with these attributes.
+
+        ``class_`` matches one of the element's classes.
+        """
         wanted = {name.rstrip("_"): value for name, value in attributes.items()}
-        return [each for each in self._below() if (not tags or each.tag in tags) and each._has(wanted)]
+        chosen = (element for element in self._below() if not tags or element.tag in tags)
+        return [element for element in chosen if element._has(wanted)]
 
     def _below(self) -> Iterator[Element]:
         for child in self.children:
@@ -35,7 +41,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """What is read, blanks counted once."""
+        """The visible text, with single spaces."""
         parts = [child if isinstance(child, str) else child.text for child in self.children]
         return " ".join(" ".join(parts).split())
 
@@ -64,6 +70,7 @@ class _Reader(HTMLParser):
 
 
 def read(text: str) -> Element:
+    """Return the root of a page."""
     reader = _Reader()
     reader.feed(text)
     reader.close()
@@ -72,7 +79,7 @@ def read(text: str) -> Element:
 
 
 def lines(table: Element) -> list[list[str]]:
-    """The texts of a table's body, row by row; a cell that spans rows stands in each of them."""
+    """Return the texts of a table's body by row; a cell that spans rows is repeated in each of them."""
     rows, pending = [], {}
     for tr in table.all("tbody")[0].all("tr"):
         row, cells = [], iter(tr.all("th", "td"))

@@ -9,8 +9,8 @@ def test_tables_that_count_and_describe(tmp_path, capsys):
     corpus = write_tones(tmp_path / "Tones")
     words = ["--ut-podcast", str(corpus), "--data", str(tmp_path / "d"), "--results", str(tmp_path / "r")]
     assert main(["table", "1", *words]) == 0
-    said = capsys.readouterr().out
-    assert "492 [here: 12]" in said and "STAND-IN" not in said and "differ" in said
+    captured = capsys.readouterr().out
+    assert "492 [here: 12]" in captured and "STAND-IN" not in captured and "differ" in captured
     assert main(["table", "1", *words, "--no-check-counts"]) == 0
     assert "NOT THE PAPER'S CORPUS" in capsys.readouterr().out
     assert not (tmp_path / "d").exists()  # nothing is computed for it
@@ -36,8 +36,8 @@ def test_bad_input_is_one_message_and_leaves_nothing(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for root in ("missing", "empty"):
         assert main([*words, "--ut-podcast", str(tmp_path / root)]) == 1
-        said = capsys.readouterr()
-        assert said.err.startswith("error: ") and root in said.err and "Traceback" not in said.err
+        captured = capsys.readouterr()
+        assert captured.err.startswith("error: ") and root in captured.err and "Traceback" not in captured.err
     assert main([*words, "--device", "tpu"]) == 1
     assert "'tpu' is not understood" in capsys.readouterr().err
     assert main(["table", "99"]) == 1

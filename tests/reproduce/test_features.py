@@ -1,4 +1,4 @@
-"""Frames, contours and their statistics against literal loops and scipy; the features that are kept."""
+"""MFCCs, contours and statistics against literal loops and scipy; features on disk."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from reproduce.peers import features as kept
 from reproduce.peers.contours import FUNCTIONALS, contours, functionals
 from reproduce.peers.features import Features, Kind, extract
 from reproduce.peers.mfcc import MFCC, PLAIN_MFCC, cepstra, deltas, sliding_mean_normalised, voiced
-from reproduce.peers.segments import mean_of_clips, windowed
+from reproduce.peers.segments import clip_means, split_into_segments
 
 RATE = 8000
 
@@ -30,10 +30,10 @@ def random(*shape):
 
 
 def test_cepstra_are_kaldis_recipe():
-    """Frame 10, from its 200 samples to the cosine transform, letter by letter."""
+    """Frame 10 follows Kaldi's recipe from its 200 samples to the cosine transform."""
     samples = tone() + 0.01 * random(4000)
-    found = cepstra(samples, RATE)
-    assert found.shape == (50, 20)
+    actual = cepstra(samples, RATE)
+    assert actual.shape == (50, 20)
     frame = (samples * 32768)[10 * 80 + 40 - 100 :][:200]
     frame = frame - frame.mean()
     energy = np.log((frame**2).sum())
@@ -53,18 +53,18 @@ def test_cepstra_are_kaldis_recipe():
     place = (np.arange(23) + 0.5) * np.pi / 23
     expected = np.sqrt(2 / 23) * np.cos(np.arange(20)[:, None] * place) @ logs
     expected *= 1 + 11 * np.sin(np.pi * np.arange(20) / 22)  # the lifter
-    np.testing.assert_allclose(found[10], [energy, *expected[1:]], rtol=2e-3, atol=2e-2)
+    np.testing.assert_allclose(actual[10], [energy, *expected[1:]], rtol=2e-3, atol=2e-2)
 
 
 def test_deltas():
     values = random(9, 2)
-    found = deltas(values)
-    assert found.shape == (9, 6)
+    actual = deltas(values)
+    assert actual.shape == (9, 6)
     padded = np.pad(values, ((2, 2), (0, 0)), "edge")
     slope = sum(k * (padded[2 + k : 11 + k] - padded[2 - k : 11 - k]) for k in (1, 2)) / 10
-    np.testing.assert_allclose(found[:, :4], np.hstack([values, slope]), atol=1e-5)
+    np.testing.assert_allclose(actual[:, :4], np.hstack([values, slope]), atol=1e-5)
     np.testing.assert_allclose(
-        found[2:-2, 4:],
+        actual[2:-2, 4:],
         (np.gradient(slope, axis=0) * 2 + np.roll(slope, -2, 0) * 2 - np.roll(slope, 2, 0) * 2)[2:-2] / 10,
         atol=1e-5,
     )
@@ -80,7 +80,7 @@ def test_sliding_mean(frames):
     np.testing.assert_allclose(sliding_mean_normalised(values, window), expected, atol=1e-5)
 
 
-def test_speech_is_told_from_silence():
+def test_speech_is_detected():
     samples = np.concatenate([np.zeros(4000), tone(), np.zeros(4000)]) + 1e-4 * random(12000)
     speech = voiced(cepstra(samples, RATE)[:, 0])
     assert speech[52:98].all() and not speech[:48].any() and not speech[102:].any()
@@ -92,9 +92,9 @@ def test_speech_is_told_from_silence():
 
 
 def test_contours_of_a_tone():
-    found = contours(tone(220), RATE)
-    assert found.shape[1] == 16 and found.dtype == np.float32
-    middle = found[10:-10]
+    actual = contours(tone(220), RATE)
+    assert actual.shape[1] == 16 and actual.dtype == np.float32
+    middle = actual[10:-10]
     assert np.exp(middle[:, 2]) == pytest.approx(220, rel=0.02)
     loud = contours(2 * tone(220), RATE)[10:-10]
     assert loud[:, 0] - middle[:, 0] == pytest.approx(2 * np.log(2), abs=0.01)  # log-energy
@@ -106,7 +106,7 @@ def test_contours_of_a_tone():
 
 def test_functionals_are_scipys():
     values = random(40, 3)
-    found = functionals(values).reshape(FUNCTIONALS, 6)
+    actual = functionals(values).reshape(FUNCTIONALS, 6)
     both = deltas(values, 1).astype(float)
     for column in range(6):
         one = both[:, column]
@@ -114,16 +114,21 @@ def test_functionals_are_scipys():
         error = ((one - line.intercept - line.slope * np.arange(40)) ** 2).mean()
         expected = [one.mean(), one.std(), stats.skew(one), stats.kurtosis(one), one.min(), one.max()]
         expected += [one.argmin() / 39, one.argmax() / 39, np.ptp(one), line.slope, line.intercept, error]
-        np.testing.assert_allclose(found[:, column], expected, atol=1e-9)
+        np.testing.assert_allclose(actual[:, column], expected, atol=1e-9)
     assert np.isfinite(functionals(np.ones((1, 3), np.float32))).all()
 
 
-def test_windows_cover_everything():
+def test_segments_cover_everything():
     frames = np.arange(11)
-    assert windowed(frames, 4, 3).tolist() == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9], [7, 8, 9, 10]]
-    assert windowed(frames[:3], 4, 3).tolist() == [[0, 1, 2, 2]]
-    assert windowed(frames[:4], 4, 3).tolist() == [[0, 1, 2, 3]]
-    means = mean_of_clips(np.array([[1.0], [3], [5]]), np.array([2, 1]))
+    assert split_into_segments(frames, 4, 3).tolist() == [
+        [0, 1, 2, 3],
+        [3, 4, 5, 6],
+        [6, 7, 8, 9],
+        [7, 8, 9, 10],
+    ]
+    assert split_into_segments(frames[:3], 4, 3).tolist() == [[0, 1, 2, 2]]
+    assert split_into_segments(frames[:4], 4, 3).tolist() == [[0, 1, 2, 3]]
+    means = clip_means(np.array([[1.0], [3], [5]]), np.array([2, 1]))
     assert means.tolist() == [[2], [5]]
 
 
@@ -138,7 +143,7 @@ def stopped(samples, rate):
 
 
 def lengths(samples, rate):
-    """(clip length in tenths of a second, 1): as many rows as there are."""
+    """Return one row for each tenth of a second, (n, 1)."""
     return np.full((max(1, len(samples) * 10 // rate), 1), len(samples))
 
 
@@ -160,18 +165,18 @@ def corpus(tmp_path):
 
 def test_features_are_kept_and_shared(corpus, monkeypatch):
     kind = Kind("lengths", lengths)
-    found = extract(kind, corpus, 1)
-    assert found.rate == RATE  # the lowest of the files'
-    assert found.starts.tolist() == [0, 3, 6, 8]
-    assert found.values[:, 0].tolist() == [2400] * 3 + [2400] * 3 + [1600] * 2
+    actual = extract(kind, corpus, 1)
+    assert actual.rate == RATE  # the lowest of the files'
+    assert actual.starts.tolist() == [0, 3, 6, 8]
+    assert actual.values[:, 0].tolist() == [2400] * 3 + [2400] * 3 + [1600] * 2
     monkeypatch.setattr(kept, "_compute", None)  # not computed again
-    assert np.array_equal(extract(kind, corpus, 1).values, found.values)
+    assert np.array_equal(extract(kind, corpus, 1).values, actual.values)
     monkeypatch.undo()
     extract(dataclasses.replace(kind, version=2), corpus, 1)
     assert len(list(corpus.folder.glob("lengths-*"))) == 2
 
 
-def test_features_that_were_broken_off_are_computed_again(corpus, monkeypatch):
+def test_interrupted_features_are_computed_again(corpus, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         extract(Kind("lengths", stopped), corpus, 1)
     assert not list(corpus.folder.glob("lengths-*/values.f32"))

@@ -23,7 +23,7 @@ ERR = {"rtol": 1e-9, "atol": 1e-9}
 
 
 def clip(frames=7, seed=0):
-    """Frames (n, d) and the Gaussian that each surely belongs to."""
+    """Return frames (n, d) and the Gaussian (n,) that each frame belongs to."""
     random = np.random.default_rng(seed)
     return random.standard_normal((frames, SIZE)), np.arange(frames) % GAUSSIANS
 
@@ -50,7 +50,7 @@ def test_posterior_is_that_of_all_frames_as_one_gaussian():
 
 
 def speech(clips=60, seed=3):
-    """Statistics of clips that the model made: N (n, C), F (n, C, d)."""
+    """Draw statistics N (n, C), F (n, C, d) from the model; also return its matrix."""
     random = np.random.default_rng(seed)
     matrix = random.standard_normal((GAUSSIANS, SIZE, RANK))
     zeroth = random.uniform(5, 30, (clips, GAUSSIANS))
@@ -65,8 +65,8 @@ def test_em_raises_its_objective_and_finds_the_subspace():
     likelihoods = [extractor.improve(zeroth, first) for _ in range(30)]
     assert (np.diff(likelihoods) > -1e-9 * abs(likelihoods[-1])).all()
     assert likelihoods[-1] > likelihoods[0] + 100
-    found, true = (each.reshape(-1, RANK) for each in (extractor.matrix, matrix))
-    apart = np.linalg.svd(np.linalg.qr(found)[0].T @ np.linalg.qr(true)[0])[1]
+    actual, true = (array.reshape(-1, RANK) for array in (extractor.matrix, matrix))
+    apart = np.linalg.svd(np.linalg.qr(actual)[0].T @ np.linalg.qr(true)[0])[1]
     assert apart.min() > 0.98  # cosines of the angles between the two subspaces
 
 
@@ -124,8 +124,8 @@ def test_the_background_model_and_its_statistics():
 
 
 @pytest.mark.parametrize("scoring", ["plda", "cosine"])
-def test_speakers_are_told_by_how_they_move_the_gaussians(scoring, tmp_path):
-    """Frames of eight sounds, each speaker with an accent in every sound, each clip another."""
+def test_speakers_are_recognised_by_how_they_move_the_gaussians(scoring, tmp_path):
+    """Frames of eight sounds with an offset for each speaker and sound, and another for each clip."""
     random = np.random.default_rng(0)
     speakers, clips, frames = 5, 24, 150
     sounds = random.standard_normal((8, 4)) * 6
@@ -146,11 +146,11 @@ def test_vectors_are_as_long_as_standard_normals():
     random, labels = np.random.default_rng(0), np.arange(60) % 4
     vectors = random.standard_normal((60, 8)) + 3 * np.eye(8)[labels]
     backend = _Backend(vectors, labels, "plda")
-    found = backend.projected(vectors)
-    assert found.shape == (60, 3) and backend.dimensions == 3  # a discriminant fewer than classes
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), np.sqrt(3), **ERR)
+    actual = backend.projected(vectors)
+    assert actual.shape == (60, 3) and backend.dimensions == 3  # a discriminant fewer than classes
+    np.testing.assert_allclose(np.linalg.norm(actual, axis=1), np.sqrt(3), **ERR)
     direction = LinearDiscriminantAnalysis().fit(vectors, labels).transform(vectors)
-    np.testing.assert_allclose(found * np.linalg.norm(direction, axis=1)[:, None], np.sqrt(3) * direction)
+    np.testing.assert_allclose(actual * np.linalg.norm(direction, axis=1)[:, None], np.sqrt(3) * direction)
 
 
 def test_sizes_follow_the_data():
@@ -161,7 +161,7 @@ def test_sizes_follow_the_data():
 
 
 def test_plda_scores_are_ratios_of_joint_gaussians():
-    """A vector x and the m enrolled ones are jointly Gaussian, sharing y, or not."""
+    """A vector and the enrolled ones are jointly Gaussian, with a shared y or with different ones."""
     random = np.random.default_rng(0)
     labels = np.arange(300) % 30
     own = random.standard_normal((30, SIZE)) * [2, 0.5]
@@ -172,7 +172,7 @@ def test_plda_scores_are_ratios_of_joint_gaussians():
     enrolled = 3
     means, counts = class_means(vectors[:90], labels[:90], 30)
     assert (counts == enrolled).all()
-    found = model.scores(vectors[100:104], means, counts)
+    actual = model.scores(vectors[100:104], means, counts)
     for number in range(4):
         for speaker in (0, 7):
             one = np.concatenate([vectors[100 + number], *vectors[:90][labels[:90] == speaker]])
@@ -184,7 +184,7 @@ def test_plda_scores_are_ratios_of_joint_gaussians():
             centre = np.tile(model.mean, enrolled + 1)
             ratio = multivariate_normal.logpdf(one, centre, noise + shared)
             ratio -= multivariate_normal.logpdf(one, centre, noise + split)
-            assert found[number, speaker] == pytest.approx(ratio, abs=1e-7)
+            assert actual[number, speaker] == pytest.approx(ratio, abs=1e-7)
 
 
 def test_plda_finds_the_covariances():
@@ -199,7 +199,7 @@ def test_plda_finds_the_covariances():
 @pytest.mark.parametrize(
     "target, nontarget, rate, threshold",
     [
-        ([3, 4, 5], [0, 1, 2], 0, 3),  # told apart
+        ([3, 4, 5], [0, 1, 2], 0, 3),  # separated
         ([1, 4, 5, 6], [0, 0.5, 2, 3], 0.25, 4),  # one of four on the wrong side, both ways
         ([0, 1], [2, 3], 0.5, 1),  # Kaldi stops at the last target
         ([1, 3], [0, 0, 0, 2], 0.5, 3),

@@ -1,4 +1,4 @@
-"""The other systems: each learns, is deterministic, and is what it says; parts against scikit-learn."""
+"""The peers learn, are deterministic, and match scikit-learn and their equations."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ QUICK = {"dnn_epochs": 40, "cnn_epochs": 6, "dbn_epochs": 3, "gmm_components": 4
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Buzzes in noise whose formant goes to and fro: the label is between where."""
+    """Write buzzes in noise with a formant that alternates between two frequencies, by label."""
     root = tmp_path_factory.mktemp("buzzes")
     random, lines = np.random.default_rng(0), []
     for number, label in enumerate(LABELS):
@@ -65,7 +65,7 @@ def corpus(tmp_path_factory):
 
 def task(corpus, name, folder, **changed):
     parts = {part: corpus.numbers("test", part) for part in ("train", "test")}
-    given = dict(
+    arguments = dict(
         features=extract(peer(name).features, corpus, 1),
         train=parts["train"][0],
         train_labels=parts["train"][1],
@@ -76,7 +76,7 @@ def task(corpus, name, folder, **changed):
         title=name,
         folder=folder,
     )
-    return Task(**given | changed)
+    return Task(**arguments | changed)
 
 
 def quick(name):
@@ -86,7 +86,7 @@ def quick(name):
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_each_learns_and_says_the_same_again(corpus, name, tmp_path):
+def test_each_learns_and_repeats_its_answer(corpus, name, tmp_path):
     answers = [
         peer(name).recognise(task(corpus, name, tmp_path / str(time)), **quick(name)) for time in range(2)
     ]
@@ -104,7 +104,7 @@ def test_each_learns_and_says_the_same_again(corpus, name, tmp_path):
 
 @pytest.mark.parametrize("name", PEERS)
 def test_nothing_is_learnt_from_the_test(corpus, name, tmp_path):
-    """The answer for a clip is the same whatever the other test clips sound like and are called."""
+    """The scores of a clip do not depend on the sound and the labels of the other test clips."""
     whole = task(corpus, name, tmp_path / "whole")
     values = np.array(whole.features.values)
     values[whole.features.of(whole.test[5:])[0]] *= -3
@@ -113,52 +113,52 @@ def test_nothing_is_learnt_from_the_test(corpus, name, tmp_path):
         corpus, name, tmp_path / "few", features=others, test=whole.test[:5], test_labels=np.zeros(5, int)
     )
     choices = quick(name)
-    found = peer(name).recognise(whole, **choices).scores[:5], peer(name).recognise(few, **choices).scores
-    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
+    actual = peer(name).recognise(whole, **choices).scores[:5], peer(name).recognise(few, **choices).scores
+    np.testing.assert_allclose(*actual, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("missing", [0, 2])  # 0 has a sub-path of [5] with another, 2 one of its own
-def test_a_class_without_training_clips_is_never_told(corpus, name, missing, tmp_path):
+def test_a_class_without_training_clips_is_never_predicted(corpus, name, missing, tmp_path):
     whole = task(corpus, name, tmp_path)
     kept = whole.train_labels != missing
     fewer = task(corpus, name, tmp_path, train=whole.train[kept], train_labels=whole.train_labels[kept])
-    found = peer(name).recognise(fewer, **quick(name)).scores
-    assert missing not in found.argmax(axis=1)
-    assert name == "spectrogram_dnn" or np.isneginf(found[:, missing]).all()  # a softmax says a little of all
+    actual = peer(name).recognise(fewer, **quick(name)).scores
+    assert missing not in actual.argmax(axis=1)
+    assert name == "spectrogram_dnn" or np.isneginf(actual[:, missing]).all()  # a softmax is never 0
 
 
 def test_a_mixture_of_one_is_the_mean_and_the_variance(tmp_path):
     random = np.random.default_rng(0)
     values = random.standard_normal((60, 2)).astype(np.float32) * 2 + 1
     features = Features(values, np.arange(0, 61, 10), RATE)
-    given = np.array([0, 1]), np.array([0, 1]), np.array([2, 3]), np.array([0, 1])
-    found = peer("gmm").recognise(Task(features, *given, 2, 0, "", tmp_path), gmm_components=1).scores
+    arguments = np.array([0, 1]), np.array([0, 1]), np.array([2, 3]), np.array([0, 1])
+    actual = peer("gmm").recognise(Task(features, *arguments, 2, 0, "", tmp_path), gmm_components=1).scores
     for label in range(2):
         own = values[10 * label : 10 * label + 10].astype(float)
         mean, variance = own.mean(axis=0), own.var(axis=0) + 1e-6
         for clip in (2, 3):
             frames = values[10 * clip : 10 * clip + 10]
             density = -0.5 * ((frames - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)
-            assert found[clip - 2, label] == pytest.approx(density.mean(), rel=1e-4)
+            assert actual[clip - 2, label] == pytest.approx(density.mean(), rel=1e-4)
 
 
 def test_the_svm_is_the_textbooks(corpus, tmp_path):
-    """On uneven classes, each clip with the weight that makes them even."""
-    given = task(corpus, "functionals_svm", tmp_path)
-    given = dataclasses.replace(given, train=given.train[7:], train_labels=given.train_labels[7:])
-    values = np.asarray(given.features.values, float)
+    """On classes of different sizes, the clips are weighted so that the classes have equal weight."""
+    svm_task = task(corpus, "functionals_svm", tmp_path)
+    svm_task = dataclasses.replace(svm_task, train=svm_task.train[7:], train_labels=svm_task.train_labels[7:])
+    values = np.asarray(svm_task.features.values, float)
     assert values.shape[1] == 384
-    train = values[given.train]
+    train = values[svm_task.train]
     scaled = (values - train.mean(axis=0)) / np.where(train.std(axis=0) > 0, train.std(axis=0), 1)
-    weight = 23 / 3 / np.array([3, 10, 10])[given.train_labels]
-    machine = SVC(C=0.01, kernel="linear").fit(scaled[given.train], given.train_labels, weight)
-    found = peer("functionals_svm").recognise(given).scores
-    np.testing.assert_allclose(found, machine.decision_function(scaled[given.test]), atol=1e-3)
+    weight = 23 / 3 / np.array([3, 10, 10])[svm_task.train_labels]
+    machine = SVC(C=0.01, kernel="linear").fit(scaled[svm_task.train], svm_task.train_labels, weight)
+    actual = peer("functionals_svm").recognise(svm_task).scores
+    np.testing.assert_allclose(actual, machine.decision_function(scaled[svm_task.test]), atol=1e-3)
 
 
 def test_bidirectional_pca():
-    """Axes of all columns and of all rows: scikit-learn's on the stacked ones, and few enough."""
+    """The axes of all columns are those of scikit-learn's PCA on the stacked columns."""
     random = np.random.default_rng(0)
     strong = np.linalg.qr(random.standard_normal((6, 6)))[0] * [9, 5, 0.1, 0.1, 0.1, 0.1]
     matrices = strong @ random.standard_normal((50, 6, 8))
@@ -183,13 +183,13 @@ def test_radial_units_learn_what_no_line_can():
 
 @pytest.mark.parametrize("deaf", ["mfcc", "prosody"])
 def test_both_paths_of_the_radial_networks_are_heard(corpus, deaf, monkeypatch, tmp_path):
-    """With noise in one path the other still tells; each sub-path sees its two classes and the rest."""
-    given = task(corpus, "bdpca_rbf", tmp_path)
-    values, split = np.array(given.features.values), rbf.COEFFICIENTS * rbf.FRAMES
+    """With noise in one path the other still recognises; a sub-path separates two classes and the rest."""
+    rbf_task = task(corpus, "bdpca_rbf", tmp_path)
+    values, split = np.array(rbf_task.features.values), rbf.COEFFICIENTS * rbf.FRAMES
     noise = np.random.default_rng(0).standard_normal(values.shape)
     path = slice(split) if deaf == "mfcc" else slice(split, None)
     values[:, path] = noise[:, path]
-    given = dataclasses.replace(given, features=dataclasses.replace(given.features, values=values))
+    rbf_task = dataclasses.replace(rbf_task, features=dataclasses.replace(rbf_task.features, values=values))
     seen = []
 
     class Spy(LinearDiscriminantAnalysis):
@@ -198,22 +198,22 @@ def test_both_paths_of_the_radial_networks_are_heard(corpus, deaf, monkeypatch, 
             return super().fit(inputs, kind)
 
     monkeypatch.setattr(rbf, "LinearDiscriminantAnalysis", Spy)
-    found = peer("bdpca_rbf").recognise(given).scores.argmax(axis=1)
-    assert (found == given.test_labels).mean() > 0.6  # a third is chance
+    actual = peer("bdpca_rbf").recognise(rbf_task).scores.argmax(axis=1)
+    assert (actual == rbf_task.test_labels).mean() > 0.6  # a third is chance
     assert seen == [{-1, 0, 1}, {-1, 2}] * 2
 
 
 def test_the_belief_network_starts_from_its_machines():
     from mxnet import init, nd
 
-    from reproduce.peers.mel_dbn import _beliefs
+    from reproduce.peers.mel_dbn import _belief_network
 
     inputs, machines = np.random.default_rng(0).random((40, 6)).astype(np.float32), []
     hidden = inputs
     for units in (5, 3):
         machines.append(BernoulliRBM(units, learning_rate=0.5, n_iter=3, random_state=0))
         hidden = machines[-1].fit_transform(hidden)
-    net = _beliefs(machines)
+    net = _belief_network(machines)
     net.initialize(init.Xavier(), force_reinit=True)  # as training does
     np.testing.assert_allclose(net(nd.array(inputs)).asnumpy(), hidden, atol=1e-6)
 
@@ -234,26 +234,26 @@ def test_the_mel_systems_svm_sees_the_belief_networks_last_layer(corpus, monkeyp
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_networks_compute_in_what_they_are_told(corpus, name, monkeypatch, tmp_path):
-    asked = []
-    monkeypatch.setattr(runtime, "mixed_precision", asked.append)  # which is for the whole process
+def test_networks_compute_in_the_given_dtype(corpus, name, monkeypatch, tmp_path):
+    dtypes = []
+    monkeypatch.setattr(runtime, "mixed_precision", dtypes.append)  # which is for the whole process
     epochs = {"spectrogram_dnn": ["dnn_epochs"], "mel_dbn": ["cnn_epochs", "dbn_epochs"]}[name]
     peer(name).recognise(task(corpus, name, tmp_path), **dict.fromkeys(epochs, 1), dtype="bfloat16")
-    assert set(asked) == {"bfloat16"}
+    assert set(dtypes) == {"bfloat16"}
 
 
 def test_all_networks_of_a_table_compute_in_one_dtype():
     def runs(dtype: str) -> dict[str, Run]:
-        found = runs_of(TABLES[11], TABLES[11].systems(), Options({}, dtype=dtype), "standin", "")
-        return {run.system: run for run in found}
+        actual = runs_of(TABLES[11], TABLES[11].systems(), Options({}, dtype=dtype), "standin", "")
+        return {run.system: run for run in actual}
 
     usual, fewer_bits = runs("float32"), runs("bfloat16")
-    told = {
+    dtype_of = {
         name: (run.choices.get("training") or run.choices["peer"]).get("dtype")
         for name, run in fewer_bits.items()
     }
     trained = {"table10", "spectrogram_dnn", "mel_dbn"}
-    assert told == {name: "bfloat16" if name in trained else None for name in usual}
+    assert dtype_of == {name: "bfloat16" if name in trained else None for name in usual}
     assert {name for name in usual if usual[name] != fewer_bits[name]} == trained
 
 
@@ -293,14 +293,14 @@ def test_a_report_and_its_cells(corpus, tmp_path):
         assert own.loc["threshold", "ours"] == -1.5 and own.loc["threshold", "verdict"] == ""
         assert np.isnan(own.loc["threshold", "low"]) and own.loc["ACC", "verdict"] == ""
         text = markdown(TABLES[8], reports)
-        assert "- i-Vector: rate 8000, gaussians 32, rank 7" in text  # once: all folds alike
+        assert "- i-Vector: rate 8000, gaussians 32, rank 7" in text  # once: all folds are equal
 
 
 def test_over_sampled_clips_are_learnt_from_once(corpus, tmp_path):
     copies = corpus.manifest.assign(copies=1 + np.arange(len(corpus.manifest)) // 2 % 3)
     alone, often = (
-        execute(ivector_run("test"), each, tmp_path / name)
-        for name, each in (("alone", corpus), ("often", dataclasses.replace(corpus, manifest=copies)))
+        execute(ivector_run("test"), prepared, tmp_path / name)
+        for name, prepared in (("alone", corpus), ("often", dataclasses.replace(corpus, manifest=copies)))
     )
     assert alone["clips"] == often["clips"] and alone["predictions"] == often["predictions"]
 
@@ -316,13 +316,13 @@ def test_where_nobody_can_be_enrolled_the_table_has_no_verification(corpus, tmp_
     own = frame[(frame["system"] == "i-Vector") & (frame["fold"] == "1")].set_index("measure")
     assert own.loc[["1-EER", "threshold"], ["ours", "low", "high"]].isna().all(axis=None)
     reports[0].content["measures"] = {"1-EER": 0.75, "threshold": -1.5, "targets": 40}
-    told = cells(TABLES[8], reports).query("system == 'i-Vector' and measure == '1-EER'")["ours"]
-    assert told.dropna().tolist() == [75] and len(told) == 3  # what one fold has, the others need not have
+    rates = cells(TABLES[8], reports).query("system == 'i-Vector' and measure == '1-EER'")["ours"]
+    assert rates.dropna().tolist() == [75] and len(rates) == 3  # the other folds need none
     assert own.loc["ACC", "ours"] == pytest.approx(100 * report["metrics"]["accuracy"])
     assert "speakers enrolled 0." in markdown(TABLES[8], reports)
 
 
 def test_any_peer_may_be_the_first_to_import_mxnet():
-    told = "from reproduce.peers import peer; print(peer('mel_dbn').features.name)"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, cwd=ROOT)
+    code = "from reproduce.peers import peer; print(peer('mel_dbn').features.name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "mel-segments\n", done.stderr

@@ -1,4 +1,4 @@
-"""What the tables cost, with seconds that are given instead of measured."""
+"""The cost of the tables, with fixed seconds in place of measured ones."""
 
 import re
 import shutil
@@ -24,73 +24,74 @@ TIMED = Seconds(sample=2, step=8, prediction=1)
 
 @pytest.fixture
 def timed(monkeypatch):
-    """The (classes, size, dtype) that were asked for, for none of which anything is computed."""
-    asked = []
+    """Replace the timing; return its calls as (classes, size, dtype)."""
+    calls = []
     monkeypatch.setattr(
-        cost, "seconds", lambda net, classes, size, _, dtype: asked.append((classes, size, dtype)) or TIMED
+        cost, "seconds", lambda net, classes, size, _, dtype: calls.append((classes, size, dtype)) or TIMED
     )
-    return asked
+    return calls
 
 
-def lines(said: str) -> dict[str, list[float]]:
-    """Table -> its numbers."""
+def lines(output: str) -> dict[str, list[float]]:
+    """Return table -> its numbers."""
     rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines() if "|" in line
+        [cell.strip() for cell in line.strip("|").split("|")] for line in output.splitlines() if "|" in line
     ]
     return {row[0]: list(map(float, row[1:])) for row in rows[2:]}
 
 
-def test_a_table_costs_what_its_numbers_of_clips_say(timed, tmp_path, capsys):
+def test_the_cost_follows_from_the_numbers_of_clips(timed, tmp_path, capsys):
     """Table 3: 60 epochs of 1347 clips in six networks, and i-vectors."""
     assert main(["plan", "3", *CPU, "--gpus", "2", "--results", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    (runs, done, hours, memory, disk, gpu, on_two), together = lines(said)["3"], lines(said)["together"]
-    assert together == [runs, done, hours, memory, disk, gpu, on_two]
+    output = capsys.readouterr().out
+    (runs, done, hours, memory, disk, gpu, on_two), total = lines(output)["3"], lines(output)["total"]
+    assert total == [runs, done, hours, memory, disk, gpu, on_two]
     assert (runs, done) == (7, 0) and timed == [(3, 256, "float32")] * 6
     assert hours == pytest.approx(6 * 60 * (2 * 1347 + 8 * 1347 / 48 + 661) / 3600, abs=0.06)
     names = ("table2", "fnn", "cnn", "alexnet", "vgg11", "resnet18")
     nets = [build(name, 3, 256) for name in names]
-    each = [60 * (3 * 1347 + 661) * cost.operations(net, 256) / 7e12 / 3600 for net in nets]
-    assert gpu == pytest.approx(sum(each), abs=0.06)
-    assert max(each) > sum(each) / 2 and on_two == pytest.approx(max(each), abs=0.06)  # FreqCNN's is one run
+    gpu_hours = [60 * (3 * 1347 + 661) * cost.operations(net, 256) / 7e12 / 3600 for net in nets]
+    assert gpu == pytest.approx(sum(gpu_hours), abs=0.06)
+    assert max(gpu_hours) > sum(gpu_hours) / 2  # FreqCNN is one run and cannot use two GPUs.
+    assert on_two == pytest.approx(max(gpu_hours), abs=0.06)
     fixed = [training_bytes(net, 256)[0] / 3 for net in nets]
     assert disk == pytest.approx(((1101 + 661) * IMAGE + sum(fixed) + 2 * max(fixed)) / 1e9, abs=0.06)
     assert 1 < memory <= MEMORY / 1e9
-    assert "**extrapolation**" in said and "**estimate**, nothing was measured" in said
-    assert "No folder was given for UT-Podcast: the paper's counts" in said
+    assert "**extrapolation**" in output and "**estimate**, nothing was measured" in output
+    assert "No folder was given for UT-Podcast: the counts are the paper's." in output
 
 
 def test_runs_that_tables_share_count_once_together(timed, tmp_path, capsys):
     """Table 9's sigmoid/sigmoid is Table 8's FreqCNN, on three folds; Table 12 is Table 11's FreqCNN."""
     assert main(["plan", "8", "9", "11", "12", *CPU, "--results", str(tmp_path), "--seeds", "2"]) == 0
-    found = lines(capsys.readouterr().out)
-    runs = {table: numbers[0] for table, numbers in found.items()}
-    assert runs == {"8": 42, "9": 42, "11": 100, "12": 20, "together": 42 + 42 - 6 + 100}
-    assert found["12"][2:] == found["11"][2:]  # the others of Table 11 are not timed
+    costs = lines(capsys.readouterr().out)
+    runs = {table: numbers[0] for table, numbers in costs.items()}
+    assert runs == {"8": 42, "9": 42, "11": 100, "12": 20, "total": 42 + 42 - 6 + 100}
+    assert costs["12"][2:] == costs["11"][2:]  # the others of Table 11 are not timed
     twice = [60 * (train * (2 + 8 / 128) + test) for train, test in FOLDS for seed in range(2)]
-    hours = found["8"][2] + found["9"][2] + found["11"][2] - sum(twice) / 3600
-    assert found["together"][2] == pytest.approx(hours, abs=0.3)
+    hours = costs["8"][2] + costs["9"][2] + costs["11"][2] - sum(twice) / 3600
+    assert costs["total"][2] == pytest.approx(hours, abs=0.3)
     assert len(timed) == 6  # each network and size once: FreqCNN for speakers and emotions, and four others
 
 
 def test_what_is_done_costs_nothing_more(timed, tmp_path, monkeypatch, capsys):
-    """One network's report of six is there, then three's: the hours fall by as many."""
+    """With reports of one, then three of six networks, the hours fall by theirs."""
     monkeypatch.setitem(cost.PEAK, "V100", 1e8)  # so slow that small spectrograms take it hours
-    networks, found = ("freqcnn", "vgg-11", "resnet-18"), []
+    networks, costs = ("freqcnn", "vgg-11", "resnet-18"), []
     for done in (0, 1, 3):
         for name in networks[:done]:
             folder = f"standin/table03/{name}"
             shutil.copytree(REFERENCE / folder, tmp_path / folder, dirs_exist_ok=True)
         assert main(["plan", "3", *CPU, "--profile", "quick", "--results", str(tmp_path)]) == 0
-        found.append(lines(capsys.readouterr().out))
-        assert found[-1]["3"] == found[-1]["together"]
-    runs, done, hours, memory, disk, gpu, _ = zip(*(each["3"] for each in found))
+        costs.append(lines(capsys.readouterr().out))
+        assert costs[-1]["3"] == costs[-1]["total"]
+    runs, done, hours, memory, disk, gpu, _ = zip(*(plan["3"] for plan in costs))
     assert runs == (7, 7, 7) and done == (0, 1, 3)
     assert hours == pytest.approx([hours[0], hours[0] * 5 / 6, hours[0] / 2], abs=0.06) and hours[0] > 30
     nets = [build(name, 3, 64) for name in ("table2", "vgg11", "resnet18")]
-    each = [7 * (3 * 1347 + 661) * cost.operations(net, 64) / 5e7 / 3600 for net in nets]
-    assert gpu[0] - gpu[1] == pytest.approx(each[0], abs=0.11)
-    assert gpu[1] - gpu[2] == pytest.approx(sum(each[1:]), abs=0.11) and gpu[2] > 0
+    gpu_hours = [7 * (3 * 1347 + 661) * cost.operations(net, 64) / 5e7 / 3600 for net in nets]
+    assert gpu[0] - gpu[1] == pytest.approx(gpu_hours[0], abs=0.11)
+    assert gpu[1] - gpu[2] == pytest.approx(sum(gpu_hours[1:]), abs=0.11) and gpu[2] > 0
     assert len(set(disk)) == len(set(memory)) == 1  # what all of them need together
 
 
@@ -98,17 +99,17 @@ def test_steps_are_timed_in_the_dtype(timed, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(runtime, "_cpu_has", lambda flag: True)
     words = ["plan", "3", *CPU, "--results", str(tmp_path), "--dtype", "bfloat16"]
     assert main(words) == 0
-    assert timed == [(3, 256, "bfloat16")] * 6 and "threads in bfloat16" in capsys.readouterr().out
+    assert timed == [(3, 256, "bfloat16")] * 6 and "(bfloat16, threads: " in capsys.readouterr().out
     monkeypatch.setattr(runtime, "_cpu_has", lambda flag: False)
     assert main(words) == 1 and "bfloat16 needs AVX-512" in capsys.readouterr().err and len(timed) == 6
 
 
-def test_a_table_that_trains_nothing_is_told(capsys):
+def test_a_table_that_trains_nothing_is_refused(capsys):
     assert main(["plan", "2", *CPU]) == 1
     assert "there are no results in table 2" in capsys.readouterr().err
 
 
-def test_the_readmes_footnote_says_what_the_plan_counts_with():
+def test_the_readmes_footnote_has_the_numbers_of_the_plan():
     net = build("table2", 3, 256)
     step = cost.STEP * cost.operations(net, 256)
     (billions,) = re.findall(r"about (\d+) billion floating-point operations", README)

@@ -371,20 +371,20 @@ def test_results_are_verified_by_running_them_again(finished, corpus, tmp_path, 
     words += ["--ut-podcast", str(corpus)]
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert said.count("| the same bytes | nothing ") == 2 and "Table 3, FNN, fold test, seed 0" in said
+    assert said.count("| identical | none ") == 2 and "Table 3, FNN, fold test, seed 0" in said
     report = out / "Tones" / links[1]
     told = json.loads(report.read_text())
     told["history"][0]["loss"] *= 1 + 1e-15
     report.write_text(json.dumps(told))
     assert main([*words, "--all"]) == 1
-    assert f"{report}: history differ, though nothing" in capsys.readouterr().err
+    assert f"{report}: different: history. No known" in capsys.readouterr().err
     told["run"]["data"] = "0" * 64
     report = Run(**told["run"]).folder(out) / "report.json"
     report.parent.mkdir()
     report.write_text(json.dumps(told))
     listed.write_text(json.dumps([report.relative_to(listed.parent).as_posix()]))
     assert main([*words, "--all"]) == 1
-    assert f"{report}: the data differ: 000000000000 then" in capsys.readouterr().err
+    assert f"{report}: different: data (fingerprint 000000000000 in the report" in capsys.readouterr().err
 
 
 def test_wrong_counts_are_refused_with_the_remedy(corpus, command, capsys, tmp_path):

@@ -1,4 +1,4 @@
-"""Which reports are run again, and what is said of what came out."""
+"""The draw of reports to rerun, and the comparison of a report with its new run."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.training import loop as training
-from reproduce.commands.verify import QUICK, compared, drawn, markdown, verify
+from reproduce.commands.verify import SAMPLE_SECONDS, compare, draw, markdown, verify
 from reproduce.runs.report import Report
 from reproduce.runs.run import Run
 
@@ -30,21 +30,21 @@ def changed(report, *where, to):
     return content
 
 
-def test_the_sample_is_the_seeds_and_quick():
-    first, again, other = (drawn(REFERENCE, 5, seed) for seed in (0, 0, 1))
-    assert [each.link for each in first] == [each.link for each in again] != [each.link for each in other]
-    assert len({each.link for each in first}) == 5
-    assert all(each.content["training_seconds"] <= QUICK for each in [*first, *other])
-    everything = drawn(REFERENCE, None, 0)
-    assert len(everything) > len(drawn(REFERENCE, 10_000, 0)) > 50
-    assert len({each.link for each in everything}) == len(everything)  # tables share runs
+def test_the_sample_depends_on_the_seed_and_has_short_runs():
+    first, again, other = (draw(REFERENCE, 5, seed) for seed in (0, 0, 1))
+    assert [one.link for one in first] == [one.link for one in again] != [one.link for one in other]
+    assert len({one.link for one in first}) == 5
+    assert all(one.content["training_seconds"] <= SAMPLE_SECONDS for one in [*first, *other])
+    everything = draw(REFERENCE, None, 0)
+    assert len(everything) > len(draw(REFERENCE, 10_000, 0)) > 50
+    assert len({one.link for one in everything}) == len(everything)  # tables share runs
     with pytest.raises(Faults, match="has no reports"):
-        drawn(REFERENCE / "network", 5, 0)
+        draw(REFERENCE / "network", 5, 0)
 
 
 def test_times_do_not_matter_and_all_else_does(report):
     later = changed(report, "history", 0, "seconds", to=99.0) | {"finished": "later", "seconds": 3.0}
-    assert str(compared(report, later)) == "the same bytes" and not compared(report, later).fault
+    assert str(compare(report, later)) == "identical" and not compare(report, later).fault
     clip = next(iter(report.content["predictions"]))
     for where, to in (
         (("history", 6, "loss"), 0.1),
@@ -52,45 +52,43 @@ def test_times_do_not_matter_and_all_else_does(report):
         (("predictions", clip, "probability"), [0.2, 0.3, 0.5]),
         (("parameters",), 1),
     ):
-        found = compared(report, changed(report, *where, to=to))
-        assert found.differ == [where[0]] and found.fault
+        verified = compare(report, changed(report, *where, to=to))
+        assert verified.differences == [where[0]] and verified.fault
 
 
-def test_a_report_of_before_dtypes_were_stated_is_of_float32(report):
+def test_a_report_from_before_dtypes_were_stated_has_float32(report):
     assert "dtype" not in report.content["settings"]
-    assert not compared(report, changed(report, "settings", "dtype", to="float32")).fault
-    assert compared(report, changed(report, "settings", "dtype", to="bfloat16")).differ == ["settings"]
+    assert not compare(report, changed(report, "settings", "dtype", to="float32")).fault
+    assert compare(report, changed(report, "settings", "dtype", to="bfloat16")).differences == ["settings"]
 
 
-def test_another_environment_is_told_instead(report):
+def test_another_environment_is_reported_instead(report):
     clip = next(iter(report.content["predictions"]))
     other = changed(report, "versions", "threads", to=4)
-    assert not compared(report, other).differ
+    assert not compare(report, other).differences
     other["versions"]["instructions"] = "avx"
     before = other["predictions"][clip]["probability"]
     other["predictions"][clip] |= {"probability": [before[0] + 0.25, *before[1:]], "predicted": "no"}
-    found = compared(report, other)
-    assert not found.fault
-    assert found.environment == ["threads (2, here 4)"] and found.unknown == ["instructions"]
-    assert (
-        "1 of 330 clips are taken for another class, the largest difference of a probability is 0.25"
-        in str(found)
-    )
-    assert "threads (2, here 4); not known: instructions |" in markdown([found])
+    verified = compare(report, other)
+    assert not verified.fault
+    assert verified.environment == ["threads: 2 in the report, 4 here"]
+    assert verified.unknown == ["instructions"]
+    assert "other predicted class: 1 of 330 clips; largest difference of a probability: 0.25" in str(verified)
+    assert "threads: 2 in the report, 4 here; unknown: instructions |" in markdown([verified])
 
 
-def test_what_an_older_report_does_not_state_is_told_and_excuses_nothing(report):
+def test_what_an_older_report_does_not_state_is_unknown_and_excuses_nothing(report):
     other = changed(report, "history", 0, "loss", to=0.5)
     other["versions"]["instructions"] = "avx"
-    found = compared(report, other)
-    assert found.fault and not found.environment
-    assert found.circumstances == "not known: instructions"
+    verified = compare(report, other)
+    assert verified.fault and not verified.environment
+    assert verified.circumstances == "unknown: instructions"
 
 
 def test_a_run_that_fails_now_is_a_fault(report):
     kept = {name: report.content[name] for name in ("run", "labels", "versions", "device")}
-    found = compared(report, kept | {"fault": "the loss is not finite"})
-    assert found.fault and "the loss is not finite" in str(found)
+    verified = compare(report, kept | {"fault": "the loss is not finite"})
+    assert verified.fault and "the loss is not finite" in str(verified)
 
 
 def test_results_on_a_corpus_need_it(report, tmp_path):
@@ -100,13 +98,13 @@ def test_results_on_a_corpus_need_it(report, tmp_path):
     (folder / "report.json").write_text(json.dumps(content))
     link = (folder / "report.json").relative_to(tmp_path / "quick").as_posix()
     (tmp_path / "quick" / "table03.json").write_text(json.dumps([link]))
-    with pytest.raises(Faults, match="say where ut_podcast's folder is"):
+    with pytest.raises(Faults, match="give the corpus's folder with --ut-podcast"):
         list(verify(tmp_path, {}, tmp_path / "data"))
 
 
 def test_no_committed_epoch_has_a_place_within_it():
-    """So that its draws are those of its beginning alone, as they were when it was made."""
-    for report in drawn(REFERENCE, None, 0):
+    """Its draws then are those of its beginning alone, as when the report was made."""
+    for report in draw(REFERENCE, None, 0):
         run = report.content["run"]
         if run["size"]:
             batches = report.content["clips"]["train"] // run["batch_size"] + 1  # with what was left over

@@ -1,11 +1,11 @@
-"""README.md and results/reference say what their reports say, letter for letter."""
+"""README.md and results/reference are exactly what their reports render to."""
 
 from pathlib import Path
 
 import pytest
 
 from data_prep.base.faults import Faults
-from reproduce.commands import reference as readme
+from reproduce.commands import reference
 from reproduce.paper.audit import audit
 from reproduce.paper.audit import markdown as markdown_of_audit
 from reproduce.render.table import markdown
@@ -20,14 +20,14 @@ RENDERED = [path.with_suffix(".md") for path in sorted(REFERENCE.glob("*/table??
 
 def test_readme_is_filled_from_the_reports():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text, ROOT) == text
-    assert readme.MARK.search(text)
+    assert reference.fill_marks(text, ROOT) == text
+    assert reference.MARK.search(text)
 
 
 @pytest.mark.parametrize("path", RENDERED, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_reference_is_rendered_from_the_reports(path):
     number = int(path.stem[-2:])
-    assert markdown(TABLES[number], readme.reports_in(path.parent, number)) == path.read_text(
+    assert markdown(TABLES[number], reference.reports_in(path.parent, number)) == path.read_text(
         encoding="utf-8"
     )
     assert "STAND-IN" in path.read_text(encoding="utf-8")
@@ -42,9 +42,9 @@ def test_the_audit_and_the_networks_are_printed_again():
 
 def test_a_changed_number_would_be_seen():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text.replace("88.55", "88.56"), ROOT) == text
+    assert reference.fill_marks(text.replace("88.55", "88.56"), ROOT) == text
 
 
 def test_a_mark_without_reports(tmp_path):
     with pytest.raises(Faults, match="nowhere/table03.json: is missing"):
-        readme.filled("<!-- table 3 from nowhere -->\n<!-- end -->", tmp_path)
+        reference.fill_marks("<!-- table 3 from nowhere -->\n<!-- end -->", tmp_path)

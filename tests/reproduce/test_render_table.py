@@ -1,3 +1,5 @@
+"""A table as Markdown, CSV and figure: its cells, notes, banners and failed runs."""
+
 import numpy as np
 import pytest
 from made import report
@@ -38,10 +40,10 @@ def test_seeds_are_averaged():
     assert us["ours"] == pytest.approx((75 + 100) / 2) and us["seeds"] == 2
     assert us["sd"] == pytest.approx(np.std([75, 100], ddof=1))
     text = markdown(TABLES[3], [report("FNN"), report("FNN", confusion=right, seed=1)])
-    assert "87.50 ± 17.68" in text and "that the test clips and the seeds leave open" in text
-    assert "that the test clips leave open, the seeds aside: there is one" in markdown(
-        TABLES[3], [report("FNN")]
-    )
+    assert "87.50 ± 17.68" in text and "and the variation between seeds (reproduce/verdict.py).\n" in text
+    assert "One seed: variation between trainings is not included." in markdown(TABLES[3], [report("FNN")])
+    several = [report("FNN"), report("FNN", confusion=right, seed=1), report("CNN")]
+    assert "Rows with one seed do not include the variation" in markdown(TABLES[3], several)
 
 
 @pytest.mark.parametrize(
@@ -60,28 +62,40 @@ def test_markdown_of_the_papers_corpus():
     text = markdown(TABLES[3], [made])
     assert "STAND-IN" not in text and "NOT THE PAPER" not in text
     lines = lines_of(text)
-    assert lines[0] == ["Recall", "", "i-Vector", "FreqCNN", "FNN", "CNN", "AlexNet", "VGG-11", "ResNet-18"]
+    assert lines[0] == [
+        "Recall",
+        "Value",
+        "i-Vector",
+        "FreqCNN",
+        "FNN",
+        "CNN",
+        "AlexNet",
+        "VGG-11",
+        "ResNet-18",
+    ]
     assert lines[2][:4] == ["AU", "paper", "78.00", "88.55"]
     assert lines[3][1:4] == ["ours", "not run", "81.33"]
     assert lines[5][1:4] == ["verdict", "not run", "outside"]
-    assert "2 of the paper's numbers are within it, 2 outside." in text  # UK and US; AU and UAR
-    assert "Not run yet: i-Vector, FNN" in text and "`make table3` adds them" in text
+    assert "2 of the paper's numbers are within our interval, 2 outside." in text  # UK and US; AU and UAR
+    assert "Not run yet: i-Vector, FNN" in text and "`make table3` runs them" in text
     assert f"[FreqCNN]({made.link})" in text and made.link.startswith("table03/freqcnn/test-s0-")
     assert "2 speakers are in both parts." in text
-    assert "`schedule`: How does the learning rate fall? Here: step." in text  # what was run, not the default
+    assert (
+        "`schedule`: How does the learning rate fall? Choice: step." in text
+    )  # what was run, not the default
     assert "`attention_rows`" not in text  # touches Table 5 only
-    assert "more than chance?" not in text  # nothing to compare with
+    assert "significant?" not in text  # nothing to compare with
 
 
 @pytest.mark.parametrize("right, within", [(270, 2), (280, 3), (294, 4)])
 def test_verdicts_are_counted(right, within):
     """UK and US agree; of 332 clips of AU the paper's 88.55 % are 294."""
     made = report(confusion=((right, 332 - right, 0), (10, 60, 19), (30, 30, 180)))
-    said = f"\n{within} of the paper's numbers are within it, {4 - within} outside.\n"
-    assert said in markdown(TABLES[3], [made])
+    expected = f"\n{within} of the paper's numbers are within our interval, {4 - within} outside.\n"
+    assert expected in markdown(TABLES[3], [made])
 
 
-def test_the_lead_is_tested_and_told():
+def test_the_lead_is_tested_and_shown():
     weaker = report("CNN", confusion=((100, 200, 32), (10, 60, 19), (30, 30, 180)))
     text = markdown(TABLES[3], [report(), weaker])
     (line,) = [line for line in lines_of(text) if line[0] == "CNN" and line[-1] == "more than chance"]
@@ -93,7 +107,7 @@ def test_folds_have_columns_of_their_own():
     reports = [report(home=8, fold=fold, confusion=labels) for fold in "123"]
     text = markdown(TABLES[8], reports)
     lines = lines_of(text)
-    assert lines[0][:4] == ["Methods", "", "#1 ACC", "#1 UAR"] and lines[0][-2:] == [
+    assert lines[0][:4] == ["Methods", "Value", "#1 ACC", "#1 UAR"] and lines[0][-2:] == [
         "Average ACC",
         "Average UAR",
     ]
@@ -129,7 +143,7 @@ def test_confusion_as_table_and_figure(tmp_path):
     reports = [report(home=11, fold=fold, confusion=counts, source="standin") for fold in TABLES[12].folds]
     write(TABLES[12], reports, tmp_path / "table12")
     lines = lines_of((tmp_path / "table12.md").read_text())
-    assert lines[0] == ["True", "", "Angry", "Disgust", "Sadness", "Surprise", "Fear", "Happiness"]
+    assert lines[0] == ["True", "Value", "Angry", "Disgust", "Sadness", "Surprise", "Fear", "Happiness"]
     assert lines[2] == ["Angry", "paper", "180", "8", "3", "12", "5", "2"]
     assert lines[3] == ["", "standin", "100", "10", "10", "10", "10", "10"]
     assert lines[5] == ["Disgust", "paper", "?", "167", "?", "?", "?", "?"]
@@ -146,20 +160,20 @@ def test_a_count_of_a_row_that_was_not_read_whole_is_shaded_as_the_others(tmp_pa
     assert shares[1, 1] == pytest.approx(167 / 210) and shares[4, 4] == pytest.approx(178 / 210)
 
 
-def test_numbers_that_the_audit_proves_wrong_are_told_below_their_table():
-    (note,) = [line for line in markdown(TABLES[3], [report()]).splitlines() if "Impossible" in line]
+def test_contradictions_in_the_paper_stand_below_their_table():
+    (note,) = [line for line in markdown(TABLES[3], [report()]).splitlines() if "Contradiction" in line]
     assert "AlexNet, UAR 64.90 % (it would have to be 65.55; 64.90 % is its accuracy, 429 of 661)" in note
     for number, wrong in ((8, 5), (9, 6)):
-        (note,) = [line for line in markdown(TABLES[number], []).splitlines() if "Impossible" in line]
+        (note,) = [line for line in markdown(TABLES[number], []).splitlines() if "Contradiction" in line]
         assert note.count("it would have to be") == wrong and note.count("33 sentences") == 1
     assert "tanh/relu, #3, UAR 90.79 % (it would have to be 90.74 %)" in note
-    assert "Impossible" not in markdown(TABLES[11], [])
+    assert "Contradiction" not in markdown(TABLES[11], [])
 
 
-def test_fewer_segments_than_the_papers_are_told():
+def test_fewer_segments_than_the_papers_are_noted():
     segments = {"segments": [8, 8, 8, 4, 2]}
     text = markdown(TABLES[4], [report("Global and local frequency 8", home=4, network=segments)])
-    assert "Global and local frequency 8: 8, 8, 8, 4, 2 segments in blocks 1 to 5" in text
+    assert "Segments in blocks 1 to 5: Global and local frequency 8: 8, 8, 8, 4, 2." in text
 
 
 def test_a_failed_run_is_never_a_number():
@@ -172,7 +186,7 @@ def test_a_failed_run_is_never_a_number():
     text = markdown(TABLES[3], reports)
     assert lines_of(text)[3][1:5] == ["ours", "not run", "81.33", "failed"]
     assert "Failed: FNN, fold test, seed 1: the loss is not finite in epoch 2, batch 3." in text
-    assert "2 of the paper's numbers are within it, 2 outside." in text
+    assert "2 of the paper's numbers are within our interval, 2 outside." in text
     runs = [line for line in lines_of(text) if "table03/fnn" in line[0]]
     assert [line[1:3] for line in runs] == [["0", "12,345"], ["1", "failed"]]
     assert len({len(line) for line in runs}) == 1
@@ -193,7 +207,7 @@ def test_a_failed_fold_takes_its_cells_and_the_averages():
 def test_a_figure_shows_no_number_of_a_failed_run(tmp_path):
     folds = [str(fold) for fold in range(1, 11)]
     reports = [report(home=11, fold=fold, fault="the loss is not finite") for fold in folds]
-    said = write(TABLES[12], reports, tmp_path / "table12")
-    ours = [line[2:] for line in lines_of(said) if line[1:2] == ["ours"]]
+    page = write(TABLES[12], reports, tmp_path / "table12")
+    ours = [line[2:] for line in lines_of(page) if line[1:2] == ["ours"]]
     assert len(ours) == 6 and {cell for line in ours for cell in line} == {"failed"}
     assert (tmp_path / "table12.png").stat().st_size

@@ -1,4 +1,4 @@
-"""Pictures are of the clips and the network that a report is about, or there are none and it is said why."""
+"""Pictures show the clips and the network of a report; without them the page gives the reason."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ TABLE = TABLES[3]
 
 @pytest.fixture(scope="module")
 def trained(corpus, tmp_path_factory):  # noqa: F811
-    """FreqCNN trained for an epoch on tones: its reports, the folder of its source, and the prepared data."""
+    """Train FreqCNN for an epoch on tones; return its reports, its source's folder and the prepared data."""
     out = tmp_path_factory.mktemp("trained")
     options = Options(
         {"ut_podcast": corpus},
@@ -54,12 +54,12 @@ def test_spectrograms_are_the_stores_images_of_the_clips_named(trained):
     shown = pictures(TABLE, reports, folder, data).clips
     (store,) = (data / "Tones" / "ut_podcast").glob("images-64-*")
     store = Store(store)
-    assert [each.caption.split(":")[0] for each in shown] == ["AU", "UK", "US"]
-    for each in shown:
-        label, clip = each.caption.split(": ")
-        assert reports[0].content["predictions"][clip]["true"] == label and clip in each.alt
+    assert [picture.caption.split(":")[0] for picture in shown] == ["AU", "UK", "US"]
+    for picture in shown:
+        label, clip = picture.caption.split(": ")
+        assert reports[0].content["predictions"][clip]["true"] == label and clip in picture.alt
         (row,) = store.rows([clip])
-        loud = 1 - decoded(each)[::-1] / 255  # low frequencies below
+        loud = 1 - decoded(picture)[::-1] / 255  # low frequencies below
         np.testing.assert_allclose(loud, store.images[row], atol=0.5 / 255 + 1e-6)
 
 
@@ -74,14 +74,14 @@ def test_attention_is_what_the_kept_network_weights(trained):
     store = Store(store)
     for one in attended(net, np.array(store.images[store.rows([clip])[0]])):
         parts = ", ".join(f"{part:.2f}" for part in one.parts)
-        assert f"block {one.block}: its frequency parts weigh {parts}" in shown.attention.alt
+        assert f"block {one.block}, frequency parts: {parts}" in shown.attention.alt
 
 
 def test_without_the_weights_there_are_spectrograms_only(trained, tmp_path):
     reports, _, data = trained
     shown = pictures(TABLE, reports, tmp_path, data)
     assert len(shown.clips) == 3 and shown.attention is None
-    assert "no model.safetensors beside the report" in shown.missing[0]
+    assert "model.safetensors is not beside the report" in shown.missing[0]
 
 
 def test_other_clips_than_the_runs_are_not_shown(trained, tmp_path):
@@ -96,6 +96,7 @@ def test_other_clips_than_the_runs_are_not_shown(trained, tmp_path):
     assert not pictures(TABLE, reports, folder, tmp_path / "data").clips
 
 
-def test_nothing_prepared_is_said(tmp_path):
+def test_missing_data_are_reported(tmp_path):
     shown = pictures(TABLE, [made()], tmp_path, tmp_path)
-    assert shown.missing == [f"No spectrograms: these clips' images are not in {tmp_path}/paper/ut_podcast."]
+    folder = f"{tmp_path}/paper/ut_podcast"
+    assert shown.missing == [f"No spectrograms: the images of these clips are not in {folder}."]

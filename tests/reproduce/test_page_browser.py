@@ -1,4 +1,4 @@
-"""The report page in a browser: at two widths, light and dark, with and without its script, on paper."""
+"""The report page in a browser: two widths, light and dark, with and without its script, in print."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_report import OTHER, REFERENCE, put
+from test_page_content import OTHER, REFERENCE, put
 
 from reproduce.page.page import report
 
@@ -35,8 +35,8 @@ def browser(tmp_path_factory):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")
     if not (chromium and driver):
-        said = "no browser: install the packages chromium and chromium-driver to try the page in one"
-        pytest.fail(said) if os.environ.get("CI") else pytest.skip(said)
+        message = "there is no browser; install the packages chromium and chromium-driver"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for word in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
@@ -57,11 +57,11 @@ def site(browser, tmp_path_factory):
 
 @pytest.fixture
 def shown(browser, site):
-    """Open the page as it is asked for; every page is left without a word on the console."""
+    """Open a page. It must leave the browser's console empty."""
 
     def show(width="desk", scheme="light", path=site, media="screen", unfolded=False):
         browser.get("about:blank")
-        browser.get_log("browser")  # what the browser's own first page said, as without a network
+        browser.get_log("browser")  # messages of the browser's own first page
         wide, high = WIDTHS[width]
         metrics = {"width": wide, "height": high, "deviceScaleFactor": 1, "mobile": width == "phone"}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -72,7 +72,7 @@ def shown(browser, site):
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
         browser.get(path.as_uri())
         if unfolded:
-            browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+            browser.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
         return browser
 
     yield show
@@ -80,7 +80,7 @@ def shown(browser, site):
 
 
 def column(browser, table, place):
-    """The texts of a column's cells that are to be seen."""
+    """Return the texts of a column's visible cells."""
     return browser.execute_script(
         "return [...document.getElementById(arguments[0]).tBodies[0].rows].filter(row => !row.hidden)"
         ".map(row => row.cells[arguments[1]].textContent.trim())",
@@ -97,8 +97,8 @@ def test_it_fits_the_screen_and_wide_tables_scroll_in_their_boxes(shown, width, 
     root = "const root = document.documentElement; return root.scrollWidth - root.clientWidth"
     assert browser.execute_script(root) == 0
     beyond = browser.execute_script(
-        "return [...document.querySelectorAll('main *')].filter(each => !each.closest('.scroll, svg, .quiet')"
-        " && each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 200))"
+        "return [...document.querySelectorAll('main *')].filter(node => !node.closest('.scroll, svg, .quiet')"
+        " && node.getBoundingClientRect().right > innerWidth + 1).map(node => node.outerHTML.slice(0, 200))"
     )
     assert beyond == []
     scrolling = "return [...document.querySelectorAll('.scroll')]"
@@ -107,13 +107,13 @@ def test_it_fits_the_screen_and_wide_tables_scroll_in_their_boxes(shown, width, 
     picture = np.asarray(Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("L"))
     assert picture.shape == WIDTHS[width][::-1]
     assert np.median(picture) > 240 if scheme == "light" else np.median(picture) < 40
-    assert picture.std() > 10  # something is written there
+    assert picture.std() > 10  # there is text
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_writing_stands_out_from_its_ground(shown, scheme):
-    """WCAG's 4.5 : 1, from the colours that the browser computes; grounds that are part transparent are laid
-    over each other."""
+def test_all_text_has_contrast_to_its_background(shown, scheme):
+    """The contrast is at least WCAG's 4.5 : 1, from the colours that the browser computes. Transparent
+    backgrounds are blended."""
     browser = shown("desk", scheme, unfolded=True)
     faint = browser.execute_script(
         """
@@ -123,8 +123,8 @@ def test_all_writing_stands_out_from_its_ground(shown, scheme):
         };
         const ground = (element) => {
           const layers = [];
-          for (let each = element; each; each = each.parentElement)
-            layers.push(numbers(getComputedStyle(each).backgroundColor));
+          for (let layer = element; layer; layer = layer.parentElement)
+            layers.push(numbers(getComputedStyle(layer).backgroundColor));
           let [r, g, b] = [255, 255, 255];
           for (const [x, y, z, a] of layers.reverse())
             [r, g, b] = [r + (x - r) * a, g + (y - g) * a, b + (z - b) * a];
@@ -135,12 +135,12 @@ def test_all_writing_stands_out_from_its_ground(shown, scheme):
           return 0.2126 * r + 0.7152 * g + 0.0722 * b;
         };
         const faint = new Set();
-        for (const each of document.querySelectorAll("body *")) {
-          const written = [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-          if (each.closest("svg, script") || !written) continue;
-          const pair = [light(numbers(getComputedStyle(each).color).slice(0, 3)), light(ground(each))];
+        for (const element of document.querySelectorAll("body *")) {
+          const written = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+          if (element.closest("svg, script") || !written) continue;
+          const pair = [light(numbers(getComputedStyle(element).color).slice(0, 3)), light(ground(element))];
           const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-          if (contrast < 4.5) faint.add(`${each.tagName}.${each.className} ${contrast.toFixed(2)}`);
+          if (contrast < 4.5) faint.add(`${element.tagName}.${element.className} ${contrast.toFixed(2)}`);
         }
         return [...faint];
         """
@@ -158,7 +158,7 @@ def test_a_table_sorts_by_number_both_ways_and_by_word(shown):
     assert column(browser, "s0-table3-cells", 2) == sorted(paper, key=float) != paper
     heads[2].find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
     assert heads[2].get_attribute("aria-sort") == "descending"
-    assert [float(each) for each in column(browser, "s0-table3-cells", 2)] == sorted(map(float, paper))[::-1]
+    assert [float(item) for item in column(browser, "s0-table3-cells", 2)] == sorted(map(float, paper))[::-1]
     heads[1].find_element(By.TAG_NAME, "button").click()
     systems = column(browser, "s0-table3-cells", 1)
     assert systems == sorted(systems, key=str.lower) and heads[2].get_attribute("aria-sort") is None
@@ -170,7 +170,7 @@ def test_a_table_filters_to_the_rows_that_have_all_words(shown):
     assert box.find_element(By.TAG_NAME, "output").text == "28 of 28 rows"
     box.find_element(By.TAG_NAME, "input").send_keys("freqcnn WITHIN")
     rows, verdicts = column(browser, "s0-table3-cells", 1), column(browser, "s0-table3-cells", 6)
-    assert set(rows) == {"FreqCNN"} and all("within" in each for each in verdicts)
+    assert set(rows) == {"FreqCNN"} and all("within" in item for item in verdicts)
     assert box.find_element(By.TAG_NAME, "output").text == f"{len(rows)} of 28 rows"
     box.find_element(By.TAG_NAME, "input").send_keys(Keys.CONTROL, "a", Keys.DELETE)
     assert len(column(browser, "s0-table3-cells", 1)) == 28
@@ -189,12 +189,12 @@ def test_the_contents_stay_in_sight_and_lead_to_their_sections(shown):
 def test_a_number_leads_to_its_report_and_a_link_into_a_fold_opens_it(shown):
     browser = shown()
     number = browser.find_element(By.CSS_SELECTOR, "#s1-table3 .paper td a.number")
-    said = number.text
+    shown_number = number.text
     number.click()
     content = json.loads(browser.find_element(By.TAG_NAME, "body").text)
     assert content["run"]["source"] == "standin" and content["run"]["row"] == "i-Vector"
     recall = dict(zip(content["labels"], content["metrics"]["recall"]))["AU"]
-    assert said == f"{100 * recall:.2f}"
+    assert shown_number == f"{100 * recall:.2f}"
     browser = shown()
     fold = browser.find_element(By.ID, "s1-table12-cells").find_element(By.XPATH, "ancestor::details")
     assert fold.get_attribute("open") is None
@@ -202,7 +202,7 @@ def test_a_number_leads_to_its_report_and_a_link_into_a_fold_opens_it(shown):
     assert fold.get_attribute("open") == "true"
 
 
-def test_the_keyboard_is_seen(shown):
+def test_the_keyboard_focus_is_visible(shown):
     browser = shown()
     body = browser.find_element(By.TAG_NAME, "body")
     for _ in range(3):
@@ -213,10 +213,11 @@ def test_the_keyboard_is_seen(shown):
         assert browser.execute_script(style) == ["solid", "3px"]
 
 
-def test_nothing_is_asked_of_the_network(shown):
+def test_nothing_is_loaded_from_the_network(shown):
     browser = shown(unfolded=True)
-    asked = browser.execute_script("return performance.getEntriesByType('resource').map(each => each.name)")
-    assert [each for each in asked if not each.startswith("data:")] == []
+    script = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    resources = browser.execute_script(script)
+    assert [item for item in resources if not item.startswith("data:")] == []
 
 
 @pytest.mark.parametrize("media", ["screen", "print"])
@@ -227,9 +228,9 @@ def test_without_its_script_every_table_is_there(shown, site, media):
     plain.write_text(text[:start] + text[end + len("</script>") :], encoding="utf-8")
     browser = shown(path=plain, media=media, unfolded=media == "screen")
     assert not browser.find_elements(By.CSS_SELECTOR, "thead button, .filter")
-    hidden = "return [...document.querySelectorAll('main table, main img, main svg')].filter(each => "
+    hidden = "return [...document.querySelectorAll('main table, main img, main svg')].filter(node => "
     hidden += (
-        "!each.checkVisibility({contentVisibilityAuto: true}) || !each.getBoundingClientRect().height).length"
+        "!node.checkVisibility({contentVisibilityAuto: true}) || !node.getBoundingClientRect().height).length"
     )
     assert browser.execute_script(hidden) == 0
     assert browser.find_element(By.TAG_NAME, "nav").is_displayed() == (media == "screen")
