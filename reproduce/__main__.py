@@ -195,9 +195,9 @@ def _options(options: argparse.Namespace) -> Options:
 def _table(options: argparse.Namespace) -> None:
     from reproduce.assumptions import choices, shared
     from reproduce.commands.table import produce
-    from reproduce.tables import NUMBERS, known
+    from reproduce.tables import TABLES, known
 
-    numbers = known(options.numbers or NUMBERS)
+    numbers = known(options.numbers or tuple(TABLES))
     asked = _options(options)
     assumed = {number: shared(asked.assume, number, numbers) for number in numbers}
     for number in numbers:  # what the last table refuses is told before the first one's hours
@@ -219,9 +219,9 @@ def _sensitivity(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from reproduce.commands.plan import plan
-    from reproduce.tables import TABLES, trained
+    from reproduce.tables import TRAINED, trained
 
-    tables = [trained(number) for number in options.numbers or TABLES]
+    tables = [trained(number) for number in options.numbers or TRAINED]
     print(plan(tables, _options(options), options.gpu, options.gpus))
 
 

@@ -9,7 +9,7 @@ where n gives a proportion m the same variance as the mean of the recalls p:
 n = m (1 - m) / (Σ p (1 - p) / (n_c - 1) / C²). The wider of the two intervals covers 94 to 98 % with 3
 classes and with 36, and more if all recalls are near 0 or 1 but not near each other.
 
-Another seed would change the number too; one seed does not tell by how much. With k seeds of variance v,
+Another seed would change the number too; one seed does not show by how much. With k seeds of variance v,
 t² v (1 + 1/k) joins the sum of squares, since the paper's value is one training as well. t is Student's with
 k - 1 degrees of freedom. The paper's value is 'within' or 'outside' this interval. Clips count as
 independent, although CHAINS has several windows of one recording.

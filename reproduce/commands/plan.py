@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from data_prep.base.faults import Faults
 from reproduce import markdown as text
-from reproduce.assumptions import choices, shared
-from reproduce.corpora import CORPORA, Corpus, counted
+from reproduce.assumptions import shared
+from reproduce.corpora import CORPORA, counted
 from reproduce.options import Options
 from reproduce.paper.published import published
 from reproduce.peers import PEERS
 from reproduce.runs.report import read
-from reproduce.runs.resolve import profile, runs_of, sizes
+from reproduce.runs.resolve import Job, resolve, runs_of
 from reproduce.runs.run import Run
 from reproduce.sources import STANDIN
 from reproduce.tables import Table
@@ -77,23 +77,24 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     device = choose(options.device)
     check_dtype(options.dtype, device[0])
     numbers = [table.number for table in tables]
-    asked = [replace(options, assume=shared(options.assume, table.number, numbers)) for table in tables]
-    counts = [_counts(table, own) for table, own in zip(tables, asked)]
-    planned = [
-        runs_of(table, table.systems(), own, of.source, "") for table, own, of in zip(tables, asked, counts)
+    jobs = [
+        resolve(table, replace(options, assume=shared(options.assume, table.number, numbers)))
+        for table in tables
     ]
+    counts = [_counts(job) for job in jobs]
+    planned = [runs_of(job, job.table.systems(), of.source, "") for job, of in zip(jobs, counts)]
     pairs = [(run, of) for runs, of in zip(planned, counts) for run in runs]
     timed, finished = _timed(pairs, options), _finished(options.results)
     costs = {run.folder(Path()): _cost(run, of, timed, _key(asdict(run)) in finished) for run, of in pairs}
     lines, stores = [], {}
-    for table, runs, of in zip(tables, planned, counts):
-        size = sizes(table, options).size
+    for job, runs, of in zip(jobs, planned, counts):
+        table, size = job.table, job.sizes.size
         stores[table.corpus, size] = 4 * size**2 * of.clips
         mine = [costs[folder] for folder in dict.fromkeys(run.folder(Path()) for run in runs)]
         lines.append(_line(str(table.number), mine, stores[table.corpus, size], kind, gpus))
     lines.append(_line("together", list(costs.values()), sum(stores.values()), kind, gpus))
     head = ["Table", "Runs", "Done", "Hours here", "Memory, GB", "Disk, GB", f"{kind} hours", f"on {gpus}"]
-    profiles = " and ".join(sorted({profile(table, options) for table in tables}))
+    profiles = " and ".join(sorted({job.profile for job in jobs}))
     processor = versions()["cpu"] if device[0] == "cpu" else f"GPU {device[1][0]}"
     return "\n".join(
         [
@@ -123,17 +124,16 @@ def _missing(tables: Sequence[Table], options: Options) -> list[str]:
     return [f"No folder was given for {', '.join(dict.fromkeys(missing))}: {told}."] if missing else []
 
 
-def _counts(table: Table, options: Options) -> Counts:
+def _counts(job: Job) -> Counts:
     """From the corpus, which is listed and not read, or from the paper where there is none."""
+    table, chosen = job.table, job.choices["data"]
     module = CORPORA[table.corpus].module
-    if root := options.roots.get(table.corpus):
-        chosen = choices(table.number, options.assume)["data"]
-        frame, source = counted(table.corpus, root, options.data, chosen, options.check_counts, options.jobs)
-        corpus = Corpus(source, frame, None, (), root, root)
+    if job.root:
+        split, source = counted(table.corpus, job.root, job.data, chosen, job.check_counts, job.processes)
         folds = {
-            fold: tuple(len(corpus.clips(fold, part)) for part in ("train", "test")) for fold in table.folds
+            fold: (len(split.clips(fold, "train")), len(split.clips(fold, "test"))) for fold in table.folds
         }
-        return Counts(source, len(frame), folds, frame["label"].nunique())
+        return Counts(source, len(split.manifest), folds, len(split.labels))
     classes = len(module.LABELS)
     if table.corpus == "ut_podcast":
         paper = published("table01_ut_podcast_counts")

@@ -23,9 +23,10 @@ from reproduce.assumptions import choices
 from reproduce.corpora import Corpus, prepare
 from reproduce.runs.execute import execute
 from reproduce.runs.report import Report, reports_in
+from reproduce.runs.resolve import sizes
 from reproduce.runs.run import Run
 from reproduce.sources import STANDIN
-from reproduce.tables import Profile, trained
+from reproduce.tables import trained
 
 __all__ = ["QUICK", "Verified", "compared", "drawn", "markdown", "verify"]
 
@@ -84,7 +85,7 @@ def verify(
         if run.data not in corpora:
             corpora[run.data] = _corpus(run, roots, data, jobs)
         corpus = corpora[run.data]
-        if (fingerprint := corpus.store.fingerprint(corpus.manifest)) != run.data:
+        if (fingerprint := corpus.fingerprint()) != run.data:
             here = {"versions": versions(), "device": report.content["device"], "data": fingerprint}
             yield compared(report, here)
             continue
@@ -119,14 +120,11 @@ def drawn(results: Path, sample: int | None, seed: int) -> list[Report]:
 
 def _corpus(run: Run, roots: Mapping[str, Path | None], data: Path, jobs: int | None) -> Corpus:
     """What the run was made from."""
-    from freqcnn_gluon.network.architectures import architecture
-
     table = trained(run.table)
     root = None if run.source == STANDIN else roots.get(table.corpus)
     if root is None and run.source != STANDIN:
         raise Faults(f"{run.row} was run on '{run.source}': say where {table.corpus}'s folder is")
-    profile = table.quick if run.profile == "quick" else Profile()
-    size = run.size or profile.size or architecture(table.architecture).size
+    size = run.size or sizes(table, run.profile).size
     images = run.choices.get("image") or choices(run.table, [])["image"]  # a peer looks at none
     return prepare(
         table.corpus,

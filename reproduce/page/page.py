@@ -36,7 +36,7 @@ from reproduce.render.table import (
 )
 from reproduce.runs.report import Report, reports_in, reports_of
 from reproduce.sources import NETWORK, TITLES, order, warning
-from reproduce.tables import TABLES, Table
+from reproduce.tables import TABLES, TRAINED, Table, trained
 from reproduce.tables.comparison import Comparison, compared_in
 
 __all__ = ["page", "report"]
@@ -178,7 +178,7 @@ def _coded(text: str) -> Markup:
 def _sources(results: Path, data: Path) -> Iterator[Source]:
     folders = sorted({path.parent for path in results.glob("*/table??.[cj]s*")}, key=order)
     listed = [
-        (folder, number) for folder in folders for number in _numbers(folder, "json") if number in TABLES
+        (folder, number) for folder in folders for number in _numbers(folder, "json") if number in TRAINED
     ]
     if not folders:
         raise Faults(f"{results}: there are no results yet; `make table3` makes the first")
@@ -197,12 +197,12 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
             tables = []
             for number, reports in mine.items():
                 id = f"s{place}-table{number}"
-                tables.append(_results(id, TABLES[number], reports, folder, data, environments))
+                tables.append(_results(id, trained(number), reports, folder, data, environments))
                 bar.update()
             facts = [
-                _facts(f"s{place}-table{number}", compared_in(folder, number))
+                _facts(f"s{place}-table{number}", compared_in(folder, number, TABLES[number].title))
                 for number in _numbers(folder, "csv")
-                if number not in TABLES
+                if number not in TRAINED
             ]
             title = TITLES.get(folder.name, f"'{folder.name}'")
             told = None if folder.name == NETWORK else warning(folder.name)
@@ -345,4 +345,4 @@ def _runs(reports: Sequence[Report], folder: Path, environments: Mapping[str, Ma
 
 def _facts(id: str, comparison: Comparison) -> Facts:
     grid = comparison.grid()
-    return Facts(id, comparison, Grid(list(grid.columns), grid.values.tolist()), comparison.told())
+    return Facts(id, comparison, Grid(list(grid.columns), grid.values.tolist()), comparison.summary())

@@ -66,7 +66,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
     All clips are brought to one rate, the lowest that any of their files has, and at most HIGHEST: what a
     file does not have would be noise to a cepstrum. Raises Faults for audio that cannot be read.
     """
-    frame = corpus.manifest
+    frame = corpus.split.manifest
     stated = [kind.name, kind.version, *corpus.store.keys(frame["clip"])]
     digest = hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:8]
     folder = corpus.folder / f"{kind.name}-{digest}"
@@ -88,7 +88,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
     """Write values.f32, and then about.json, with which the folder is complete."""
-    clips = manifest.clips(corpus.manifest, corpus.root)
+    clips = manifest.clips(corpus.split.manifest, corpus.root)
     with workers(jobs, len(clips)) as stream, whole(folder / "values.f32") as aside:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))
         computed = stream(functools.partial(_features, kind, rate), clips)
