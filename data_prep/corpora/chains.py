@@ -26,6 +26,8 @@ FOLDS = {"f01": 1, "f02": 1, "f03": 2, "f04": 2} | dict.fromkeys(SENTENCES, 3)
 EXPECTED = {1: 1530, 2: 1296, 3: 1188}
 """Fold -> how many clips Table 6 validates on."""
 
+SCAN_OPTIONS: tuple[str, ...] = ("window", "rest", "sentences")  # assumptions that ``scan`` takes
+PROTOCOL_OPTIONS: tuple[str, ...] = ()  # assumptions that ``protocol`` takes
 RESTS = ("drop", "keep", "half")
 SENTENCE_RULES = ("cut", "whole")
 TICK = 1e-9  # s: a length that is a whole number of windows must not fall short by rounding

@@ -27,6 +27,8 @@ LABELS = tuple(EMOTIONS.values())
 FOLDS = 10
 EXPECTED = dict.fromkeys(LABELS, 210)
 SPEAKERS = 42
+SCAN_OPTIONS: tuple[str, ...] = ()  # assumptions that ``scan`` takes
+PROTOCOL_OPTIONS: tuple[str, ...] = ("folds_seed",)  # assumptions that ``protocol`` takes
 WRAPPER = "enterface database"
 
 

@@ -22,6 +22,8 @@ EXPECTED = {
     ("test", "UK"): 89,
 }
 OVERSAMPLED = {"UK": 2.0}  # Table 1: 246 -> 492
+SCAN_OPTIONS: tuple[str, ...] = ()  # assumptions that ``scan`` takes
+PROTOCOL_OPTIONS: tuple[str, ...] = ("over_sampling",)  # assumptions that ``protocol`` takes
 
 
 def scan(root: Path | str) -> Scan:

@@ -21,7 +21,7 @@ from reproduce.paper.audit import KINDS, UNCHECKED, audit
 from reproduce.render.table import MCNEMAR
 from reproduce.runs.report import Report, reports_in
 from reproduce.sources import NETWORK, TITLES, order, warning
-from reproduce.tables import TABLES
+from reproduce.tables import TABLES, TRAINED, trained
 from reproduce.tables.comparison import compared_in
 
 __all__ = ["page", "report"]
@@ -95,12 +95,12 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
             tables = []
             for number, reports in by_number.items():
                 id = f"s{index}-table{number}"
-                tables.append(results_of(id, TABLES[number], reports, folder, data, environments))
+                tables.append(results_of(id, trained(number), reports, folder, data, environments))
                 bar.update()
             descriptions = [
-                description_of(f"s{index}-table{number}", compared_in(folder, number))
+                description_of(f"s{index}-table{number}", compared_in(folder, number, TABLES[number].title))
                 for number in _numbers(folder, "csv")
-                if number not in TABLES
+                if number not in TRAINED
             ]
             yield Source(
                 id=f"s{index}",
@@ -118,7 +118,7 @@ def _reports(folders: Sequence[Path]) -> dict[Path, dict[int, list[Report]]]:
     faults: list[str] = []
     for folder, by_number in by_folder.items():
         for number in _numbers(folder, "json"):
-            if number not in TABLES:
+            if number not in TRAINED:
                 continue
             try:
                 by_number[number] = reports_in(folder, number)

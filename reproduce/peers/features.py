@@ -82,7 +82,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
     Raises:
         Faults: a file cannot be read, or the features on disk are damaged.
     """
-    frame = corpus.manifest
+    frame = corpus.split.manifest
     content = [kind.name, kind.version, *corpus.store.keys(frame["clip"])]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
     folder = corpus.folder / f"{kind.name}-{digest}"
@@ -104,7 +104,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
     """Write values.f32, then about.json, which marks the folder as complete."""
-    clips = manifest.clips(corpus.manifest, corpus.root)
+    clips = manifest.clips(corpus.split.manifest, corpus.root)
     with workers(jobs, len(clips)) as stream, whole(folder / "values.f32") as temporary:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))
         computed = stream(functools.partial(_features, kind, rate), clips)
