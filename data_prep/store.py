@@ -28,7 +28,7 @@ from tqdm import tqdm
 from data_prep import manifest
 from data_prep.base.faults import Faults
 from data_prep.base.files import in_place, locked, naming, whole
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
 from data_prep.manifest import Clip
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
@@ -137,7 +137,7 @@ def build(
     except Faults as faults:
         raise Faults([*known, *faults.faults]) from None
     clips = manifest.clips(frame, root)
-    with workers(jobs, len(clips)) as stream:
+    with pool(jobs, len(clips)) as stream:
         keys, faults = [], list(known)
         checked = stream(functools.partial(_check, settings), clips)
         for key, wrong in tqdm(checked, "checking", len(clips), unit="clip"):
@@ -170,14 +170,14 @@ def build(
 
 def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | None = None) -> list[str]:
     """``content_key`` of each clip; empty for a file that cannot be read."""
-    with workers(jobs, len(clips)) as stream:
+    with pool(jobs, len(clips)) as stream:
         return list(stream(functools.partial(_key_or_none, settings), clips))
 
 
 def file_hashes(paths: Sequence[Path], jobs: int | None = None) -> list[str | None]:
     """SHA-256 (hex) of the bytes of each file; None for one that cannot be read."""
     once = list(dict.fromkeys(paths))
-    with workers(jobs, len(once)) as stream:
+    with pool(jobs, len(once)) as stream:
         found = dict(zip(once, stream(_file_hash_or_none, once)))
     return [found[path] for path in paths]
 

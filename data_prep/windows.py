@@ -53,7 +53,7 @@ def windows(
     """The windows of each of the ``clips`` (see ``spans``), with its number, in their order; a clip that
     cannot be read has Faults instead, or behind the windows before its fault.
 
-    ``stream``: of ``workers``. Memory stays flat however many and however long the clips are.
+    ``stream``: of ``pool``. Memory stays flat however many and however long the clips are.
     """
 
     def parts() -> Iterator[tuple[int, Path, list[Span] | Faults]]:

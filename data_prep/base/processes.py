@@ -21,7 +21,7 @@ from data_prep.base.cores import processors
 from data_prep.base.faults import Faults
 from data_prep.base.files import naming
 
-__all__ = ["interrupts_held", "workers"]
+__all__ = ["interrupts_held", "pool"]
 
 
 @contextlib.contextmanager
@@ -67,7 +67,7 @@ def _task(function: Callable, items: Sequence) -> tuple[float, list, Faults | No
 
 
 @contextlib.contextmanager
-def workers(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
+def pool(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
     """A pool of ``jobs`` processes (None: one a core), as ``stream(function, items)``: the results in order.
 
     They all start with the first task: give the number of ``items``, where it is known, and no more than that
@@ -81,14 +81,14 @@ def workers(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Ca
     if items is not None:
         jobs = min(jobs, max(1, items))
     with naming(Path("/dev/shm")):  # where the system keeps the locks that processes share
-        pool = ProcessPoolExecutor(jobs, initializer=_as_worker)
+        executor = ProcessPoolExecutor(jobs, initializer=_as_worker)
 
     def stream(function: Callable, items: Iterable) -> Iterator:
         under_way, items, together = deque(), iter(items), 1
         while (task := list(itertools.islice(items, together))) or under_way:
             if task:
                 with interrupts_held():
-                    under_way.append(pool.submit(_task, function, task))
+                    under_way.append(executor.submit(_task, function, task))
             if len(under_way) == 4 * jobs or not task:
                 seconds, found, wrong = under_way.popleft().result()
                 yield from found
@@ -103,4 +103,4 @@ def workers(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Ca
             "a worker process was killed, most likely for want of memory; run again with fewer jobs"
         ) from None
     finally:
-        pool.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)

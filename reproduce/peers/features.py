@@ -21,7 +21,7 @@ from tqdm import tqdm
 from data_prep import manifest
 from data_prep.base.faults import Faults
 from data_prep.base.files import locked, whole
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
 from data_prep.sound import audio
 from reproduce.corpora import Corpus
 
@@ -89,7 +89,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
     """Write values.f32, and then about.json, with which the folder is complete."""
     clips = manifest.clips(corpus.manifest, corpus.root)
-    with workers(jobs, len(clips)) as stream, whole(folder / "values.f32") as aside:
+    with pool(jobs, len(clips)) as stream, whole(folder / "values.f32") as aside:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))
         computed = stream(functools.partial(_features, kind, rate), clips)
         counts, shape = [], ()

@@ -181,9 +181,9 @@ def test_what_may_not_be_read_is_told_to_an_ordinary_user(podcast, tmp_path):
     forbidden.chmod(0)
     (data / "cat").chmod(0)
     code = (
-        "import os, sys; from data_prep.corpora import own; from data_prep.base.processes import workers\n"
+        "import os, sys; from data_prep.corpora import own; from data_prep.base.processes import pool\n"
         "from data_prep.__main__ import main; from data_prep.base.commands import with_plain_errors\n"
-        "with workers(1) as stream: list(stream(abs, [1]))  # what is imported late, that user may not read\n"
+        "with pool(1) as stream: list(stream(abs, [1]))  # what is imported late, that user may not read\n"
         "os.geteuid() or os.setuid(65534)\n"
         "main(['ut_podcast', sys.argv[1], sys.argv[3], '--no-check-counts', '--jobs', '1'])\n"
         "with_plain_errors(lambda: print(own.scan(sys.argv[2]).manifest))()\n"

@@ -16,7 +16,7 @@ import soundfile
 
 from data_prep import manifest, store
 from data_prep.base.faults import Faults
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
 from data_prep.store import Store, build, store_folder
@@ -365,7 +365,7 @@ def _long(number: int) -> int:
 def test_memory_stays_flat(function, count, under_way):
     """However many clips there are, only a few of them are under way; of long ones, fewer."""
     taken, done, most = [], [], 0
-    with workers(2) as stream:
+    with pool(2) as stream:
         for number in stream(function, (taken.append(i) or i for i in range(count))):
             done.append(number)
             most = max(most, len(taken) - len(done))
