@@ -40,7 +40,7 @@ def _labels(group: pd.DataFrame) -> str:
 def _prepared(arguments: argparse.Namespace, found: corpora.Scan, protocol) -> pd.DataFrame:
     """Write manifest and store, and say what they hold."""
     with resumable(arguments.out):
-        frame, images = corpora.prepare(
+        frame, images = corpora.build(
             found,
             arguments.out,
             ImageSettings(arguments.size),

@@ -141,7 +141,7 @@ def prepare(
     found = _find(name, root, data, _taken(kind.module.scan, choices), jobs)
     source, check_counts = _source_of(found, check_counts)
     folder = data / source / name
-    frame, images = corpora.prepare(
+    frame, images = corpora.build(
         found,
         folder,
         image,

@@ -12,7 +12,7 @@ from data_prep import manifest, store
 from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import ImageSettings
 
-__all__ = ["Scan", "listing", "prepare", "repeated"]
+__all__ = ["Scan", "build", "listing", "repeated"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Scan:
     counts: Sequence[str] = ()
 
 
-def prepare(
+def build(
     found: Scan,
     out: Path,
     settings: ImageSettings,

@@ -30,7 +30,7 @@ def scan(root: Path | str) -> Scan:
     A clip is named by its file without suffix (behind its partition where both partitions have that file),
     the label is its folder, the speaker what precedes the name's first '_'. Names with a leading dot are
     skipped. The faults are every folder that is missing or empty and every file in the wrong folder;
-    ``corpora.prepare`` raises them with those of the clips. Raises Faults where there are no clips at all.
+    ``corpora.build`` raises them with those of the clips. Raises Faults where there are no clips at all.
     """
     root = Path(root)
     faults = _layout_faults(root)

@@ -39,7 +39,7 @@ def solo(root, speaker, *names):
 
 
 def prepared(root, tmp_path, module=ut_podcast):
-    frame, _ = corpora.prepare(
+    frame, _ = corpora.build(
         module.scan(root), tmp_path / "out", ImageSettings(16), module.protocol, jobs=1
     )
     return frame
@@ -224,7 +224,7 @@ def test_names_of_clips_and_labels_are_never_places_to_write_to(tmp_path, name):
     }
     found = corpora.Scan(root, manifest.typed(manifest.pd.DataFrame([row])), [])
     before = sorted(tmp_path.rglob("*"))
-    corpora.prepare(found, tmp_path / "in" / "out", ImageSettings(16), lambda frame: frame, jobs=1)
+    corpora.build(found, tmp_path / "in" / "out", ImageSettings(16), lambda frame: frame, jobs=1)
     made = set(tmp_path.rglob("*")) - set(before)
     assert made and all(each.is_relative_to(tmp_path / "in" / "out") for each in made)
     assert manifest.read(tmp_path / "in" / "out" / "manifest.csv")["clip"].tolist() == [name]

@@ -180,7 +180,7 @@ def test_a_rule_that_there_is_not(corpus):
 
 def test_windows_of_one_file_have_images_of_their_own(corpus, tmp_path):
     found = chains.scan(corpus)
-    frame, images = corpora.prepare(found, tmp_path / "out", ImageSettings(16), chains.protocol, jobs=1)
+    frame, images = corpora.build(found, tmp_path / "out", ImageSettings(16), chains.protocol, jobs=1)
     rows = images.rows(frame["clip"])
     assert len(set(rows)) == len(frame) // 2  # both speakers' files are the same here
     assert not np.array_equal(images.images[rows[0]], images.images[rows[1]])

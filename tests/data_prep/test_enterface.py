@@ -161,7 +161,7 @@ def small(tmp_path_factory):
 
 def test_from_films_to_images(small, tmp_path):
     found = enterface.scan(small)
-    frame, images = corpora.prepare(found, tmp_path / "out", ImageSettings(16), enterface.protocol, jobs=1)
+    frame, images = corpora.build(found, tmp_path / "out", ImageSettings(16), enterface.protocol, jobs=1)
     assert len(frame) == 20 and sorted(frame["fold"]) == sorted([*range(1, 11)] * 2)
     assert images.images[images.rows(frame["clip"])].shape == (20, 16, 16)
 
