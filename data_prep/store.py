@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from data_prep import manifest
 from data_prep.base.faults import Faults
-from data_prep.base.files import in_place, locked, naming, whole
+from data_prep.base.files import checksum, in_place, locked, naming, whole
 from data_prep.base.processes import pool
 from data_prep.manifest import Clip
 from data_prep.sound import audio
@@ -213,23 +213,14 @@ def content_key(settings: ImageSettings, clip: Clip) -> str:
     """SHA-256 (hex) of all that decides a clip's image: its file's bytes, start, stop, and the settings."""
     path, start, stop = clip
     times = [None if time is None else float(time) for time in (start, stop)]
-    return _file_hash(path, json.dumps([_settings_hash(settings), *times]).encode())
+    return checksum(path, json.dumps([_settings_hash(settings), *times]).encode())
 
 
 def _file_hash_or_none(path: Path) -> str | None:
     try:
-        return _file_hash(path)
+        return checksum(path)
     except OSError:
         return None
-
-
-def _file_hash(path: Path, before: bytes = b"") -> str:
-    """SHA-256 (hex) of the file's bytes behind those ``before``."""
-    digest = hashlib.sha256(before)
-    with open(path, "rb") as file:
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _settings_hash(settings: ImageSettings) -> str:

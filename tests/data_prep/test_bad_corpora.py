@@ -39,9 +39,7 @@ def solo(root, speaker, *names):
 
 
 def prepared(root, tmp_path, module=ut_podcast):
-    frame, _ = corpora.build(
-        module.scan(root), tmp_path / "out", ImageSettings(16), module.protocol, jobs=1
-    )
+    frame, _ = corpora.build(module.scan(root), tmp_path / "out", ImageSettings(16), module.protocol, jobs=1)
     return frame
 
 

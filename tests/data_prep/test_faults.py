@@ -157,7 +157,7 @@ def test_ctrl_c_says_that_a_command_goes_on_where_it_does(capsys):
             raise KeyboardInterrupt
 
     assert main() == 130
-    assert capsys.readouterr().err == "stopped; the same command goes on from here\n"
+    assert capsys.readouterr().err == "stopped; run the same command again to resume\n"
 
 
 @pytest.mark.parametrize("shown", ["[print(i, flush=True) for i in range(10**6)]", "print(1)"])
@@ -187,5 +187,5 @@ def test_ctrl_c_that_comes_back_too_early_is_not_lost_either(capsys, monkeypatch
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
 def test_positive(text):
     assert positive("12") == 12
-    with pytest.raises(argparse.ArgumentTypeError, match="whole number from 1 up"):
+    with pytest.raises(argparse.ArgumentTypeError, match="whole number of 1 or more"):
         positive(text)

@@ -1,6 +1,7 @@
 """Files whole or not at all, whoever dies meanwhile; folders for one at a time."""
 
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -140,3 +141,10 @@ def test_a_write_that_fails_is_told_with_its_file(tmp_path):
         (tmp_path / "other" / "one").read_text()
     assert refused.value.filename == str(tmp_path / "other" / "one")
     assert not list(tmp_path.iterdir())
+
+
+def test_checksum_is_sha256_of_the_whole_file_behind_its_prefix(tmp_path):
+    content = bytes(range(256)) * 2**13  # two parts
+    (tmp_path / "file").write_bytes(content + b"end")
+    assert files.checksum(tmp_path / "file") == hashlib.sha256(content + b"end").hexdigest()
+    assert files.checksum(tmp_path / "file", b"x") == hashlib.sha256(b"x" + content + b"end").hexdigest()
