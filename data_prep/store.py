@@ -23,12 +23,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from data_prep import manifest
 from data_prep.base.faults import Faults
 from data_prep.base.files import checksum, in_place, locked, naming, whole
 from data_prep.base.processes import pool
+from data_prep.base.progress import Bar
 from data_prep.manifest import Clip
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
@@ -140,7 +140,7 @@ def build(
     with pool(jobs, len(clips)) as stream:
         keys, faults = [], list(known)
         checked = stream(functools.partial(_check, settings), clips)
-        for key, wrong in tqdm(checked, "checking", len(clips), unit="clip"):
+        for key, wrong in Bar(checked, "checking", len(clips), unit="clip"):
             keys.append(key)
             faults += wrong
         if faults:
@@ -155,7 +155,7 @@ def build(
                 (folder / "index.csv").unlink(missing_ok=True)
                 images = stream(functools.partial(_image, settings), new)
                 with naming(folder / "images.f32"):
-                    _append(folder, tqdm(images, "computing", len(new), unit="clip"))
+                    _append(folder, Bar(images, "computing", len(new), unit="clip"))
                 row.update({key: len(row) + i for i, (key, _) in enumerate(new)})
             index = pd.DataFrame(
                 {"clip": frame["clip"].to_numpy(), "row": [row[key] for key in keys], "key": keys}

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from data_prep.base.cores import processors
 from data_prep.base.faults import Faults
 from data_prep.base.files import locked, whole
+from data_prep.base.progress import Bar
 from data_prep.standin.speech import ESpeak, each_in_fresh_process
 
 MARKER, TABLE = "STAND-IN.json", "speakers.csv"
@@ -53,7 +53,7 @@ def fill(
         _settle(out, held, settings, speakers)
         lacking = due()
         made = each_in_fresh_process(make, [(row,) for row in lacking], jobs or processors())
-        for _ in tqdm(made, title, len(lacking), unit="clip", disable=not lacking):
+        for _ in Bar(made, title, len(lacking), unit="clip", disable=not lacking):
             pass
 
 

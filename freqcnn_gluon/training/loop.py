@@ -12,9 +12,9 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
+from data_prep.base.progress import Bar
 from freqcnn_gluon import runtime
 from freqcnn_gluon.network.blocks import ConvUnit
 from freqcnn_gluon.training.checkpoint import Checkpoint, Place
@@ -116,7 +116,7 @@ def train(
         _settle_shapes(net, training, settings.seed, devices)
     every = max(1, PLACE // (batch_size * training.images[0].size * training.images.shape[-1]))
     probabilities: dict[str, np.ndarray] = {}
-    bar = tqdm(
+    bar = Bar(
         total=settings.epochs,
         initial=len(history),
         desc=title,

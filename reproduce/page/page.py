@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
+from data_prep.base.progress import Bar
 from reproduce.assumptions import Assumption, assumptions
 from reproduce.cells import behind, cells, comparisons
 from reproduce.corpora import CORPORA
@@ -190,7 +190,7 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
             faults += fault.faults
     if faults:
         raise Faults(faults)
-    with tqdm(total=len(listed), desc="drawing", unit="table", leave=False) as bar:
+    with Bar(total=len(listed), desc="drawing", unit="table", leave=False) as bar:
         for place, folder in enumerate(folders):
             mine = {number: reports for (of, number), reports in found.items() if of == folder}
             environments = _environments([each for reports in mine.values() for each in reports])

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep import manifest
 from data_prep.base.faults import Faults
 from data_prep.base.files import locked, whole
 from data_prep.base.processes import pool
+from data_prep.base.progress import Bar
 from data_prep.sound import audio
 from reproduce.corpora import Corpus
 
@@ -94,7 +94,7 @@ def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None
         computed = stream(functools.partial(_features, kind, rate), clips)
         counts, shape = [], ()
         with open(aside, "wb") as file:
-            for shape, count, content in tqdm(computed, kind.name, len(clips), unit="clip"):
+            for shape, count, content in Bar(computed, kind.name, len(clips), unit="clip"):
                 counts.append(count)
                 file.write(content)
     with whole(folder / "about.json") as aside:

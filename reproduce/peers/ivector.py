@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from tqdm import tqdm
 
+from data_prep.base.progress import Bar
 from reproduce.peers.mfcc import MFCC
 from reproduce.peers.peer import Answer, Peer, Task
 from reproduce.peers.plda import Plda, class_means
@@ -148,7 +148,7 @@ def recognise(
     test_frames, test_counts = task.features.of(task.test)
     sizes = _sizes(len(frames), len(counts), frames_per_gaussian)
     steps = UBM_ITERATIONS + EM_ITERATIONS + len(counts) + len(test_counts)
-    with tqdm(total=steps, desc=task.title, unit="step") as bar:
+    with Bar(total=steps, desc=task.title, unit="step") as bar:
         values = task.features.values
         model = background_model(values[frames], sizes["gaussians"], task.seed, bar.update)
         zeroth, first = statistics(model, values[frames], counts, bar.update)

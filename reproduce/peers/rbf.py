@@ -9,8 +9,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
 
+from data_prep.base.progress import Bar
 from reproduce.peers.contours import contours, functionals
 from reproduce.peers.features import Kind
 from reproduce.peers.peer import Answer, Peer, Task
@@ -81,7 +81,7 @@ def recognise(task: Task, rbf_units: int = 40) -> Answer:
     units = min(rbf_units, len(task.train))
     scores = np.full((len(task.test), task.classes), -np.inf)
     scores[:, known] = 0
-    with tqdm(total=len(paths) * len(pairs), desc=task.title, unit="network") as bar:
+    with Bar(total=len(paths) * len(pairs), desc=task.title, unit="network") as bar:
         for path in paths:
             path = StandardScaler().fit(path[task.train]).transform(path)
             for pair in pairs:

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING
 import dask
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.system import MEMORY_LIMIT
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import alive
 from data_prep.base.processes import interrupts_held
+from data_prep.base.progress import Bar
 from data_prep.store import Store
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
@@ -220,7 +220,7 @@ class _Bar:
     def __init__(self, client: Client, runs: int, left: int):
         self.topic = f"freqcnn-{uuid.uuid4()}.{os.getpid()}"
         self._running: dict[str, None] = {}
-        self._bar = tqdm(
+        self._bar = Bar(
             desc="runs",
             total=runs,
             initial=runs - left,
@@ -305,6 +305,6 @@ def _execute(
     if not same:
         raise Faults(f"{store}: holds other images for the worker {worker.address}: {shared}")
     worker.log_event(topic, title)
-    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a killed worker would leave behind
+    Bar.set_lock(threading.RLock())  # its own is a semaphore, which a killed worker would leave behind
     with open(os.devnull, "w") as unseen, contextlib.redirect_stderr(unseen):
         return execute(run, corpus, results, devices.get(worker.name, device), title, 1, wait)

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tqdm import tqdm
 
 from data_prep.base.commands import positive, resumable, with_plain_errors
 from data_prep.base.faults import SHOWN, Faults
 from data_prep.base.files import whole
+from data_prep.base.progress import Bar
 
 
 def test_one_fault_is_its_own_message():
@@ -127,8 +127,8 @@ def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
 def test_an_error_under_a_progress_bar_has_a_line_of_its_own(capsys):
     @with_plain_errors
     def main():
-        bar = tqdm(total=2, desc="training")
-        for _ in tqdm(range(3), "counting"):
+        bar = Bar(total=2, desc="training")
+        for _ in Bar(range(3), "counting"):
             bar.update()
             raise Faults("there is none")
 

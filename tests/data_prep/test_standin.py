@@ -168,7 +168,7 @@ def test_goes_on_after_being_stopped(corpus, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "tqdm", stopped)
+        patch.setattr(folder, "Bar", stopped)
         with pytest.raises(KeyboardInterrupt):
             few(tmp_path, jobs=2)
     there = sounds(tmp_path)
