@@ -243,7 +243,7 @@ def test_a_rate_that_no_recording_has_takes_no_memory(tmp_path, rate):
     content = bytearray(path.read_bytes())
     content[24:28] = rate.to_bytes(4, "little")
     path.write_bytes(content)
-    with pytest.raises(Faults, match=f"a.wav: its header says {rate} Hz"):
+    with pytest.raises(Faults, match=f"a.wav: its header states a rate of {rate} Hz"):
         audio.read(path)
 
 

@@ -111,7 +111,7 @@ def test_more_sound_than_the_header_says(tmp_path):
     for action in (audio.load, audio.seconds):
         with pytest.raises(Faults) as caught:
             action(path)
-        assert "seems to last 10.000 s and holds 20." in str(caught.value) and str(path) in str(caught.value)
+        assert "seems to last 10.000 s but holds 20." in str(caught.value) and str(path) in str(caught.value)
     # The remedy it names.
     content = io.BytesIO()
     with av.open(str(path)) as wrong, av.open(content, "w", format="mp3") as right:
