@@ -63,7 +63,7 @@ def test_names_that_differ_in_case_alone_are_told_with_both_files(podcast, tmp_p
     sound(podcast / "audio/train/AU/AU-0__1.WAV", 9)
     (fault,) = refused(podcast, tmp_path)
     assert fault.startswith(f"{podcast}/audio/train/AU/AU-0__1.wav: clip ")
-    assert "is audio/train/AU/AU-0__1.WAV already" in fault
+    assert "is the name of audio/train/AU/AU-0__1.WAV already" in fault
 
 
 def test_a_label_s_folder_of_another_case_is_not_passed_over(podcast, tmp_path):
@@ -116,7 +116,7 @@ def test_speakers_and_texts_of_another_case_are_one(tmp_path):
     assert set(chains.scan(root).manifest["speaker"]) == {"frf01"}
     solo(root, "FRF01", "frf01_S01_solo.wav")
     (fault,) = refused(root, tmp_path, chains)
-    assert fault.startswith(f"{root}/data/solo/") and "clip 'frf01_s01' is data/solo/" in fault
+    assert fault.startswith(f"{root}/data/solo/") and "clip 'frf01_s01' is the name of data/solo/" in fault
 
 
 def test_a_speaker_s_file_in_another_s_folder_and_one_that_is_renamed(tmp_path):
@@ -264,4 +264,4 @@ def test_a_time_beyond_all_recordings_is_told_by_line(tmp_path):
     with pytest.raises(Faults) as faults:
         own.scan(table)
     first, second = faults.value.faults
-    assert "line 2: stop '1e308' is no number" in first and "line 3: start '1e10' is no number" in second
+    assert "line 2: stop '1e308' is not a number" in first and "line 3: start '1e10' is not a number" in second

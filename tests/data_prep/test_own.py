@@ -73,10 +73,10 @@ def test_a_table_s_transcripts_are_passed_over(tmp_path):
         ("path,label\n,x\n", "line 2: path is empty"),
         ("path,label\na.wav,\nb.wav,y \n", "2 faults:.*line 2: label is empty.*line 3: label 'y ' begins"),
         ("path,label\na.wav,x\na.wav,x\n", "line 3: clip 'a.wav' is on line 2 already"),
-        ("path,label,start\na.wav,x,soon\n", "start 'soon' is no number of seconds"),
+        ("path,label,start\na.wav,x,soon\n", "start 'soon' is not a number of seconds"),
         ("path,label,partition\na.wav,x,train\nb.wav,y,\n", "line 3: has no partition and others have"),
-        ("path,label,partition\na.wav,x,dev\n", "partition 'dev' is none of train, test"),
-        ("path,label\na.wav,x,y\n", "line 2: has 3 fields and the header has 2"),
+        ("path,label,partition\na.wav,x,dev\n", "partition 'dev' is not valid; give train, test"),
+        ("path,label\na.wav,x,y\n", "line 2: has 3 fields but the header has 2"),
         ("", "is empty"),
     ],
 )

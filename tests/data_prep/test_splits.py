@@ -69,7 +69,7 @@ def test_faults_all_at_once():
     with pytest.raises(Faults) as caught:
         oversample(clips(train_a=2, test_b=2), {"b": 2, "a": np.nan}, "often")
     text = str(caught.value)
-    assert len(caught.value.faults) == 3 and "they have a" in text and "often" in text
+    assert len(caught.value.faults) == 3 and "their labels are a" in text and "often" in text
     with pytest.raises(Faults):
         oversample(clips(train_a=2), {"a": 0.5}, "draw")
 
@@ -122,8 +122,7 @@ def test_folds_that_cannot_be():
     with pytest.raises(Faults) as caught:
         speaker_folds(spoken(3).assign(speaker=["", "a", "b"] * 3))
     assert (
-        len(caught.value.faults) == 2
-        and "3 clips have no speaker, the first is 's01-0'" in caught.value.faults[0]
+        len(caught.value.faults) == 2 and "3 clips have no speaker, such as 's01-0'" in caught.value.faults[0]
     )
 
 
@@ -151,14 +150,14 @@ def test_speakers_are_held_out_whole_and_every_label_is_in_both_parts():
 @pytest.mark.parametrize(
     "rows, said",
     [
-        ([("a", "", 10), ("b", "", 30)], "the data does not say who speaks"),
-        ([("a", "ann", 10), ("b", "bob", 10), ("b", "cy", 20)], "label 'a' has one speaker only"),
+        ([("a", "", 10), ("b", "", 30)], "the data does not name speakers"),
+        ([("a", "ann", 10), ("b", "bob", 10), ("b", "cy", 20)], "label 'a' has only one speaker"),
     ],
 )
 def test_clips_are_held_out_where_speakers_cannot_be_and_it_says_why(rows, said):
     frame = recordings(*rows)
     divided, why = held_out(frame, 0.2)
-    assert why.startswith("Clips were held out and not speakers") and said in why
+    assert why.startswith("Clips were held out instead of speakers, because") and said in why
     shares = divided.groupby("label")["partition"].apply(lambda parts: (parts == "test").mean())
     assert shares.tolist() == pytest.approx([0.2] * len(shares))
 
@@ -171,10 +170,8 @@ def test_clips_that_name_no_speaker_do_not_let_the_others_cross():
         divided, said = held_out(frame, 0.2, seed)
         assert crossing_speakers(divided) == []
         assert (divided.groupby("path")["partition"].nunique() == 1).all()
-        assert said.startswith(
-            "2 of 10 speakers were held out; none is in both parts, as far as they are named"
-        )
-        assert "3 clips name none" in said
+        assert said.startswith("2 of 10 speakers were held out; no named speaker is in both parts, but")
+        assert "3 clips name no speaker" in said
 
 
 def test_a_clip_that_names_none_stays_with_the_speakers_of_its_file():
@@ -185,7 +182,10 @@ def test_a_clip_that_names_none_stays_with_the_speakers_of_its_file():
     for seed in range(5):
         divided, said = held_out(frame, 0.2, seed)
         assert (divided.groupby("path")["partition"].nunique() == 1).all()
-        assert crossing_speakers(divided) == [] and "as far as they are named: 48 clips name none" in said
+        assert (
+            crossing_speakers(divided) == []
+            and "no named speaker is in both parts, but 48 clips name no speaker" in said
+        )
 
 
 def test_the_largest_speaker_is_not_always_held_out():
@@ -196,7 +196,7 @@ def test_the_largest_speaker_is_not_always_held_out():
     for seed in range(5):
         divided, said = held_out(frame, 0.2, seed)
         assert (divided["partition"] == "test").mean() == pytest.approx(0.2, abs=0.03)
-        assert crossing_speakers(divided) == [] and said.endswith("none is in both parts.")
+        assert crossing_speakers(divided) == [] and said.endswith("; no speaker is in both parts.")
 
 
 def test_training_never_lacks_a_label():
@@ -212,7 +212,7 @@ def test_a_label_with_two_speakers_does_not_hold_out_half():
     frame = recordings(*rows, ("b", "ann", 5), ("b", "bob", 5))
     for seed in range(5):
         divided, said = held_out(frame, 0.2, seed)
-        assert crossing_speakers(divided) == [] and said.endswith("none is in both parts.")
+        assert crossing_speakers(divided) == [] and said.endswith("; no speaker is in both parts.")
         assert (divided["partition"] == "test").mean() == pytest.approx(0.2, abs=0.05)
         assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
 
@@ -222,10 +222,10 @@ def test_a_share_that_is_not_reached_is_told():
     divided, said = held_out(frame, 0.2)
     assert (divided["partition"] == "test").mean() == 0.5
     assert said == (
-        "1 of 2 speakers were held out; none is in both parts. They make 50 % of the clips, where 20 % were "
-        "asked for."
+        "1 of 2 speakers were held out; no speaker is in both parts. The test part has 50 % of the clips "
+        "instead of 20 %."
     )
-    assert held_out(recordings(("a", "", 2), ("b", "", 2)), 0.2)[1].endswith("where 20 % were asked for.")
+    assert held_out(recordings(("a", "", 2), ("b", "", 2)), 0.2)[1].endswith("of the clips instead of 20 %.")
 
 
 def test_cuts_of_one_file_are_in_one_part():
@@ -234,14 +234,16 @@ def test_cuts_of_one_file_are_in_one_part():
     for seed in range(5):
         divided, said = held_out(frame, 0.2, seed)
         assert (divided.groupby("path")["partition"].nunique() == 1).all()
-        assert said.startswith("4 of 20 files were held out and not speakers, since the data does not say")
+        assert said.startswith("4 of 20 files were held out instead of speakers, because the data does not")
         assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
     one = frame.assign(path=frame["path"].where(frame["label"] == "a", "b.wav"))
     divided, said = held_out(one, 0.2)
-    assert said.endswith("cuts of one file may be in both parts, since label 'b' has one file only.")
+    assert said.endswith("clips of one file may be in both parts, because label 'b' has only one file.")
     assert divided.query("partition == 'test'")["label"].value_counts().to_dict() == {"a": 8, "b": 8}
     known = frame.assign(speaker=frame["label"])  # of whom each says one label
-    assert held_out(known, 0.2)[1].startswith("4 of 20 files were held out and not speakers, since label 'a'")
+    assert held_out(known, 0.2)[1].startswith(
+        "4 of 20 files were held out instead of speakers, because label 'a'"
+    )
 
 
 def test_what_overlaps_is_found():
@@ -281,7 +283,7 @@ def test_a_rare_label_is_in_both_parts(share):
 
 
 def test_what_cannot_be_split_is_a_fault():
-    with pytest.raises(Faults, match="label 'b' has one clip; it needs two"):
+    with pytest.raises(Faults, match="label 'b' has one clip; it needs two or more"):
         held_out(recordings(("a", "", 5), ("b", "", 1)))
-    with pytest.raises(Faults, match="there is one label, a; nothing is there to be told apart"):
+    with pytest.raises(Faults, match="there is one label, a; give two or more"):
         held_out(recordings(("a", "", 5)))
