@@ -264,4 +264,6 @@ def test_a_time_beyond_all_recordings_is_told_by_line(tmp_path):
     with pytest.raises(Faults) as faults:
         own.scan(table)
     first, second = faults.value.faults
-    assert "line 2: stop '1e308' is not a number" in first and "line 3: start '1e10' is not a number" in second
+    assert (
+        "line 2: stop '1e308' is not a number" in first and "line 3: start '1e10' is not a number" in second
+    )

@@ -221,7 +221,7 @@ def test_a_full_disk_is_foreseen(corpus, folder, monkeypatch):
 
 def test_opening_what_is_no_store(corpus, folder, tmp_path):
     root, frame = corpus
-    with pytest.raises(Faults, match="is not there"):
+    with pytest.raises(Faults, match="does not exist"):
         Store(tmp_path / "absent")
     build(frame, root, folder, SETTINGS, jobs=1)
     with pytest.raises(Faults) as caught:

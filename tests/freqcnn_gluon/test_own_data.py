@@ -55,7 +55,7 @@ def test_the_folder_is_complete_in_itself_and_says_how_it_came_about(model):
     ]
     report = json.loads((model / "report.json").read_text())
     assert report["clips"] == {"train": 19, "test": 5} and len(report["history"]) == 24
-    assert "does not say who speaks" in report["split"] and report["versions"]["mxnet"].startswith("1.9")
+    assert "does not name speakers" in report["split"] and report["versions"]["mxnet"].startswith("1.9")
     clips = pd.read_csv(model / "clips.csv")
     tested = clips[clips["partition"] == "test"]
     assert report["metrics"]["uar"] == pytest.approx(

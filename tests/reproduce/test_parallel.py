@@ -269,7 +269,7 @@ def test_a_worker_that_is_not_set_up_for_it_says_so(asked, alone, tmp_path, monk
     ):
         told()
     (options.results / "Tones/.topic.tmp").touch()
-    with pytest.raises(Faults, match="the store is not there.* .says the worker tcp://there:1"):
+    with pytest.raises(Faults, match="the store does not exist.* .says the worker tcp://there:1"):
         told(store=tmp_path)
     with pytest.raises(Faults, match="holds other images for the worker tcp://there:1"):
         told(run=replace(run, data="0" * 64))
