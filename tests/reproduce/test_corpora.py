@@ -75,7 +75,7 @@ def whole_chains(monkeypatch, tmp_path):
     monkeypatch.setattr(chains, "_files", lambda root: (files, []))
     monkeypatch.setattr(
         corpora_module.corpora,
-        "prepare",
+        "build",
         lambda found, out, image, protocol, counts, jobs: asked.append(counts) or (found.manifest, None),
     )
     monkeypatch.setattr(corpora_module.corpora, "repeated", lambda *given: ())
