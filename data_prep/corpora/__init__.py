@@ -78,7 +78,9 @@ def repeated(frame: pd.DataFrame, images: store.Store, most: int = 8) -> tuple[s
     if not groups:
         return ()
     names = [
-        " and ".join(f"{clip.clip} ({clip.label}{clip.partition and f', {clip.partition}'})" for clip in clips)
+        " and ".join(
+            f"{clip.clip} ({clip.label}{clip.partition and f', {clip.partition}'})" for clip in clips
+        )
         for clips in (group.itertuples() for group in groups[:most])
     ]
     more = f"; and {len(groups) - most} more" if len(groups) > most else ""

@@ -30,7 +30,7 @@ def films(root):
 def test_it_reads_as_enterface_and_is_as_odd(standin):
     found = corpus.scan(standin)
     assert is_standin(standin) and found.faults == []
-    assert found.notes == ("left out, since some of their records are missing: s23.",)
+    assert found.notes == ("speakers left out: s06 (0 of 6 records), s23 (5 of 6 records).",)
     frame = found.manifest
     assert sorted(frame["speaker"].unique()) == ["s03", "s11"] and len(frame) == 12
     assert set(frame["label"]) == set(corpus.LABELS)
