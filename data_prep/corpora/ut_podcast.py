@@ -108,9 +108,7 @@ def _layout_faults(root: Path) -> list[str]:
         for label in LABELS:
             folder = audio / partition / label
             if not folder.is_dir():
-                faults.append(
-                    f"{folder}: does not exist; {folder.parent} holds {listing(folder.parent)}"
-                )
+                faults.append(f"{folder}: does not exist; {folder.parent} holds {listing(folder.parent)}")
             elif not _clips(folder):
                 faults.append(f"{folder}: has no .wav files; it holds {listing(folder)}")
     if faults:

@@ -157,7 +157,7 @@ def test_files_that_do_not_belong(corpus):
     (folder / "frf01_f02_solo.wav").write_bytes(b"")
     found = chains.scan(corpus).faults
     assert len(found) == 4 and all(str(folder) in fault for fault in found)
-    assert any("its name says speaker frf02, its folder frf01" in fault for fault in found)
+    assert any("its name has speaker frf02, but its folder frf01" in fault for fault in found)
 
 
 def test_a_fable_that_is_no_window_long(corpus):
@@ -168,7 +168,7 @@ def test_a_fable_that_is_no_window_long(corpus):
 def test_the_wrong_root(corpus):
     assert f"did you mean {corpus}?" in faults(chains.scan, corpus.parent)[0]
     assert f"did you mean {corpus}?" in faults(chains.scan, corpus / "data/solo")[0]
-    assert "no such folder" in faults(chains.scan, corpus / "absent")[0]
+    assert "does not exist" in faults(chains.scan, corpus / "absent")[0]
     write(corpus, layout="solo/data/solo")
     assert "twice" in faults(chains.scan, corpus)[0]
 
