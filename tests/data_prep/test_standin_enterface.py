@@ -74,7 +74,7 @@ def test_five_sentences_are_the_whole_corpus_and_six_too_many(tmp_path):
     enterface.write(tmp_path, subjects=(1,), sentences=5, jobs=2)
     frame = corpus.scan(tmp_path).manifest
     assert len(frame) == 30 and set(frame["text"]) == set("12345")
-    with pytest.raises(Faults, match="6 sentences cannot be said"):
+    with pytest.raises(Faults, match="the number of sentences is 6"):
         enterface.write(tmp_path / "more", sentences=6)
 
 
