@@ -58,7 +58,7 @@ def mirspectrum(
     and an odd ``length`` stretches the frequencies.
 
     Args:
-        samples: (n,), or (n, channels), of which the mean is taken.
+        samples: (n,), or (n, channels) to be averaged.
         rate: The sampling rate in Hz.
         frame: The length of a frame in s.
         hop: The distance between two frames, in ``hop_unit``.

@@ -94,7 +94,7 @@ def respell(accent: str, phonemes: str) -> str:
 
 
 def pronounce(espeak: ESpeak, accent: str, voice: str, sentence: str, rising: bool) -> str:
-    """Convert ``sentence`` to ``[[phonemes]]`` and punctuation; if ``rising``, with the tune of a question."""
+    """Convert ``sentence`` to ``[[phonemes]]`` and punctuation, which of a ``rising`` one is '?'."""
     clauses = [
         f"[[{respell(accent, espeak.phonemes(clause, voice))}]]" for clause in sentence.rstrip(".").split(",")
     ]
