@@ -84,25 +84,12 @@ def mirspectrum(
     frequency = _frequencies(points, rate, version)
     band = _band(frequency, min_hz, max_hz, version)
 
+    taper = hamming(width) if window else np.ones(width)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, width)[:, :points]
     in_db = db is not None and db is not False
-    magnitude = np.empty((starts.size, frequency[band].size))
-    sliding = np.lib.stride_tricks.sliding_window_view(samples, width)[:, :points]
-    taper = (hamming(width) if window else np.ones(width))[:points]
-    block = max(1, BLOCK // points)
-    padded = np.zeros((block, points))  # padded here, because the FFT's own padding is slow
-    for i in range(0, starts.size, block):
-        rows, begins = magnitude[i : i + block], starts[i : i + block]
-        windowed = padded[: len(begins)]
-        np.multiply(sliding[begins], taper, out=windowed[:, : taper.size])
-        np.abs(fft.rfft(windowed, axis=1)[:, band], out=rows)
-        if power:
-            np.square(rows, out=rows)
-        if in_db:
-            rows += 1e-16
-            np.log10(rows, out=rows)
-            rows *= 10.0 if power else 20.0
+    magnitude = _magnitude(frames, starts, taper[:points], points, band, power, in_db)
     if db is not None and not isinstance(db, bool):
-        _raise_floor(magnitude, db, block, version)
+        _raise_floor(magnitude, db, max(1, BLOCK // points), version)
     return magnitude.T, frequency[band], np.stack([starts, starts + width - 1]) / rate
 
 
@@ -158,6 +145,33 @@ def _band(frequency: np.ndarray, min_hz: float | None, max_hz: float | None, ver
     elif max_hz is not None:
         last = int(np.searchsorted(frequency, max_hz, side="right"))
     return slice(first, last)
+
+
+def _magnitude(
+    frames: np.ndarray,
+    starts: np.ndarray,
+    taper: np.ndarray,
+    points: int,
+    band: slice,
+    power: bool,
+    in_db: bool,
+) -> np.ndarray:
+    """Transform the frames that begin at ``starts``, of (samples, width), to (starts, bins of the band)."""
+    magnitude = np.empty((starts.size, len(range(points // 2 + 1)[band])))
+    block = max(1, BLOCK // points)
+    padded = np.zeros((block, points))  # padded here, because the FFT's own padding is slow
+    for i in range(0, starts.size, block):
+        rows, begins = magnitude[i : i + block], starts[i : i + block]
+        windowed = padded[: len(begins)]
+        np.multiply(frames[begins], taper, out=windowed[:, : taper.size])
+        np.abs(fft.rfft(windowed, axis=1)[:, band], out=rows)
+        if power:
+            np.square(rows, out=rows)
+        if in_db:
+            rows += 1e-16
+            np.log10(rows, out=rows)
+            rows *= 10.0 if power else 20.0
+    return magnitude
 
 
 def _raise_floor(magnitude: np.ndarray, floor_db: float, block: int, version: str) -> None:

@@ -44,7 +44,7 @@ def write(
 ) -> None:
     """Write ``data/solo/<speaker>/<speaker>_<text>_solo.wav`` below ``out``, in 44.1 kHz mono PCM16.
 
-    A file's bytes depend only on ``seed`` and its name. ``folder.fill`` tells which files are kept.
+    A file's bytes depend only on ``seed`` and its name. See ``folder.fill`` for the files that are kept.
 
     Args:
         out: The folder of the stand-in.

@@ -52,7 +52,7 @@ def write(
 ) -> None:
     """Write ``enterface database/subject N/<emotion>/sentence K/*.avi`` below ``out``.
 
-    A file's bytes depend only on ``seed`` and its name. ``folder.fill`` tells which files are kept.
+    A file's bytes depend only on ``seed`` and its name. See ``folder.fill`` for the files that are kept.
 
     Args:
         out: The folder of the stand-in.

@@ -66,7 +66,7 @@ def write(
     """Write ``audio/<partition>/<accent>/<accent>-<speaker>__<number>.wav`` below ``out``.
 
     The files are 8 kHz mono PCM16. A file's bytes depend only on ``seed``, ``seconds`` and its name.
-    ``folder.fill`` tells which files are kept.
+    See ``folder.fill`` for the files that are kept.
 
     Args:
         out: The folder of the stand-in.
