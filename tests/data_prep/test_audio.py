@@ -149,7 +149,7 @@ def test_shorter_than_a_frame(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_samples_that_are_no_numbers(tmp_path, value):
+def test_samples_that_are_not_numbers(tmp_path, value):
     samples = noise()
     samples[77] = value
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")

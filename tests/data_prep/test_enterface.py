@@ -202,12 +202,12 @@ def test_command_prints_the_folds(small, tmp_path, capsys):
     words = ["enterface", str(small), str(tmp_path / "out"), "--size", "16", "--jobs", "1"]
     assert main(words) == 1 and "here: 20 of 10" in capsys.readouterr().err
     assert main([*words, "--no-check-counts"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("20 clips; ") and sum(line.startswith("fold ") for line in said) == 10
-    assert "fold  1: s" in "\n".join(said) and "(2 records)" in said[-1]
+    output = capsys.readouterr().out.splitlines()
+    assert output[0].startswith("20 clips; ") and sum(line.startswith("fold ") for line in output) == 10
+    assert "fold  1: s" in "\n".join(output) and "(2 records)" in output[-1]
 
 
-def test_fewer_speakers_than_folds_is_said_plainly(small, tmp_path, capsys):
+def test_fewer_speakers_than_folds_is_reported_plainly(small, tmp_path, capsys):
     root = tmp_path / "few"
     (root / "subject 1").parent.mkdir()
     (root / "subject 1").symlink_to(small / "subject 1")
@@ -223,4 +223,4 @@ def test_fewer_speakers_than_folds_is_said_plainly(small, tmp_path, capsys):
     ]
     assert main(words) == 1
     assert "1 speakers cannot fill 10 folds" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()  # it is told before any image is computed
+    assert not (tmp_path / "out").exists()  # reported before any image is computed

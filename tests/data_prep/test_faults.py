@@ -1,4 +1,4 @@
-"""Faults said plainly, and files that appear whole or not at all."""
+"""Faults reported plainly, and files that appear whole or not at all."""
 
 import argparse
 import contextlib
@@ -48,7 +48,7 @@ def test_all_of_many_are_written_beside_what_was_to_be_made(tmp_path, monkeypatc
     )
     (tmp_path / "faults.txt").unlink(missing_ok=True)
     (tmp_path / "faults.txt").mkdir()
-    if not out:  # where no file can be written, how many more there are is told still
+    if not out:  # where no file can be written, the number of other faults is reported still
         assert main(found) == 1 and capsys.readouterr().err.endswith("\n  ... and 3 more\n")
 
 
@@ -64,7 +64,7 @@ def test_faults_come_back_from_another_process():
         (KeyboardInterrupt(), 130, "stopped\n"),
     ],
 )
-def test_told_plainly(error, code, words, capsys):
+def test_reported_plainly(error, code, words, capsys):
     @with_plain_errors
     def main():
         raise error
@@ -82,13 +82,13 @@ def test_a_name_s_control_characters_are_spelt_out(capsys):
             raise error
 
         assert failing() == 1
-        said = capsys.readouterr().err
-        assert "a\\x1b[2Jb.wav" in said and not set(said) & set("\x1b\r\udcff\x9b")
+        output = capsys.readouterr().err
+        assert "a\\x1b[2Jb.wav" in output and not set(output) & set("\x1b\r\udcff\x9b")
         if raised.args[0] == names:
-            assert all(each in said for each in (r"c\rd.wav", r"e\udcff.wav", r"f\x9b.wav", "ö\tü.wav"))
+            assert all(each in output for each in (r"c\rd.wav", r"e\udcff.wav", r"f\x9b.wav", "ö\tü.wav"))
 
 
-def test_told_plainly_leaves_success_and_defects_alone():
+def test_reported_plainly_leaves_success_and_defects_alone():
     assert with_plain_errors(lambda: None)() == 0
     assert with_plain_errors(lambda: 3)() == 3
     with pytest.raises(ZeroDivisionError):
@@ -112,7 +112,7 @@ def test_whole_leaves_the_old_content_after_a_failure(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
+def test_what_the_system_refuses_is_reported_plainly(tmp_path, capsys):
     (tmp_path / "file").touch()
 
     @with_plain_errors
@@ -120,8 +120,8 @@ def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
         (tmp_path / "file" / "below").write_text("")
 
     assert main() == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {tmp_path}/file/below: Not a directory") and said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith(f"error: {tmp_path}/file/below: Not a directory") and output.count("\n") == 1
 
 
 def test_an_error_under_a_progress_bar_has_a_line_of_its_own(capsys):
@@ -150,7 +150,7 @@ def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
     assert capsys.readouterr().err == "stopped\n"
 
 
-def test_ctrl_c_says_that_a_command_goes_on_where_it_does(capsys):
+def test_ctrl_c_says_that_a_command_resumes_if_it_does(capsys):
     @with_plain_errors
     def main():
         with resumable():

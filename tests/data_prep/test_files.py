@@ -116,7 +116,7 @@ def test_a_locked_folder_is_waited_for_or_left(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_waiting_is_told(tmp_path, capfd):
+def test_waiting_is_reported(tmp_path, capfd):
     holder = other(f"locked(__import__('pathlib').Path({str(tmp_path)!r}), '')")
     os.set_blocking(holder.stdin.fileno(), True)
     lock = files.fcntl.flock
@@ -133,7 +133,7 @@ def test_waiting_is_told(tmp_path, capfd):
     assert f"{tmp_path}: another process has this run; waiting for it" in capfd.readouterr().err
 
 
-def test_a_write_that_fails_is_told_with_its_file(tmp_path):
+def test_a_write_that_fails_is_reported_with_its_file(tmp_path):
     with pytest.raises(OSError) as refused, whole(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert refused.value.filename == str(tmp_path / "file")

@@ -53,12 +53,12 @@ def test_whole_numbers_with_leading_zeros_stay_text(table):
     assert list(frame["fold"]) == ["01", "2"] and list(frame["shift"]) == [1, -2]
 
 
-def test_blank_lines_and_a_byte_order_mark_are_no_faults(table):
+def test_blank_lines_and_a_byte_order_mark_are_not_faults(table):
     frame = manifest.read(table("", "a,a.wav,,,AU,,,train", "", encoding="utf-8-sig"))
     assert list(frame["clip"]) == ["a"]
 
 
-def test_everything_wrong_is_said_at_once_with_its_line(table):
+def test_everything_wrong_is_reported_at_once_with_its_line(table):
     path = table(
         "good,a.wav,0,1,AU,s,,train",
         "good,/abs.wav,,,AU,s,,train",
@@ -100,14 +100,14 @@ def test_missing_and_repeated_columns(table):
     assert "lacks the columns start, stop, speaker, text, partition" in found[1]
 
 
-def test_copies_that_are_no_count(table):
+def test_copies_that_are_not_a_count(table):
     found = faults(
         manifest.read, table("a,a.wav,,,AU,,,,-1", "b,b.wav,,,AU,,,,1.5", header=HEADER + ",copies")
     )
     assert ["line 2" in found[0], "line 3" in found[1], len(found)] == [True, True, 2]
 
 
-def test_files_that_are_no_table(tmp_path, table):
+def test_files_that_are_not_tables(tmp_path, table):
     path = tmp_path / "empty.csv"
     path.touch()
     assert "is empty" in faults(manifest.read, path)[0]

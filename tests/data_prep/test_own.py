@@ -27,7 +27,7 @@ def test_a_folder_s_folders_are_the_labels(tmp_path):
     assert [path.name for path in recordings(tmp_path / "dog")[1]] == ["notes.txt"]
 
 
-def test_files_of_other_suffixes_are_told(tmp_path):
+def test_files_of_other_suffixes_are_reported(tmp_path):
     touch(tmp_path, "cat/a.wav", "cat/b.M4A", "dog/c.opus", "dog/d.m4a", "dog/noted", "docs/about.txt")
     (note,) = scan(tmp_path).notes
     assert note.startswith(
@@ -66,7 +66,7 @@ def test_a_table_s_transcripts_are_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, message",
     [
         ("path,label\na\0b/c.wav,x\n", "line 2: a field has a control character in it"),
         ("path,tag\na.wav,x\n", "lacks the columns label; it has path, tag"),
@@ -83,9 +83,9 @@ def test_a_table_s_transcripts_are_passed_over(tmp_path):
         ("", "is empty"),
     ],
 )
-def test_what_is_wrong_with_a_table_is_told_by_line(tmp_path, text, said):
+def test_what_is_wrong_with_a_table_is_reported_by_line(tmp_path, text, message):
     (tmp_path / "clips.csv").write_text(text)
-    with pytest.raises(Faults, match=f"(?s){said}"):
+    with pytest.raises(Faults, match=f"(?s){message}"):
         scan(tmp_path / "clips.csv")
 
 

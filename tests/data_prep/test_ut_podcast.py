@@ -147,8 +147,8 @@ def test_command_lists_layout_counts_and_clips_at_once(corpus, tmp_path, capsys)
     (corpus / "audio/train/US/US-1__1.wav").write_bytes(b"")
     assert main(["ut_podcast", str(corpus), str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
-    for said in ("test/UK: has no .wav", "UK-2__3.wav: its name", "expected  found", "US-1__1.wav: "):
-        assert said in error
+    for message in ("test/UK: has no .wav", "UK-2__3.wav: its name", "expected  found", "US-1__1.wav: "):
+        assert message in error
     assert not (tmp_path / "out").exists()
 
 
