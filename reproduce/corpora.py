@@ -179,7 +179,7 @@ def prepare(
     folder = data / source / name
     protocol = partial(kind.module.protocol, **_taken(kind.module.PROTOCOL_OPTIONS, choices))
     counts = scan.counts if check_counts else ()
-    frame, images = corpora.prepare(scan, folder, image, protocol, counts, jobs)
+    frame, images = corpora.build(scan, folder, image, protocol, counts, jobs)
     notes = scan.notes + corpora.repeated(frame, images)
     _print_notes(scan)
     if kind.speakers_apart:

@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from data_prep.base.faults import Faults
+from data_prep.base.progress import Bar
 from reproduce import markdown as text
 from reproduce.assumptions import shared
 from reproduce.corpora import CORPORA, counted
@@ -202,7 +201,7 @@ def _timed(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[
     due = {(run.system, run.size): of.classes for run, of in pairs if run.system not in PEERS}
     return {
         (system, size): seconds(build(system, classes, size), classes, size, first, options.dtype)
-        for (system, size), classes in tqdm(due.items(), "timing", unit="network")
+        for (system, size), classes in Bar(due.items(), "timing", unit="network")
     }
 
 

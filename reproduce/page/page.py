@@ -11,10 +11,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
+from data_prep.base.progress import Bar
 from reproduce.assumptions import assumptions
 from reproduce.page.content import Source, description_of, environments_of, results_of
 from reproduce.paper.audit import KINDS, UNCHECKED, audit
@@ -89,7 +89,7 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
         raise Faults(f"{results}: there are no results yet; `make table3` makes the first")
     by_folder = _reports(folders)
     total = sum(len(by_number) for by_number in by_folder.values())
-    with tqdm(total=total, desc="drawing", unit="table", leave=False) as bar:
+    with Bar(total=total, desc="drawing", unit="table", leave=False) as bar:
         for index, (folder, by_number) in enumerate(by_folder.items()):
             environments = environments_of([one for reports in by_number.values() for one in reports])
             tables = []

@@ -25,11 +25,11 @@ from typing import Any
 import dask
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.system import MEMORY_LIMIT
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import alive
 from data_prep.base.processes import interrupts_held
+from data_prep.base.progress import Bar
 from data_prep.store import Store
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
@@ -291,7 +291,7 @@ class _Bar:
     def __init__(self, client: Client, total: int, left: int):
         self.topic = f"freqcnn-{uuid.uuid4()}.{os.getpid()}"
         self._running: dict[str, None] = {}
-        self._bar = tqdm(
+        self._bar = Bar(
             desc="runs",
             total=total,
             initial=total - left,
@@ -368,9 +368,7 @@ def _execute(run: Run, title: str, place: _Place, wait: bool) -> dict[str, Any] 
     if not same:
         raise Faults(f"{place.store}: holds other images for the worker {worker.address}: {shared}")
     worker.log_event(place.topic, title)
-    tqdm.set_lock(
-        threading.RLock()
-    )  # tqdm's own lock is a semaphore, which a killed worker would not release
+    Bar.set_lock(threading.RLock())  # tqdm's own lock is a semaphore, which a killed worker would not release
     with open(os.devnull, "w") as unseen, contextlib.redirect_stderr(unseen):
         return execute(
             run, corpus, place.results, place.devices.get(worker.name, place.device), title, 1, wait

@@ -76,7 +76,7 @@ def whole_chains(monkeypatch, tmp_path):
     monkeypatch.setattr(chains, "_files", lambda root: (files, []))
     monkeypatch.setattr(
         corpora_module.corpora,
-        "prepare",
+        "build",
         lambda scan, out, image, protocol, counts, jobs: checked.append(counts) or (scan.manifest, None),
     )
     monkeypatch.setattr(corpora_module.corpora, "repeated", lambda *given: ())

@@ -275,7 +275,7 @@ def test_a_worker_with_another_setup_raises_faults(setting, alone, tmp_path, mon
     ):
         executed()
     (options.results / "Tones/.topic.tmp").touch()
-    with pytest.raises(Faults, match="the store is not there.* .on the worker tcp://there:1"):
+    with pytest.raises(Faults, match="the store does not exist.* .on the worker tcp://there:1"):
         executed(store=tmp_path)
     with pytest.raises(Faults, match="holds other images for the worker tcp://there:1"):
         executed(run=replace(run, data="0" * 64))
