@@ -81,7 +81,7 @@ class Recipe:
             if isinstance(value, Integral) and low <= int(value) <= high:
                 object.__setattr__(self, name, int(value))  # JSON has no numpy numbers
             else:
-                bounds = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+                bounds = f"of {low} or more" if high == math.inf else f"from {low} to {high}"
                 faults[name] = f"{name.replace('_', ' ')}: {value!r} is not a whole number {bounds}"
         if isinstance(self.learning_rate, Real) and 0 < self.learning_rate < math.inf:
             object.__setattr__(self, "learning_rate", float(self.learning_rate))

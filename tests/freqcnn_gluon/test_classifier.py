@@ -139,7 +139,7 @@ def test_wrong_input_is_reported(data, tmp_path):
         classifier().fit(files[:2], ["a", "a"])
     with pytest.raises(Faults, match="2 recordings and 3 labels"):
         classifier().fit(files[:2], ["a", "b", "a"])
-    with pytest.raises(Faults, match="epochs: 0 is not a whole number of at least 1"):
+    with pytest.raises(Faults, match="epochs: 0 is not a whole number of 1 or more"):
         classifier(epochs=0).fit(["no.wav", "b.wav"], ["a", "b"])
     (tmp_path / "b.wav").write_bytes(b"RIFF")
     with pytest.raises(Faults, match="(?s)2 faults:.*no.wav: is missing.*b.wav: cannot be read"):

@@ -158,8 +158,8 @@ def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_pa
     for sentence in (
         "no architecture 'table3'",
         "size: 8 is not a whole number from 16 to 4096",
-        "epochs: 0 is not a whole number of at least 1",
-        "batch size: -1 is not a whole number of at least 1",
+        "epochs: 0 is not a whole number of 1 or more",
+        "batch size: -1 is not a whole number of 1 or more",
         "learning rate: nan is not a finite number above 0",
         "seed: 4294967296 is not a whole number from 0 to 4294967295",
     ):
