@@ -54,7 +54,7 @@ def _missing(command: str, package: str) -> str:
     gpu = " (or gpu, for an NVIDIA GPU)" if extra == "cpu" else ""
     python = ""
     if extra == "cpu" and sys.version_info[:2] > NEWEST:
-        python = f" with Python {'.'.join(map(str, NEWEST))} or older, because MXNet does not run on newer ones"
+        python = f" with Python {'.'.join(map(str, NEWEST))} or older, which MXNet needs"
     return (
         f"`{command}` needs the package {package}: install freqcnn-gluon with the extra {extra}{gpu}, as in "
         f"pip install '.[{extra}]' in its folder{python}"
