@@ -33,7 +33,7 @@ def _summary(frame: pd.DataFrame, root: Path, out: Path, folder: Path) -> str:
 
 
 def _labels(group: pd.DataFrame) -> str:
-    """Return the number of clips of each label, and how often they are used if that is another number."""
+    """Return the number of clips of each label, and the number of uses if over-sampling changes it."""
     counts = group.groupby("label").size()
     used = group.groupby("label")["copies"].sum() if "copies" in group else counts
     return ", ".join(
@@ -61,7 +61,7 @@ def _build(arguments: argparse.Namespace, scan: corpora.Scan, protocol: Protocol
 def _ut_podcast(arguments: argparse.Namespace) -> None:
     protocol = partial(ut_podcast.protocol, seed=arguments.seed)
     frame = _build(arguments, ut_podcast.scan(arguments.root), protocol)
-    if crossing := splits.crossing_speakers(frame):  # not an error, because the corpus itself is split so
+    if crossing := splits.crossing_speakers(frame):  # not an error, because the corpus's own split has them
         names = ", ".join(crossing[:8])
         note(f"note: {len(crossing)} speakers are in both partitions: {names}")
 
@@ -157,14 +157,14 @@ def _add_chains(commands) -> None:
         "--rest",
         choices=chains.RESTS,
         default="drop",
-        help="what to do with the rest of a fable: drop it, keep it, or keep it if it is at least half a "
-        "window (default: drop)",
+        help="rest of a fable after its last window: drop it, keep it, or keep it if it is at least half a "
+        "window long (default: drop)",
     )
     parser.add_argument(
         "--sentences",
         choices=chains.SENTENCE_RULES,
         default="whole",
-        help="cut sentences too, or keep each whole (default: whole)",
+        help="cut: cut sentences like fables; whole: keep each sentence as one clip (default: whole)",
     )
     parser.add_argument(
         "--calibrate",
@@ -181,7 +181,7 @@ def _add_enterface(commands) -> None:
         "eNTERFACE'05 (Table 12): check it, divide its speakers into ten folds, and write OUT/manifest.csv "
         "and OUT/images-...",
         "enterface /data/enterface data/enterface --size 224",
-        layout="subject N/<emotion>/sentence K/*.avi, or 'enterface database' with them",
+        layout="subject N/<emotion>/sentence K/*.avi, with or without 'enterface database' above",
         size=224,
     )
     _add_seed(parser, "the folds")
@@ -215,7 +215,7 @@ def _add_corpus(
         "--no-check-counts",
         dest="check_counts",
         action="store_false",
-        help="accept a corpus with other numbers of clips than the paper's",
+        help="accept a corpus whose numbers of clips differ from the paper's",
     )
     return parser
 

@@ -48,9 +48,9 @@ def oversample(
     labels = manifest["label"].to_numpy()
     for label, factor in times.items():
         if not (train & (labels == label)).any():
-            known = ", ".join(sorted(set(labels[train]))) or "none"
+            present = ", ".join(sorted(set(labels[train]))) or "none"
             faults.append(
-                f"label {label!r} cannot be over-sampled: no training clip has it; their labels are {known}"
+                f"label {label!r} cannot be over-sampled: no training clip has it; give one of {present}"
             )
         if not (np.isfinite(factor) and factor >= (1 if method == "draw" else 0)):
             least = 1 if method == "draw" else 0
@@ -183,7 +183,7 @@ def _draw(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray, 
 
 
 def _voices(speakers: pd.Series, paths: pd.Series) -> pd.Series:
-    """Name the group (n,) of each clip, the same for all clips that may have the same voice.
+    """Return the group (n,) of each clip. Clips that may have the same voice are in the same group.
 
     A clip that names no speaker may have the voice of any speaker of its file.
     """
@@ -210,9 +210,9 @@ def _draw_clips(labels: pd.Series, share: float, seed: int) -> np.ndarray:
     tested = np.isin(np.arange(len(labels)), test)
     random = np.random.default_rng(seed)
     for kind in kinds:  # a rare label may be in one part only; UAR needs it in both
-        own = np.flatnonzero(labels == kind)
-        if tested[own].all() or not tested[own].any():
-            tested[random.choice(own)] ^= True
+        clips = np.flatnonzero(labels == kind)
+        if tested[clips].all() or not tested[clips].any():
+            tested[random.choice(clips)] ^= True
     return np.flatnonzero(tested)
 
 
@@ -245,15 +245,15 @@ def _draw_groups(
 
 
 def overlapping(clips: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
-    """Find for each clip another clip that has some of the same sound.
+    """Find, for each clip, one of ``others`` that overlaps it.
 
     Args:
-        clips: A frame with ``file``, equal for the same sound (None: unknown, equal to no other), and
-            ``start`` and ``stop`` in s, NaN for the file's own.
+        clips: A frame with the columns ``file``, ``start`` and ``stop``. Files with the same sound have the
+            same ``file``, and None equals nothing. Times are in s, NaN for the file's beginning and end.
         others: A frame with the same columns.
 
     Returns:
-        The position in ``others``, or -1, of each of ``clips``: int64 (n,).
+        For each clip, the position in ``others`` of the first overlapping clip, or -1: int64 (n,).
     """
     matches = np.full(len(clips), -1)
     (start, stop), (other_start, other_stop) = (

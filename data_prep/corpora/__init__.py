@@ -1,4 +1,4 @@
-"""From corpus folders to manifests: one module for each corpus, with the counts that the paper states."""
+"""Turn corpus folders into manifests: one module for each corpus, with the counts that the paper states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from data_prep.sound.spectrogram import ImageSettings
 __all__ = ["ACCEPT", "Scan", "build", "listing", "repeated"]
 
 ACCEPT = "Complete the corpus, or accept these counts with CHECK_COUNTS=no (command line: --no-check-counts)."
-"""What to do about other counts than the paper's."""
+"""The remedy for counts that differ from the paper's."""
 
 
 @dataclass(frozen=True)

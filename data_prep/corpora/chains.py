@@ -29,14 +29,14 @@ EXPECTED = {1: 1530, 2: 1296, 3: 1188}
 SCAN_OPTIONS: tuple[str, ...] = ("window", "rest", "sentences")  # assumptions that ``scan`` takes
 PROTOCOL_OPTIONS: tuple[str, ...] = ()  # assumptions that ``protocol`` takes
 RESTS = ("drop", "keep", "half")
-"""What happens to the rest of a fable behind its last window.
+"""The treatment of the rest of a fable after its last window.
 
 'drop': it is dropped. 'keep': it is a clip if it is at least a frame long. 'half': it is a clip if it is at
 least half a window long.
 """
 
 SENTENCE_RULES = ("cut", "whole")
-TICK = 1e-9  # s, so that rounding does not take a window from a fable of a whole number of windows
+TICK = 1e-9  # s, so that rounding does not drop the last window of a fable of exactly n windows
 LAYOUTS = ("data/solo", "solo/data/solo")  # all archives unpacked into one data/, or each with its own
 NAME = re.compile(r"([^_]+)_([fs]\d\d)_solo\.wav", re.IGNORECASE)
 
@@ -55,7 +55,7 @@ def scan(root: Path | str, window: float = 2.0, rest: str = "drop", sentences: s
 
     Returns:
         The clips, sorted by speaker, text and time. The scan's faults are files in the wrong folder or with
-        another kind of name. For the complete corpus, a note reports counts other than Table 6's.
+        an invalid name. For the complete corpus, a note reports counts that differ from Table 6's.
 
     Raises:
         Faults: There are no readings, or a rule is not known.
@@ -90,7 +90,7 @@ def protocol(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_faults(files: pd.DataFrame) -> list[str]:
-    """Compare the readings with those of the complete corpus. Return one fault with both, or nothing.
+    """Compare the numbers of readings with those of the complete corpus. Return one fault, or nothing.
 
     The number of clips cut from the readings depends on assumptions, so it is not compared.
 
@@ -103,13 +103,13 @@ def count_faults(files: pd.DataFrame) -> list[str]:
     if speakers == len(LABELS) and all(counts.get(fold, 0) == expected[fold] for fold in expected):
         return []
     lines = [
-        f"the readings are not CHAINS's {len(FOLDS)} of each of {len(LABELS)} speakers (here there are "
-        f"{len(files)} of {speakers}):",
-        "  fold  texts       expected  found",
+        f"CHAINS has {len(FOLDS)} readings of each of {len(LABELS)} speakers, but this corpus has "
+        f"{len(files)} readings of {speakers} speakers:",
+        "  fold  texts       expected  actual",
     ]
     for fold, texts in ((1, "f01 f02"), (2, "f03 f04"), (3, "s01 to s33")):
         mark = "" if counts.get(fold, 0) == expected[fold] else "  <-"
-        lines.append(f"  {fold:4}  {texts:10}  {expected[fold]:8}  {counts.get(fold, 0):5}{mark}")
+        lines.append(f"  {fold:4}  {texts:10}  {expected[fold]:8}  {counts.get(fold, 0):6}{mark}")
     return ["\n".join([*lines, ACCEPT])]
 
 
@@ -120,13 +120,13 @@ def _count_notes(frame: pd.DataFrame) -> tuple[str, ...]:
         return ()
     actual, expected = (f"{a}, {b} and {c}" for a, b, c in (counts, EXPECTED.values()))
     return (
-        f"the folds hold {actual} clips and Table 6's {expected}: how the paper cut its readings is an "
-        "assumption. `python -m data_prep chains ROOT --calibrate` prints the nearest rules.",
+        f"the folds hold {actual} clips; Table 6 has {expected}. The rules for cutting the readings are an "
+        "assumption; `python -m data_prep chains ROOT --calibrate` prints the rules nearest to Table 6.",
     )
 
 
 def calibrate(root: Path | str) -> pd.DataFrame:
-    """Count the clips that each rule of cutting gives, and compare them with Table 6.
+    """Count the clips that each rule for cutting gives, and compare the counts with Table 6.
 
     Returns:
         A row for each window (0.5 to 6 s in steps of 0.05 s), rule for the rest and rule for sentences, as
@@ -141,10 +141,10 @@ def calibrate(root: Path | str) -> pd.DataFrame:
         raise Faults(faults)
     fold = files["text"].map(FOLDS).to_numpy()
     windows = np.round(np.arange(0.5, 6.001, 0.05), 2)
-    count, left = np.divmod(files["seconds"].to_numpy()[:, None] + TICK, windows)  # (files, windows)
+    count, remainder = np.divmod(files["seconds"].to_numpy()[:, None] + TICK, windows)  # (files, windows)
     lines = []
     for rest, least in (("drop", np.inf), ("keep", audio.SHORTEST), ("half", windows / 2)):
-        cut = count + (left >= least)
+        cut = count + (remainder >= least)
         counts = {str(number): cut[fold == number].sum(axis=0).astype(int) for number in EXPECTED}
         for sentences in SENTENCE_RULES:
             if sentences == "whole":
@@ -162,9 +162,9 @@ def _check_rule(window: float, rest: str, sentences: str) -> None:
         faults.append(
             f"a window of {window:g} s is shorter than one frame of {audio.SHORTEST} s; give a longer one"
         )
-    for name, rule, known in (("rest", rest, RESTS), ("sentences", sentences, SENTENCE_RULES)):
-        if rule not in known:
-            faults.append(f"the rule {rule!r} for {name} is not known; give one of {', '.join(known)}")
+    for name, rule, rules in (("rest", rest, RESTS), ("sentences", sentences, SENTENCE_RULES)):
+        if rule not in rules:
+            faults.append(f"the rule {rule!r} for {name} is not known; give one of {', '.join(rules)}")
     if faults:
         raise Faults(faults)
 
@@ -174,8 +174,8 @@ def _windows(seconds: float, window: float, rest: str) -> tuple[np.ndarray, np.n
     count = int((seconds + TICK) // window)
     starts = np.arange(count) * window
     stops = starts + window
-    left = seconds - count * window
-    if left >= {"drop": np.inf, "keep": audio.SHORTEST, "half": window / 2}[rest]:
+    remainder = seconds - count * window
+    if remainder >= {"drop": np.inf, "keep": audio.SHORTEST, "half": window / 2}[rest]:
         starts, stops = np.append(starts, count * window), np.append(stops, seconds)
     return np.round(starts, 6), np.minimum(np.round(stops, 6), seconds)
 
@@ -195,7 +195,9 @@ def _files(root: Path) -> tuple[pd.DataFrame, list[str]]:
             if text not in FOLDS:
                 faults.append(f"{path}: its name is not like {speaker}_f01_solo.wav; move or rename it")
             elif named.lower() != speaker:
-                faults.append(f"{path}: its name has speaker {named}, but its folder {speaker}; move it")
+                faults.append(
+                    f"{path}: its name has the speaker {named}, but its folder is {speaker}; move it"
+                )
             else:
                 try:
                     rows.append((path.relative_to(root).as_posix(), speaker, text, audio.seconds(path)))

@@ -38,19 +38,19 @@ def scan(root: Path | str) -> Scan:
     Subject, emotion and sentence are taken from the folders, because the file names of some subjects are
     wrong. A subject with fewer records than the others is left out completely. So the paper's 42 speakers
     with 30 records each remain: subject 6 is not cut into sentences, and subject 23 lacks three records.
-    If more than half of the subjects had fewer records than the largest, the corpus is uneven by nature, and
-    every subject with a record is kept. Hidden files, files other than AVI, and folders that are not named
-    for an emotion are skipped.
+    If more than half of the subjects have fewer records than the largest subject, the corpus is uneven by
+    design, and every subject with a record is kept. Hidden files, files other than AVI, and folders that are
+    not named after an emotion are skipped.
 
     Args:
-        root: The folder that holds the subjects, or 'enterface database' with them.
+        root: The folder that holds the subjects, directly or in 'enterface database'.
 
     Returns:
         The records, by subject, emotion and sentence. The scan's faults are sentences with several records;
         its notes name the speakers that are left out.
 
     Raises:
-        Faults: There are no records, or a folder is there twice.
+        Faults: There are no records, or a folder exists twice.
     """
     root = Path(root)
     rows, faults = [], []
@@ -94,18 +94,19 @@ def protocol(frame: pd.DataFrame, folds_seed: int = 0) -> pd.DataFrame:
 
 
 def count_faults(frame: pd.DataFrame) -> list[str]:
-    """Compare the counts with the paper's. Return one fault with both, or nothing if they are equal."""
+    """Compare the counts with the paper's. Return one fault that lists both, or nothing if they are equal."""
     sizes, speakers = frame.groupby("label").size(), frame["speaker"].nunique()
     counts = {label: int(sizes.get(label, 0)) for label in LABELS}
     if counts == EXPECTED and speakers == SPEAKERS:
         return []
     lines = [
-        f"the records are not the paper's 1260 of {SPEAKERS} speakers (here: {len(frame)} of {speakers}):",
-        "  emotion    expected  found",
+        f"the paper has 1260 records of {SPEAKERS} speakers, but this corpus has {len(frame)} records of "
+        f"{speakers} speakers:",
+        "  emotion    expected  actual",
     ]
     for label, expected in EXPECTED.items():
         mark = "" if counts[label] == expected else "  <-"
-        lines.append(f"  {label:9}  {expected:8}  {counts[label]:5}{mark}")
+        lines.append(f"  {label:9}  {expected:8}  {counts[label]:6}{mark}")
     return ["\n".join([*lines, ACCEPT])]
 
 
@@ -141,9 +142,10 @@ def _numbered(folder: Path | None, kind: str) -> list[tuple[int, Path]]:
         (re.fullmatch(rf"\s*{kind}\s*(\d+)\s*", path.name, re.IGNORECASE), path) for path in folder.iterdir()
     ]
     numbered = sorted((int(match[1]), path) for match, path in matches if match and path.is_dir())
-    for (first, path), (second, other) in pairwise(numbered):
+    for (first, path), (second, following) in pairwise(numbered):
         if first == second:
-            raise Faults(f"{folder}: holds {kind} {first} twice, {path.name!r} and {other.name!r}; keep one")
+            names = f"{path.name!r} and {following.name!r}"
+            raise Faults(f"{folder}: holds {kind} {first} twice, {names}; keep one")
     return numbered
 
 

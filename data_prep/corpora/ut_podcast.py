@@ -30,8 +30,8 @@ def scan(root: Path | str) -> Scan:
     """Read the layout of the corpus.
 
     A clip has the name of its file without the suffix, preceded by its partition if both partitions have
-    that file. Its label is its folder, and its speaker the part of the name before the first '_'. Names with
-    a leading dot are skipped.
+    that file. The folder is the label, and the part of the name before the first '_' is the speaker. Files
+    whose names begin with a dot are skipped.
 
     Args:
         root: The folder that holds ``audio/``.
@@ -51,7 +51,8 @@ def scan(root: Path | str) -> Scan:
             speaker, underscore, _ = path.stem.partition("_")
             if not underscore or not speaker.startswith(f"{label}-"):
                 faults.append(
-                    f"{path}: its name does not begin with {label}-<number>_, as all in {label}/ do; move it"
+                    f"{path}: its name does not begin with {label}-<number>_, as all names in {label}/ do; "
+                    "move it"
                 )
             rows.append(
                 (path.stem, path.relative_to(root).as_posix(), np.nan, np.nan, label, speaker, "", partition)
@@ -73,15 +74,15 @@ def protocol(frame: pd.DataFrame, over_sampling: str = "each", seed: int = 0) ->
 
 
 def count_faults(frame: pd.DataFrame) -> list[str]:
-    """Compare the counts with Table 1's. Return one fault with both, or nothing if they are equal."""
+    """Compare the counts with Table 1's. Return one fault that lists both, or nothing if they are equal."""
     sizes = frame.groupby(["partition", "label"]).size()
     counts = {group: int(sizes.get(group, 0)) for group in EXPECTED}
     if counts == EXPECTED:
         return []
-    lines = ["the clips are not those of the paper's Table 1:", "  partition  label  expected  found"]
+    lines = ["the numbers of clips differ from the paper's Table 1:", "  partition  label  expected  actual"]
     for (partition, label), expected in EXPECTED.items():
         mark = "" if counts[partition, label] == expected else "  <-"
-        lines.append(f"  {partition:9}  {label:5}  {expected:8}  {counts[partition, label]:5}{mark}")
+        lines.append(f"  {partition:9}  {label:5}  {expected:8}  {counts[partition, label]:6}{mark}")
     return ["\n".join([*lines, ACCEPT])]
 
 
@@ -115,5 +116,5 @@ def _layout_faults(root: Path) -> list[str]:
                 faults.append(f"{folder}: has no .wav files; it holds {listing(folder)}")
     if faults:
         folders = f"audio/{{{','.join(PARTITIONS)}}}/{{{','.join(LABELS)}}}/*.wav"
-        faults.append(f"{root}: has not the layout of UT-Podcast; its clips must be {folders}")
+        faults.append(f"{root}: does not have the layout of UT-Podcast; its clips must be {folders}")
     return faults

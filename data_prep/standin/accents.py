@@ -7,7 +7,7 @@ S. Palethorpe ('Australian English', Journal of the International Phonetic Assoc
 exaggerated where eSpeak has no nearer vowel:
 
     ====================  =============  =====  ======================================
-    set                   British        here   in Australian English
+    set                   British        ours   Australian English (IPA)
     ====================  =============  =====  ======================================
     FACE                  eI             aI     [æɪ], lowered onset
     PRICE                 aI aI@         OI     [ɑe], backed and rounded onset
@@ -94,7 +94,7 @@ def respell(accent: str, phonemes: str) -> str:
 
 
 def pronounce(espeak: ESpeak, accent: str, voice: str, sentence: str, rising: bool) -> str:
-    """Convert ``sentence`` to ``[[phonemes]]`` and punctuation, which of a ``rising`` one is '?'."""
+    """Convert ``sentence`` to ``[[phonemes]]`` and punctuation. A ``rising`` sentence ends with '?'."""
     clauses = [
         f"[[{respell(accent, espeak.phonemes(clause, voice))}]]" for clause in sentence.rstrip(".").split(",")
     ]

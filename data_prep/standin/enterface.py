@@ -1,6 +1,6 @@
 """A stand-in for eNTERFACE'05 with its layout, names, format and some of its oddities. No voice is real.
 
-Forty-two voices act six emotions on the same sentences. The emotions differ only in what emotions.py does.
+Forty-two voices act six emotions on the same sentences. Only the changes of emotions.py distinguish them.
 The files are AVI with 48 kHz stereo PCM and a small moving picture.
 """
 

@@ -25,7 +25,7 @@ def is_standin(root: Path | str) -> bool:
 
 def fill(
     out: Path,
-    held: str,
+    clips_folder: str,
     settings: dict,
     speakers: pd.DataFrame,
     plan: pd.DataFrame,
@@ -39,7 +39,7 @@ def fill(
 
     Args:
         out: The folder of the stand-in.
-        held: The name of the folder in ``out`` that holds the clips.
+        clips_folder: The name of the folder of the clips in ``out``.
         settings: The settings that the clips depend on.
         speakers: The table that is written to speakers.csv.
         plan: A row for each clip, with its ``path`` below ``out``.
@@ -56,10 +56,10 @@ def fill(
     def missing() -> list[dict]:
         return [row for row in plan.to_dict("records") if not (out / row["path"]).exists()]
 
-    if _stored_settings(out, held) == settings and (out / TABLE).exists() and not missing():
+    if _stored_settings(out, clips_folder) == settings and (out / TABLE).exists() and not missing():
         return  # before the lock, because a complete stand-in may be in a read-only folder
     with locked(out, "is making this stand-in"):
-        _prepare(out, held, settings, speakers)
+        _prepare(out, clips_folder, settings, speakers)
         rows = missing()
         written = each_in_fresh_process(make, [(row,) for row in rows], jobs or processors())
         for _ in Bar(written, title, len(rows), unit="clip", disable=not rows):
@@ -70,28 +70,28 @@ def _espeak_version() -> str:
     return ESpeak().version
 
 
-def _stored_settings(out: Path, held: str) -> dict | None:
+def _stored_settings(out: Path, clips_folder: str) -> dict | None:
     """Read the settings in the marker: {} if it is damaged, None if there is no marker and no clip."""
     marker = out / MARKER
     try:
         stored = json.loads(marker.read_text()) if marker.exists() else None
     except ValueError:
         return {}
-    if stored is None and (out / held).exists():
+    if stored is None and (out / clips_folder).exists():
         raise Faults(
-            f"{out}: holds {held}/ but no {MARKER}, so it may be a real corpus and is left alone; "
+            f"{out}: holds {clips_folder}/ but no {MARKER}, so it may be a real corpus and is left alone; "
             "write the stand-in to another folder"
         )
     return stored
 
 
-def _prepare(out: Path, held: str, settings: dict, speakers: pd.DataFrame) -> None:
+def _prepare(out: Path, clips_folder: str, settings: dict, speakers: pd.DataFrame) -> None:
     """Remove the clips of other settings, and write the marker and the table."""
     table = out / TABLE
-    if _stored_settings(out, held) != settings:
-        if (out / held).exists():
-            # Before the marker: if this is interrupted, the marker still has the other settings.
-            shutil.rmtree(out / held)
+    if _stored_settings(out, clips_folder) != settings:
+        if (out / clips_folder).exists():
+            # This comes before the marker is written. If it is interrupted, the marker has the old settings.
+            shutil.rmtree(out / clips_folder)
         table.unlink(missing_ok=True)
         with whole(out / MARKER) as aside:
             aside.write_text(json.dumps(settings, indent=2) + "\n")

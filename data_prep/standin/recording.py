@@ -1,4 +1,4 @@
-"""From a voice to its file, the same for all stand-ins: microphone, level and noise."""
+"""Turn a voice into a recording: microphone, level and noise, the same for all stand-ins."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ PHONEME_EVENTS, DONT_EXIT = 0x0001, 0x8000
 UTF8, PHONEMES, END_PAUSE = 0x0001, 0x0100, 0x1000
 RATE, PITCH, RANGE = 1, 3, 4
 EVENT_END_OF_LIST, EVENT_PHONEME = 0, 7
-SEPARATOR = "."  # between phonemes; no English mnemonic has it
+SEPARATOR = "."  # between phonemes; no English mnemonic contains it
 
 
 class _Event(ctypes.Structure):
@@ -115,7 +115,7 @@ def _child(there: Connection, function: Callable, call: tuple) -> None:
 
 
 class ESpeak:
-    """The library, loaded into this process. Make one in a fresh process, for one utterance.
+    """The library, loaded into this process. Create one object for each utterance, in a fresh process.
 
     Raises:
         Faults: The library cannot be loaded.
@@ -209,11 +209,11 @@ class ESpeak:
             content, len(content) + 1, 0, 1, 0, UTF8 | PHONEMES | END_PAUSE, None, None
         )
         if answer or self._library.espeak_Synchronize() or not blocks:
-            raise Faults(f"eSpeak NG's voice {voice}+{variant} speaks nothing (answer {answer}) for: {text}")
+            raise Faults(f"eSpeak NG's voice {voice}+{variant} is silent (answer {answer}) for: {text}")
         return np.concatenate(blocks) / 32768, spoken
 
     def _use(self, voice: str) -> None:
         variant = voice.partition("+")[2]  # eSpeak ignores an unknown variant silently
-        known = not variant or (self._data / "voices" / "!v" / variant).is_file()
-        if not known or self._library.espeak_SetVoiceByName(voice.encode()):
+        exists = not variant or (self._data / "voices" / "!v" / variant).is_file()
+        if not exists or self._library.espeak_SetVoiceByName(voice.encode()):
             raise Faults(f"eSpeak NG has no voice {voice}; reinstall espeakng-loader as constraints.txt says")

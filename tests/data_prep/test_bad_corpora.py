@@ -1,4 +1,4 @@
-"""Corpora with files that are there twice, renamed, unreadable, linked, of other case, or no files at all."""
+"""Corpora with duplicate, renamed, unreadable, linked, missing or wrongly capitalised files."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def prepared(root, tmp_path, module=ut_podcast):
 
 
 def refused(root, tmp_path, module=ut_podcast):
-    """The faults; nothing has been written then."""
+    """Return the faults of a corpus, and check that nothing was written."""
     with pytest.raises(Faults) as faults:
         prepared(root, tmp_path, module)
     assert not (tmp_path / "out").exists()
@@ -66,19 +66,19 @@ def test_names_that_differ_in_case_alone_are_reported_with_both_files(podcast, t
     assert "is the name of audio/train/AU/AU-0__1.WAV already" in fault
 
 
-def test_a_label_s_folder_of_another_case_is_not_passed_over(podcast, tmp_path):
+def test_a_label_folder_in_another_case_is_a_fault(podcast, tmp_path):
     sound(podcast / "audio/train/au/AU-8__1.wav", 8)
     fault, _ = refused(podcast, tmp_path)
     assert f"{podcast}/audio/train/au: its name is not AU; rename it" in fault
 
 
-def test_a_renamed_file_is_a_fault_and_no_other_label(podcast, tmp_path):
+def test_a_renamed_file_is_a_fault_and_does_not_change_its_label(podcast, tmp_path):
     os.rename(podcast / "audio/train/AU/AU-0__1.wav", podcast / "audio/train/AU/US-0__1.wav")
     (fault,) = refused(podcast, tmp_path)
     assert f"{podcast}/audio/train/AU/US-0__1.wav: its name does not begin with AU-<number>_" in fault
 
 
-def test_links_lead_to_recordings_and_not_nowhere(podcast, tmp_path):
+def test_links_are_followed_and_broken_links_are_faults(podcast, tmp_path):
     away = sound(tmp_path / "away" / "x.wav", 7)
     linked = podcast / "audio/test/US/US-7__1.wav"
     linked.symlink_to(away)
@@ -93,14 +93,14 @@ def test_links_lead_to_recordings_and_not_nowhere(podcast, tmp_path):
     assert f"{podcast}/audio/test/US/US-8__1.wav: cannot be read (Too many levels" in loop
 
 
-def test_pipes_and_folders_called_like_recordings_are_not_waited_for(podcast, tmp_path):
+def test_pipes_and_folders_named_like_recordings_are_faults(podcast, tmp_path):
     os.mkfifo(podcast / "audio/test/UK/UK-7__1.wav")
     (podcast / "audio/test/UK/UK-8__1.wav").mkdir()
     pipe, folder = refused(podcast, tmp_path)
     assert "UK-7__1.wav: is a pipe or a device" in pipe and "UK-8__1.wav: is a folder" in folder
 
 
-def test_names_that_no_table_can_hold_are_reported_with_their_file(podcast, tmp_path):
+def test_names_that_a_csv_file_cannot_hold_are_reported_with_their_file(podcast, tmp_path):
     for name in (b"AU-1_\xe9.wav", b"AU-2_\nb.wav", b"AU-3_\x1b.wav"):
         sound(podcast / "audio/train/AU" / os.fsdecode(name), 5)
     faults = refused(podcast, tmp_path)
@@ -109,7 +109,7 @@ def test_names_that_no_table_can_hold_are_reported_with_their_file(podcast, tmp_
         assert words in str(faults)
 
 
-def test_speakers_and_texts_of_another_case_are_one(tmp_path):
+def test_the_case_of_speakers_and_texts_is_ignored(tmp_path):
     root = tmp_path / "chains"
     solo(root, "frf01", "frf01_s01_solo.wav", "FRF01_s02_solo.WAV")
     solo(root, "FRF01", "frf01_s03_solo.wav")
@@ -119,7 +119,7 @@ def test_speakers_and_texts_of_another_case_are_one(tmp_path):
     assert fault.startswith(f"{root}/data/solo/") and "clip 'frf01_s01' is the name of data/solo/" in fault
 
 
-def test_a_speaker_s_file_in_another_s_folder_and_one_that_is_renamed(tmp_path):
+def test_misplaced_and_renamed_readings_are_faults(tmp_path):
     root = tmp_path / "chains"
     solo(root, "frf01", "frf01_s01_solo.wav", "frf02_s02_solo.wav", "frf01_s99_solo.wav", "s01.wav")
     faults = refused(root, tmp_path, chains)
@@ -151,8 +151,8 @@ def test_linked_label_folders_are_read_and_loops_end(tmp_path):
     }
 
 
-def test_a_table_s_way_back_behind_a_link_is_the_link_s(tmp_path):
-    """And not that of the letters, which would be another recording."""
+def test_dot_dot_after_a_link_leads_to_the_parent_of_its_target(tmp_path):
+    """The parent in the path's text would be another recording."""
     right, wrong = sound(tmp_path / "away" / "a.wav"), sound(tmp_path / "data" / "a.wav", 1)
     (tmp_path / "away" / "deep").mkdir()
     (tmp_path / "data" / "link").symlink_to(tmp_path / "away" / "deep")
@@ -162,7 +162,7 @@ def test_a_table_s_way_back_behind_a_link_is_the_link_s(tmp_path):
     assert [path for path, *_ in manifest.clips(found.manifest, found.root)] == [right, wrong]
 
 
-def test_labels_that_no_table_can_hold_are_reported_with_a_file(tmp_path):
+def test_labels_that_a_csv_file_cannot_hold_are_reported_with_a_file(tmp_path):
     for label in ("a\nb", " c", os.fsdecode(b"\xff")):
         sound(tmp_path / "data" / label / "a.wav")
     with pytest.raises(Faults) as faults:
@@ -170,8 +170,8 @@ def test_labels_that_no_table_can_hold_are_reported_with_a_file(tmp_path):
     assert len(faults.value.faults) == 4 and all(f"{tmp_path}/data/" in each for each in faults.value.faults)
 
 
-def test_what_may_not_be_read_is_reported_to_an_ordinary_user(podcast, tmp_path):
-    """As another user, in a process of its own: root may read everything."""
+def test_files_without_permission_are_reported(podcast, tmp_path):
+    """The command runs as another user in its own process, because root may read everything."""
     forbidden, folder = podcast / "audio/train/AU/AU-0__1.wav", podcast / "audio/test/UK"
     data = tmp_path / "data"
     sound(data / "dog" / "a.wav")
@@ -211,7 +211,7 @@ def test_a_manifest_s_path_never_leaves_its_folder(tmp_path, path):
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "CON", "x" * 5000, "a/b", "~", "$HOME", "%s", "a;b"])
-def test_names_of_clips_and_labels_are_never_places_to_write_to(tmp_path, name):
+def test_names_of_clips_and_labels_are_never_used_as_paths(tmp_path, name):
     root = tmp_path / "in" / "corpus"
     sound(root / "a.wav")
     row = dict.fromkeys(manifest.COLUMNS, "") | {
@@ -229,7 +229,7 @@ def test_names_of_clips_and_labels_are_never_places_to_write_to(tmp_path, name):
 
 
 def test_a_film_is_not_a_list_of_other_files(tmp_path):
-    """FFmpeg goes by a file's content, and reads what a playlist names."""
+    """FFmpeg recognises a playlist by its content, and would read the files that it lists."""
     sound(tmp_path / "secret.wav")
     for text in ("ffconcat version 1.0\nfile secret.wav\n", "#EXTM3U\n#EXTINF:1,\nsecret.wav\n"):
         (tmp_path / "a.avi").write_text(text)
@@ -238,7 +238,7 @@ def test_a_film_is_not_a_list_of_other_files(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**31 - 1])
-def test_a_rate_that_no_recording_has_takes_no_memory(tmp_path, rate):
+def test_an_impossible_rate_is_refused_before_memory_is_taken(tmp_path, rate):
     path = sound(tmp_path / "a.wav", seconds=20)
     content = bytearray(path.read_bytes())
     content[24:28] = rate.to_bytes(4, "little")
@@ -247,7 +247,7 @@ def test_a_rate_that_no_recording_has_takes_no_memory(tmp_path, rate):
         audio.read(path)
 
 
-def test_a_header_that_promises_more_samples_than_memory_takes_none(tmp_path):
+def test_a_header_with_too_many_samples_is_refused_before_memory_is_taken(tmp_path):
     path = tmp_path / "a.flac"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), 8000)
     content = bytearray(path.read_bytes())
@@ -258,7 +258,7 @@ def test_a_header_that_promises_more_samples_than_memory_takes_none(tmp_path):
         audio.read(path)
 
 
-def test_a_time_beyond_all_recordings_is_reported_by_line(tmp_path):
+def test_an_impossible_time_is_reported_with_its_line(tmp_path):
     table = tmp_path / "clips.csv"
     table.write_text("path,label,start,stop\na.wav,x,1,1e308\nb.wav,y,1e10,\n")
     with pytest.raises(Faults) as faults:

@@ -1,4 +1,4 @@
-"""CHAINS's two layouts, its windows and folds, and the search for the way that the paper cut it."""
+"""CHAINS's two layouts, its windows and folds, and the search for the paper's rules for cutting."""
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def test_scan(corpus):
     manifest.validate(frame)
 
 
-def test_each_archive_with_its_own_data(corpus, tmp_path):
+def test_archives_may_each_have_a_data_folder(corpus, tmp_path):
     other = write(tmp_path / "other", layout="solo/data/solo")
     here, there = chains.scan(corpus).manifest, chains.scan(other).manifest
     assert there.drop(columns="path").equals(here.drop(columns="path"))
@@ -118,11 +118,14 @@ def test_calibrate_counts_what_scan_cuts(corpus, window, rest, sentences):
 def test_counts(corpus):
     found = chains.scan(corpus)
     (text,) = found.counts
-    assert "CHECK_COUNTS=no" in text and "37 of each of 36 speakers (here there are 8 of 2)" in text
+    assert (
+        "CHECK_COUNTS=no" in text
+        and "37 readings of each of 36 speakers, but this corpus has 8 readings of 2 speakers" in text
+    )
     assert next(line.split() for line in text.splitlines() if "f03 f04" in line) == [
         *("2", "f03", "f04", "72", "2", "<-")
     ]
-    assert found.notes == ()  # how these few readings are cut is nobody's question
+    assert found.notes == ()  # an incomplete corpus gets no note on the rules for cutting
     right = durations(1530, 1296)
     assert chains.count_faults(right) == []
     assert "1187  <-" in chains.count_faults(right.iloc[:-1])[0]
@@ -138,8 +141,8 @@ def test_counts(corpus):
         ({"sentences": "cut"}, "1530, 1296 and 0"),
     ],
 )
-def test_other_windows_than_table_6s_are_a_note_and_no_fault(rule, clips, monkeypatch, tmp_path):
-    """... because they depend on assumptions: only its readings decide whether a corpus is the paper's."""
+def test_counts_other_than_table_6s_give_a_note_but_no_fault(rule, clips, monkeypatch, tmp_path):
+    """The numbers of clips depend on assumptions. The readings alone identify the paper's corpus."""
     monkeypatch.setattr(chains, "_files", lambda root: (durations(1530, 1296), []))
     found = chains.scan(tmp_path, **rule)
     assert found.counts == []
@@ -147,20 +150,20 @@ def test_other_windows_than_table_6s_are_a_note_and_no_fault(rule, clips, monkey
         assert found.notes == ()
     else:
         (note,) = found.notes
-        assert f"hold {clips} clips and Table 6's 1530, 1296 and 1188" in note and "--calibrate" in note
+        assert f"hold {clips} clips; Table 6 has 1530, 1296 and 1188" in note and "--calibrate" in note
 
 
-def test_files_that_do_not_belong(corpus):
+def test_misplaced_and_misnamed_files_are_faults(corpus):
     folder = corpus / "data/solo/frf01"
     for name in ("frf02_f01_solo.wav", "frf01_f01_whsp.wav", "frf01_f09_solo.wav"):
         (folder / name).write_bytes((folder / "frf01_f01_solo.wav").read_bytes())
     (folder / "frf01_f02_solo.wav").write_bytes(b"")
     found = chains.scan(corpus).faults
     assert len(found) == 4 and all(str(folder) in fault for fault in found)
-    assert any("its name has speaker frf02, but its folder frf01" in fault for fault in found)
+    assert any("its name has the speaker frf02, but its folder is frf01" in fault for fault in found)
 
 
-def test_a_fable_that_is_not_a_window_long(corpus):
+def test_a_fable_shorter_than_a_window_is_a_fault(corpus):
     (fault, _) = chains.scan(corpus, window=4.8).faults
     assert "frf01_f03_solo.wav: lasts 4.50 s, less than one window" in fault
 
@@ -173,7 +176,7 @@ def test_the_wrong_root(corpus):
     assert "twice" in faults(chains.scan, corpus)[0]
 
 
-def test_a_rule_that_there_is_not(corpus):
+def test_an_unknown_rule_is_a_fault(corpus):
     found = faults(chains.scan, corpus, window=0.01, rest="some", sentences="half")
     assert len(found) == 3 and "drop, keep, half" in found[1] and "cut, whole" in found[2]
 
@@ -182,14 +185,14 @@ def test_windows_of_one_file_have_images_of_their_own(corpus, tmp_path):
     found = chains.scan(corpus)
     frame, images = corpora.build(found, tmp_path / "out", ImageSettings(16), chains.protocol, jobs=1)
     rows = images.rows(frame["clip"])
-    assert len(set(rows)) == len(frame) // 2  # both speakers' files are the same here
+    assert len(set(rows)) == len(frame) // 2  # the files of both speakers have the same content
     assert not np.array_equal(images.images[rows[0]], images.images[rows[1]])
 
 
 def test_command(corpus, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["chains", str(corpus), str(out), "--size", "16"]) == 1
-    assert "expected  found" in capsys.readouterr().err and not out.exists()
+    assert "expected  actual" in capsys.readouterr().err and not out.exists()
     words = ["chains", str(corpus), str(out), "--size", "16", "--jobs", "1", "--no-check-counts"]
     assert main([*words, "--window", "1"]) == 0
     output = capsys.readouterr().out

@@ -30,7 +30,7 @@ def tree(root, paths, content=b""):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The corpus's own 1293 files, empty, with what else lies about."""
+    """The names of the corpus's 1293 AVI files and of its other files, all empty."""
     root = tree(tmp_path_factory.mktemp("enterface"), [f"enterface database/{path}" for path in LISTED])
     tree(root / "enterface database", ["subject 1/anger/Thumbs.db", "subject 5/fear/sentence 2/Thumbs.db"])
     (root / "enterface database/subject 7/neutral").mkdir()
@@ -56,7 +56,7 @@ def test_the_papers_1260_records(whole, frame):
     manifest.validate(frame)
 
 
-def test_the_folder_itself_is_as_good(whole, frame):
+def test_the_folder_above_may_be_left_out(whole, frame):
     inner = enterface.scan(whole / "enterface database").manifest
     assert inner.drop(columns="path").equals(frame.drop(columns="path"))
 
@@ -80,7 +80,7 @@ def test_subject_11s_files_are_named_after_another(frame):
     assert len(frame[frame["speaker"] == "s12"]) == 30
 
 
-def test_names_that_are_spelt_otherwise(frame):
+def test_irregular_spellings_of_names_are_read(frame):
     assert any(Path(path).name.startswith("s_3_") for path in frame["path"][frame["speaker"] == "s03"])
     (odd,) = [path for path in frame["path"] if path.endswith("s16_su_3avi.avi")]
     row = frame[frame["path"] == odd].iloc[0]
@@ -94,7 +94,7 @@ def test_subject_2s_swapped_names_do_not_matter(frame):
     assert Path(path_of(frame, "s02_anger_1")).stem.endswith("2")
 
 
-def test_every_listed_record_is_read_or_left_out_by_rule(frame):
+def test_every_listed_record_is_read_or_left_out_by_a_rule(frame):
     read = {path.removeprefix("enterface database/") for path in frame["path"]}
     rest = set(LISTED) - read
     assert {path.split("/")[0] for path in rest} == {"subject 6", "subject 23"} and len(rest) == 33
@@ -114,13 +114,13 @@ def test_a_missing_record_is_counted_with_its_speaker(tmp_path):
     found = enterface.scan(root)
     (fault,) = enterface.count_faults(found.manifest)
     assert (
-        "1230 of 41" in fault
+        "1230 records of 41 speakers" in fault
         and "205  <-" in fault
         and found.notes == (f"{BOTH[:-1]}, s40 (29 of 30 records).",)
     )
 
 
-def test_an_uneven_corpus_of_ones_own_is_kept_whole(tmp_path):
+def test_no_speaker_of_an_uneven_corpus_is_left_out(tmp_path):
     paths = [
         f"Subject {n} /Anger/Sentence {k}/a.AVI"
         for n, many in enumerate((5, 4, 3), 1)
@@ -155,7 +155,7 @@ def test_a_speaker_who_has_only_hidden_files_or_other_kinds_is_named(tmp_path):
     assert found.notes == (f"speakers left out: {names}.",)
 
 
-def test_two_records_in_one_place(tmp_path):
+def test_two_records_of_one_sentence_are_a_fault(tmp_path):
     paths = [f"subject {n}/anger/sentence 1/{name}.avi" for n in (1, 2) for name in ("a", ".hidden")]
     root = tree(tmp_path, [*paths, "subject 2/anger/sentence 1/b.avi"])
     (fault,) = enterface.scan(root).faults
@@ -165,7 +165,7 @@ def test_two_records_in_one_place(tmp_path):
 @pytest.mark.parametrize(
     "again", ["Subject 1 /anger/sentence 1", "subject 1/Anger/sentence 1", "subject 1/anger/sentence 01"]
 )
-def test_a_folder_that_is_there_twice(tmp_path, again):
+def test_a_duplicate_folder_is_a_fault(tmp_path, again):
     root = tree(tmp_path, ["subject 1/anger/sentence 1/a.avi", f"{again}/b.avi"])
     with pytest.raises(Faults, match="keep one"):
         enterface.scan(root)
@@ -181,7 +181,7 @@ def test_the_wrong_root(tmp_path):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Ten subjects who say two emotions once each, in true AVI files."""
+    """Ten subjects, each with one record of two emotions, in real AVI files."""
     root = tmp_path_factory.mktemp("small")
     for subject in range(1, 11):
         for emotion in ("anger", "fear"):
@@ -200,7 +200,7 @@ def test_from_films_to_images(small, tmp_path):
 
 def test_command_prints_the_folds(small, tmp_path, capsys):
     words = ["enterface", str(small), str(tmp_path / "out"), "--size", "16", "--jobs", "1"]
-    assert main(words) == 1 and "here: 20 of 10" in capsys.readouterr().err
+    assert main(words) == 1 and "this corpus has 20 records of 10 speakers" in capsys.readouterr().err
     assert main([*words, "--no-check-counts"]) == 0
     output = capsys.readouterr().out.splitlines()
     assert output[0].startswith("20 clips; ") and sum(line.startswith("fold ") for line in output) == 10

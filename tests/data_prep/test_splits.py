@@ -1,4 +1,4 @@
-"""Over-sampling's totals and draws, and speakers on both sides."""
+"""Over-sampling, folds of speakers, held-out parts, and overlapping clips."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from data_prep.splits import crossing_speakers, held_out, overlapping, oversampl
 
 
 def clips(**counts):
-    """A manifest's relevant columns, from e.g. train_UK=246."""
+    """Return a manifest's relevant columns for counts such as train_UK=246."""
     rows = [(name.split("_")[1], name.split("_")[0]) for name, count in counts.items() for _ in range(count)]
     return pd.DataFrame(rows, columns=["label", "partition"])
 
@@ -37,14 +37,14 @@ def test_table_1(method):
     assert result[result["partition"] == "train"]["copies"].sum() == 1347
 
 
-def test_each_clip_is_used_as_often_as_the_next():
+def test_each_spreads_the_copies_evenly():
     uk = oversample(TABLE1, {"UK": 2.0}).query("label == 'UK' and partition == 'train'")["copies"]
     assert set(uk) == {2}
     uk = oversample(TABLE1, {"UK": 2.75}).query("label == 'UK' and partition == 'train'")["copies"]
     assert uk.value_counts().to_dict() == {3: 185, 2: 61}  # 0.75 * 246 = 184.5, up
 
 
-def test_draw_repeats_some_more_than_others():
+def test_draw_repeats_random_clips():
     uk = oversample(TABLE1, {"UK": 2.0}, "draw").query("label == 'UK' and partition == 'train'")["copies"]
     assert uk.min() == 1 and uk.max() >= 3
     # Each clip is drawn Binomial(246, 1/246) times, so about exp(-1) of them never.
@@ -52,7 +52,7 @@ def test_draw_repeats_some_more_than_others():
 
 
 @pytest.mark.parametrize("method", ["each", "draw"])
-def test_a_draw_is_the_seeds(method):
+def test_a_draw_depends_only_on_the_seed(method):
     times = {"UK": 1.5, "US": 1.25}
     first, again = (oversample(TABLE1, times, method, seed=3) for _ in range(2))
     turned = oversample(TABLE1, dict(reversed(times.items())), method, seed=3)
@@ -69,7 +69,7 @@ def test_faults_all_at_once():
     with pytest.raises(Faults) as caught:
         oversample(clips(train_a=2, test_b=2), {"b": 2, "a": np.nan}, "often")
     text = str(caught.value)
-    assert len(caught.value.faults) == 3 and "their labels are a" in text and "often" in text
+    assert len(caught.value.faults) == 3 and "give one of a" in text and "often" in text
     with pytest.raises(Faults):
         oversample(clips(train_a=2), {"a": 0.5}, "draw")
 
@@ -116,7 +116,7 @@ def test_folds_depend_on_names_and_seed_only():
     assert not first.equals(speaker_folds(spoken(42), seed=1).groupby("speaker")["fold"].first())
 
 
-def test_folds_that_cannot_be():
+def test_impossible_folds_are_faults():
     with pytest.raises(Faults, match="9 speakers cannot fill 10 folds"):
         speaker_folds(spoken(9))
     with pytest.raises(Faults) as caught:
@@ -127,7 +127,7 @@ def test_folds_that_cannot_be():
 
 
 def recordings(*rows):
-    """A manifest's relevant columns from (label, speaker, how many)."""
+    """Return a manifest's relevant columns for rows of (label, speaker, number of clips)."""
     clips = [(label, speaker) for label, speaker, count in rows for _ in range(count)]
     frame = pd.DataFrame(clips, columns=["label", "speaker"])
     names = [f"{number}.wav" for number in range(len(frame))]
@@ -154,7 +154,7 @@ def test_speakers_are_held_out_whole_and_every_label_is_in_both_parts():
         ([("a", "ann", 10), ("b", "bob", 10), ("b", "cy", 20)], "label 'a' has only one speaker"),
     ],
 )
-def test_clips_are_held_out_where_speakers_cannot_be_and_it_says_why(rows, description):
+def test_single_clips_are_held_out_if_speakers_cannot_be_and_the_reason_is_stated(rows, description):
     frame = recordings(*rows)
     divided, why = held_out(frame, 0.2)
     assert why.startswith("Clips were held out instead of speakers, because") and description in why
@@ -162,7 +162,7 @@ def test_clips_are_held_out_where_speakers_cannot_be_and_it_says_why(rows, descr
     assert shares.tolist() == pytest.approx([0.2] * len(shares))
 
 
-def test_clips_that_name_no_speaker_do_not_let_the_others_cross():
+def test_clips_without_a_speaker_do_not_put_a_speaker_into_both_parts():
     rows = [(label, f"s{number}", 5) for number in range(10) for label in "ab"]
     frame = recordings(*rows, ("a", "", 3))
     frame.loc[frame["speaker"] == "", "path"] = "talk.wav"  # cuts of one file
@@ -176,11 +176,11 @@ def test_clips_that_name_no_speaker_do_not_let_the_others_cross():
         assert "3 clips name no speaker" in description
 
 
-def test_a_clip_that_names_none_stays_with_the_speakers_of_its_file():
+def test_a_clip_without_a_speaker_is_in_the_part_of_its_file():
     frame = recordings(*((label, f"s{number}", 6) for number in range(12) for label in "ab"))
     frame["path"] = frame["speaker"] + ".wav"
-    frame.loc[frame.index % 3 == 0, "speaker"] = ""  # who asks, or who answers
-    frame.loc[frame["path"] == "s1.wav", "path"] = "s0.wav"  # in which two speakers are named
+    frame.loc[frame.index % 3 == 0, "speaker"] = ""  # the speakers of these clips are unknown
+    frame.loc[frame["path"] == "s1.wav", "path"] = "s0.wav"  # this file now has two speakers
     for seed in range(5):
         divided, description = held_out(frame, 0.2, seed)
         assert (divided.groupby("path")["partition"].nunique() == 1).all()
@@ -193,7 +193,7 @@ def test_a_clip_that_names_none_stays_with_the_speakers_of_its_file():
 def test_the_largest_speaker_is_not_always_held_out():
     sizes = {"big": 100} | {f"s{number}": 10 for number in range(9)}
     frame = recordings(
-        *(("a", *each) for each in sizes.items()), *(("b", f"t{number}", 19) for number in range(10))
+        *(("a", *item) for item in sizes.items()), *(("b", f"t{number}", 19) for number in range(10))
     )
     for seed in range(5):
         divided, description = held_out(frame, 0.2, seed)
@@ -202,7 +202,7 @@ def test_the_largest_speaker_is_not_always_held_out():
 
 
 def test_training_never_lacks_a_label():
-    """Ann and bob, the only ones who say 'b', come to be in one part."""
+    """Only ann and bob say 'b', and some seeds draw both into one part."""
     frame = recordings(("a", "bob", 1), ("a", "cy", 1), ("b", "ann", 2), ("b", "bob", 1))
     for seed in range(5):
         divided, _ = held_out(frame, 0.5, seed)
@@ -246,14 +246,13 @@ def test_cuts_of_one_file_are_in_one_part():
         "clips of one file may be in both parts, because label 'b' has only one file."
     )
     assert divided.query("partition == 'test'")["label"].value_counts().to_dict() == {"a": 8, "b": 8}
-    known = frame.assign(speaker=frame["label"])  # of whom each says one label
+    known = frame.assign(speaker=frame["label"])  # every speaker says one label only
     assert held_out(known, 0.2)[1].startswith(
         "4 of 20 files were held out instead of speakers, because label 'a'"
     )
 
 
-def test_what_overlaps_is_found():
-    """Held to a look at every pair."""
+def test_overlapping_agrees_with_a_check_of_every_pair():
     random = np.random.default_rng(0)
 
     def cuts(count):
@@ -274,21 +273,21 @@ def test_what_overlaps_is_found():
     assert overlapping(clips, others).tolist() == expected and 10 < expected.count(-1) < 50
 
 
-def test_even_two_clips_a_label_are_split():
+def test_labels_with_two_clips_are_split():
     divided, _ = held_out(recordings(("a", "", 2), ("b", "", 2), ("c", "", 2)), 0.9)
     assert divided.groupby(["label", "partition"]).size().tolist() == [1] * 6
 
 
 @pytest.mark.parametrize("share", [0.2, 0.99])
 def test_a_rare_label_is_in_both_parts(share):
-    """What stratifying alone does not see to: of 100 and 2 clips it gives 20 and 0."""
+    """Stratifying alone is not enough: of 100 and 2 clips it holds out 20 and 0."""
     for seed in range(5):
         divided, _ = held_out(recordings(("a", "", 100), ("b", "", 2)), share, seed)
         sizes = divided.groupby(["label", "partition"]).size()
         assert sizes["b"].tolist() == [1, 1] and sizes["a"]["test"] == pytest.approx(100 * share, abs=2)
 
 
-def test_what_cannot_be_split_is_a_fault():
+def test_too_few_clips_or_labels_are_faults():
     with pytest.raises(Faults, match="label 'b' has one clip; it needs two or more"):
         held_out(recordings(("a", "", 5), ("b", "", 1)))
     with pytest.raises(Faults, match="there is one label, a; give two or more"):

@@ -1,4 +1,4 @@
-"""The synthesised stand-in: layout, repeatability, resuming, and that eSpeak NG says what it is asked to."""
+"""The synthesised stand-in: layout, repeatability, resuming, and the phonemes that eSpeak NG speaks."""
 
 import csv
 import hashlib
@@ -91,7 +91,7 @@ def test_default_plan_keeps_table_1s_imbalance_and_speakers_apart():
     assert np.median(clips_of) in (4, 5, 6) and max(clips_of) <= 6
 
 
-def test_accents_draw_their_channel_alike():
+def test_all_accents_have_the_same_distribution_of_voices():
     plan = ut_podcast._plan({"train": dict.fromkeys(("AU", "US", "UK"), 1500)}, seed=3)
     speakers = {row["speaker"]: row for row in plan}.values()
     for key in ("rate", "pitch", "pitch_range", "tract", "eq_1000"):
@@ -124,7 +124,7 @@ def test_same_arguments_same_samples():
     assert heard("".join(spoken)) == "h@loUw3:ld"
 
 
-def test_every_variant_says_the_same_in_another_second():
+def test_a_variants_samples_do_not_depend_on_the_time():
     calls = [
         ("[[D@ b'eIk3]].", "en", variant, 130, 50, 50)
         for variant in itertools.chain(*ut_podcast.VARIANTS.values())
@@ -138,7 +138,7 @@ def test_every_variant_says_the_same_in_another_second():
     assert different == []
 
 
-def test_marker_says_what_it_is(corpus, tmp_path):
+def test_the_marker_identifies_the_standin(corpus, tmp_path):
     assert folder.is_standin(corpus) and not folder.is_standin(tmp_path)
     marker = json.loads((corpus / "STAND-IN.json").read_text())
     assert "not UT-Podcast" in marker["what"] and "no real speaker" in marker["what"]
@@ -151,7 +151,7 @@ def test_marker_says_what_it_is(corpus, tmp_path):
     assert sum(int(row["clips"]) for row in speakers) == 21
 
 
-def test_what_is_missing_is_made_again_and_the_rest_kept(corpus, tmp_path):
+def test_missing_files_are_made_again_and_the_others_kept(corpus, tmp_path):
     few(tmp_path)
     first, *others = [tmp_path / path for path in sounds(tmp_path)]
     first.unlink()
@@ -162,7 +162,7 @@ def test_what_is_missing_is_made_again_and_the_rest_kept(corpus, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in others} == kept
 
 
-def test_resumes_after_being_stopped(corpus, tmp_path, monkeypatch):
+def test_an_interrupted_standin_resumes(corpus, tmp_path, monkeypatch):
     def stopped(made, *_, **__):
         yield from itertools.islice(made, 5)
         raise KeyboardInterrupt
@@ -178,7 +178,7 @@ def test_resumes_after_being_stopped(corpus, tmp_path, monkeypatch):
     assert contents(tmp_path) == contents(corpus)
 
 
-def test_other_settings_make_all_anew(corpus, tmp_path):
+def test_other_settings_replace_all_clips(corpus, tmp_path):
     few(tmp_path, seed=5, clips={"train": {"US": 2}})
     few(tmp_path)
     assert contents(tmp_path) == contents(corpus)
@@ -195,7 +195,7 @@ def test_a_real_corpus_is_left_alone(tmp_path):
 
 
 def heard(phonemes):
-    """Without brackets, stress, pauses, linking r and glide: what a vowel must still be in."""
+    """Remove brackets, stress, pauses, linking r and glides, so that only the sounds are compared."""
     return re.sub(r"_:|[\[\]|,'.%=;_ ]|r-", "", phonemes).replace("E2", "E")
 
 

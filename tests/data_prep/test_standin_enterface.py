@@ -27,7 +27,7 @@ def films(root):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in root.rglob("*.avi")}
 
 
-def test_it_reads_as_enterface_and_is_as_odd(standin):
+def test_it_has_the_layout_and_the_irregularities_of_enterface(standin):
     found = corpus.scan(standin)
     assert is_standin(standin) and found.faults == []
     assert found.notes == ("speakers left out: s06 (0 of 6 records), s23 (5 of 6 records).",)
@@ -70,7 +70,7 @@ def test_all_emotions_say_the_same():
     assert len(set(enterface.SENTENCES)) == 5  # as many as in the real corpus
 
 
-def test_five_sentences_are_the_whole_corpus_and_six_too_many(tmp_path):
+def test_five_sentences_are_the_maximum(tmp_path):
     enterface.write(tmp_path, subjects=(1,), sentences=5, jobs=2)
     frame = corpus.scan(tmp_path).manifest
     assert len(frame) == 30 and set(frame["text"]) == set("12345")
@@ -86,8 +86,8 @@ def test_five_sentences_are_the_whole_corpus_and_six_too_many(tmp_path):
         ("anger", "fear", "tremble"),
     ],
 )
-def test_what_an_emotion_does_to_a_voice(calmer, stronger, measure):
-    """On noise for speech, averaged over takes."""
+def test_emotions_change_a_voice_in_the_expected_direction(calmer, stronger, measure):
+    """The voice is noise, and the measures are averaged over twelve takes."""
     rate = 48000
     spoken = np.random.default_rng(0).standard_normal(2 * rate)
 

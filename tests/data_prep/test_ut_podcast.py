@@ -119,7 +119,7 @@ def test_command(corpus, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["ut_podcast", str(corpus), str(out), "--size", "16", "--jobs", "1"]
     assert main(command) == 1
-    assert "expected  found" in capsys.readouterr().err and not out.exists()
+    assert "expected  actual" in capsys.readouterr().err and not out.exists()
     assert main([*command, "--no-check-counts"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first == "8 clips; train 5: AU 2, UK 1 (used 2), US 2; test 3: AU 1, UK 1, US 1"
@@ -147,7 +147,7 @@ def test_command_lists_layout_counts_and_clips_at_once(corpus, tmp_path, capsys)
     (corpus / "audio/train/US/US-1__1.wav").write_bytes(b"")
     assert main(["ut_podcast", str(corpus), str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
-    for message in ("test/UK: has no .wav", "UK-2__3.wav: its name", "expected  found", "US-1__1.wav: "):
+    for message in ("test/UK: has no .wav", "UK-2__3.wav: its name", "expected  actual", "US-1__1.wav: "):
         assert message in error
     assert not (tmp_path / "out").exists()
 
