@@ -59,7 +59,7 @@ def main() -> None:
         "machine": runtime.versions(),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "load": [load_before, os.getloadavg()[0]],
-        "found": {"words": " ".join(words), "runs": runs},
+        "values": {"words": " ".join(words), "runs": runs},
     }
     with whole(options.results / "accuracy.json") as path:
         path.write_text(json.dumps(measured, indent=1), encoding="utf-8")

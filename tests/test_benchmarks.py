@@ -87,15 +87,15 @@ def test_speed_measures_everything_and_fills_the_page(tmp_path):
     files = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "results").glob("*.json")}
     assert sorted(files) == sorted([*network, "spectrograms", "growth-clips", "growth-step"])
     assert all(file["machine"]["threads"] >= 1 and len(file["load"]) == 2 for file in files.values())
-    step, spectrograms = files["step-table7"]["found"], files["spectrograms"]["found"]["1 core"]
+    step, spectrograms = files["step-table7"]["values"], files["spectrograms"]["values"]["1 core"]
     by_torch = {name for name in {*step["seconds"], *step["missing"]} if "MXNet" not in name}
     assert by_torch and set(step["missing"]) == (set() if find_spec("torch") else by_torch)
     assert set(spectrograms["missing"]) == {name for name in ("librosa", "torch") if not find_spec(name)}
-    timed = files["step-table7"]["found"]["seconds"]["MXNet"]
+    timed = files["step-table7"]["values"]["seconds"]["MXNet"]
     assert timed["median"] == np.median(timed["times"]) > 0
-    stages = files["peak-table7"]["found"]["stages"]
+    stages = files["peak-table7"]["values"]["stages"]
     assert len(stages) == 10 and np.isclose(sum(stage["of_time"] for stage in stages.values()), 1)
-    assert files["growth-step"]["found"]["step: side of the image"]["exponent"] > 0
+    assert files["growth-step"]["values"]["step: side of the image"]["exponent"] > 0
     filled = (tmp_path / "speed.md").read_text(encoding="utf-8")
     for text in (
         "Table 7, batch 4",
@@ -141,7 +141,7 @@ def test_accuracy_trains_in_both_dtypes(tmp_path):
         assert done.returncode == 1 and "AVX-512" in done.stderr
         return
     assert done.returncode == 0, done.stderr
-    runs = json.loads((tmp_path / "accuracy.json").read_text())["found"]["runs"]
+    runs = json.loads((tmp_path / "accuracy.json").read_text())["values"]["runs"]
     assert [(dtype, [run["seed"] for run in trained]) for dtype, trained in runs.items()] == [
         ("float32", [0]),
         ("bfloat16", [0]),

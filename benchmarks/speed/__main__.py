@@ -1,4 +1,4 @@
-"""Measure this project beside others, and write the results and docs/speed.md.
+"""Compare this project's speed and memory with other programs', and write the results and docs/speed.md.
 
     python benchmarks/speed                      # everything, about an hour
     python benchmarks/speed step spectrograms    # some groups, or single pieces such as step-table7
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             # Before and after. A load above the number of threads means that other programs computed too.
             "load": [load_before, os.getloadavg()[0]],
-            "found": values,
+            "values": values,
         }
         with whole(options.results / f"{name}.json") as path:
             path.write_text(json.dumps(result, indent=1), encoding="utf-8")

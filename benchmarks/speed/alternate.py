@@ -2,8 +2,8 @@
 
 MXNet and PyTorch each bring an OpenMP runtime whose threads wait actively, and in one process they would take
 the cores from each other. So each candidate is a worker process (``worker.py``), and the parent calls one
-after the other, round after round. Whatever disturbs the machine disturbs all candidates equally, and the two
-medians of a ratio come from the same run.
+after the other, round after round. Other programs thus disturb all candidates equally, and the two medians of
+a ratio come from the same run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from data_prep.base.progress import Bar
 from freqcnn_gluon import runtime
 
 WORKER = Path(__file__).with_name("worker.py")
-SECONDS = 60.0  # PyTorch's steps became faster for as long as that
+SECONDS = 60.0  # PyTorch's steps became faster during the first minute
 PAUSE = 0.3  # seconds for which a runtime's threads may wait actively after their work
 
 
@@ -61,17 +61,17 @@ class Worker:
 
     # Read late, so that several candidates can start at the same time.
     @functools.cached_property
-    def _made(self) -> dict:
+    def _start(self) -> dict:
         return self._answer()
 
     @property
     def missing(self) -> str | None:
         """The import that failed, or None."""
-        return self._made.get("missing")
+        return self._start.get("missing")
 
     @property
     def versions(self) -> dict[str, str]:
-        return self._made.get("versions", {})
+        return self._start.get("versions", {})
 
     def ask(self, what: str, **arguments):
         """Call the candidate's method ``what`` and return its answer.
@@ -79,7 +79,7 @@ class Worker:
         'run' returns the seconds that it took. 'peak' returns the largest memory in bytes since the start or
         since the last 'forget'.
         """
-        self._made  # noqa: B018  the first line that the process writes is not an answer to this call
+        self._start  # noqa: B018  the first line that the process writes is not an answer to this call
         self.process.stdin.write(json.dumps([what, arguments]) + "\n")
         self.process.stdin.flush()
         return self._answer()
@@ -137,8 +137,8 @@ def alternating(
         bar.set_description(title)
         until = time.perf_counter() + seconds
         while bar.n < rounds or time.perf_counter() < until:
-            for name, taken in go_round().items():
-                times[name].append(taken)
+            for name, duration in go_round().items():
+                times[name].append(duration)
             bar.total = max(bar.total, bar.n + 1)
             bar.update()
-    return {name: {"median": statistics.median(taken), "times": taken} for name, taken in times.items()}
+    return {name: {"median": statistics.median(series), "times": series} for name, series in times.items()}

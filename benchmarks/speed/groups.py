@@ -198,8 +198,8 @@ def pieces(names: Sequence[str]) -> dict[str, Callable[[bool], dict]]:
     """Return the pieces with these names, or of the groups with these names; all if ``names`` is empty."""
     every = {name: measure for group in GROUPS.values() for name, measure in group.items()}
     if unknown := [name for name in names if name not in GROUPS and name not in every]:
-        known = ", ".join(dict.fromkeys((*GROUPS, *every)))
-        raise Faults(f"there is no measurement '{name}'; choose one of {known}" for name in unknown)
+        names_of_all = ", ".join(dict.fromkeys((*GROUPS, *every)))
+        raise Faults(f"there is no measurement '{name}'; choose one of {names_of_all}" for name in unknown)
     chosen = [piece for name in names or GROUPS for piece in GROUPS.get(name, [name])]
     return {piece: every[piece] for piece in chosen}
 

@@ -23,7 +23,7 @@ NAMED = ("mxnet", "torch", "onnxruntime", "librosa", "scipy", "numpy")
 
 
 def render(results: Path, docs: Path) -> list[Path]:
-    """Fill those blocks of ``docs``/speed.md that have results, and draw its pictures; return the files."""
+    """Fill the blocks of ``docs``/speed.md that have results, and draw its pictures; return the files."""
     files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in results.glob("*.json")}
     measured = {
         group: {name: files[name] for name in pieces if name in files}
@@ -53,7 +53,7 @@ def render(results: Path, docs: Path) -> list[Path]:
 
 def _values(group: Mapping[str, Mapping]) -> dict[str, Mapping]:
     """Return what each piece measured, by 'Table 7' for 'step-table7'."""
-    return {name.partition("-")[2].replace("table", "Table "): file["found"] for name, file in group.items()}
+    return {name.partition("-")[2].replace("table", "Table "): file["values"] for name, file in group.items()}
 
 
 def _machine(group: Mapping[str, Mapping]) -> str:
@@ -61,7 +61,7 @@ def _machine(group: Mapping[str, Mapping]) -> str:
     loads: dict[str, list[float]] = {}
     for file in group.values():
         versions = dict(file["machine"])
-        for part in (file["found"], *file["found"].values()):
+        for part in (file["values"], *file["values"].values()):
             if isinstance(part, dict):
                 versions |= part.get("versions", {})
         named = ", ".join(f"{name} {versions[name]}" for name in NAMED if name in versions)
@@ -85,7 +85,7 @@ def _best(values: Mapping[str, float], bfloat16: bool) -> str | None:
 
 
 def _verdict(ratio: float, aim: float) -> list[str]:
-    """Return three cells: the ratio, the least that it should be, and whether it is."""
+    """Return three cells: the ratio, its aim, and whether the ratio reaches the aim."""
     return [f"{ratio:.2f}", f"{aim:.2g}", "met" if ratio >= aim else "**missed**"]
 
 

@@ -1,7 +1,7 @@
 """FreqCNN in PyTorch, built from the same rows of the tables, with the same parameter names.
 
-This is what a careful user of PyTorch would write. It has the same blocks as ``freqcnn_gluon`` and splits the
-attention's first layer in the same way, so that the benchmark compares the frameworks and not the algebra.
+A careful user of PyTorch would write the same network. It has the same blocks as ``freqcnn_gluon`` and splits
+the attention's first layer in the same way, so that the benchmark compares frameworks and not algebra.
 """
 
 from __future__ import annotations

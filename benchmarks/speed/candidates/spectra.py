@@ -1,8 +1,8 @@
 """The spectrogram of some minutes of sound: ours, and other programs' with the same parameters.
 
-50 ms frames with half overlap, symmetric Hamming window, FFT of 1024 points, magnitude, decibels above 80 dB
-below the maximum. Each ``run`` computes it for all ``clips``. ``Files`` covers the whole path from WAV files
-to images.
+All programs use frames of 50 ms with half overlap, a symmetric Hamming window, an FFT of 1024 points, and
+decibels down to 80 dB below the maximum. Each ``run`` computes the spectrograms of all ``clips``. ``Files``
+covers the whole path from WAV files to images.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from data_prep import manifest, store
 from data_prep.sound.spectrogram import ImageSettings, mirspectrum
 
 RATE, FRAME, HOP, POINTS, FLOOR = 16000, 800, 400, 1024, 80.0
-SECONDS = 15  # duration of a clip, about that of UT-Podcast's
+SECONDS = 15  # duration of a clip, about as long as UT-Podcast's clips
 # librosa and torch centre a short window in the FFT's frame. This many samples come before and after it.
 MARGIN = (POINTS - FRAME) // 2
 
