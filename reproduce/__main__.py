@@ -13,7 +13,7 @@ from data_prep.base.commands import natural, positive, resumable, with_plain_err
 from data_prep.base.faults import Faults
 from reproduce.options import PROFILES, Options
 
-if TYPE_CHECKING:  # argparse has no public name for what add_subparsers returns.
+if TYPE_CHECKING:  # argparse has no public name for this type.
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 COMMAND = "python -m reproduce"
@@ -29,11 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run its command."""
     parser = argparse.ArgumentParser(
         prog=COMMAND,
-        description="Make and check the tables of the FreqCNN paper, with our numbers beside its own.",
+        description="Make and check the tables of the FreqCNN paper, with our numbers beside the paper's.",
         epilog="examples:\n"
         "  python -m reproduce table 3\n"
         "  python -m reproduce table 3 --ut-podcast /data/UT-Podcast --seeds 3\n"
-        "each command has an example: python -m reproduce table --help",
+        "examples of one command: python -m reproduce table --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
@@ -57,7 +57,7 @@ def _add_command(
     details: str,
     *examples: str,
 ) -> argparse.ArgumentParser:
-    """Add a command; ``summary`` stands in the list of commands, ``details`` only in its own help."""
+    """Add a command. Its help shows ``summary`` and ``details``; the list of commands shows ``summary``."""
     command = commands.add_parser(
         name,
         help=summary,
@@ -135,7 +135,7 @@ def _add_options(command: argparse.ArgumentParser, profile: str | None = None) -
     command.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="address of a Dask scheduler whose workers do the runs, as in tcp://head:8786. Start the "
+        help="address of a Dask scheduler whose workers execute the runs, as in tcp://head:8786. Start the "
         "workers in this folder with --nthreads 1; --data and --results must be the same folders for them",
     )
     command.add_argument(
@@ -183,7 +183,7 @@ def _add_table(commands: Commands) -> None:
         commands,
         "table",
         _table,
-        "train and evaluate what a table needs, and print the table",
+        "train and evaluate the systems of a table, and print the table",
         "Tables 3, 4, 5, 8, 9, 11 and 12 show results: systems are trained and evaluated. Tables 1 and 6 "
         "count the clips of a corpus. Tables 2, 7 and 10 describe the networks. Tables share their common "
         "runs. After an interruption the same command resumes.",
@@ -198,12 +198,12 @@ def _add_table(commands: Commands) -> None:
 def _table(options: argparse.Namespace) -> None:
     from reproduce.assumptions import choices, shared
     from reproduce.commands.table import produce
-    from reproduce.tables import TABLES, known
+    from reproduce.tables import TABLES, check_numbers
 
-    numbers = known(options.numbers or tuple(TABLES))
+    numbers = check_numbers(options.numbers or tuple(TABLES))
     general = _options(options)
     assumed = {number: shared(general.assume, number, numbers) for number in numbers}
-    for number in numbers:  # Refuse a wrong choice for the last table before the first table's hours.
+    for number in numbers:  # Otherwise a wrong choice for the last table would be reported hours later.
         choices(number, assumed[number])
     for number in numbers:
         with resumable(options.results):
@@ -217,8 +217,8 @@ def _add_sensitivity(commands: Commands) -> None:
         "sensitivity",
         _sensitivity,
         "measure the effect of each assumption on a table",
-        "The system that the table is about runs with each alternative of each assumption, one at a time. "
-        "The differences to the choices of assumptions.toml are printed.",
+        "Train the table's claimed system with each alternative of each assumption, one at a time. Print how "
+        "much each result differs from that with the choices of assumptions.toml.",
         "3 --seeds 3",
     )
     command.add_argument("number", type=int, metavar="N", help="number of the table: 3, 4, 5, 8, 9, 11 or 12")
@@ -241,8 +241,8 @@ def _add_plan(commands: Commands) -> None:
         _plan,
         "estimate the cost of tables before anything starts",
         "It prints the number of runs, hours on this machine, memory, disk, and hours on GPUs. It takes "
-        "about a minute, because a few samples of each network are timed. A corpus is listed, not read; "
-        "without its folder the paper's counts are used.",
+        "about a minute, because a few samples of each network are timed. The clips of a corpus are "
+        "listed, but not read. Without the corpus's folder, the paper's counts are used.",
         "",
         "3 8 --gpu A100 --gpus 4",
     )
@@ -315,8 +315,8 @@ def _add_assumptions(commands: Commands) -> None:
         commands,
         "assumptions",
         _assumptions,
-        "print what the paper leaves open and what we chose",
-        "Each assumption has its tables, choice, alternatives and reason.",
+        "print the points that the paper leaves open, with our choices",
+        "For each assumption, print its tables, choice, alternatives and reason.",
         "",
     )
 
@@ -334,9 +334,8 @@ def _add_verify(commands: Commands) -> None:
         _verify,
         "rerun committed results and compare",
         "Runs are repeated in a temporary folder, and their history, metrics and predictions are compared "
-        "with the reports. On the machine and with the versions of a report they must match byte for "
-        "byte; otherwise the exit code is 1. On other machines the command reports what differs, and by "
-        "how much.",
+        "with the reports. On the machine of a report and with its versions, they must match byte for "
+        "byte. If they do not, the exit code is 1. On other machines the command reports the differences.",
         "",
         "--sample 5 --seed 1",
     )
@@ -363,11 +362,11 @@ def _verify(options: argparse.Namespace) -> None:
         verify(options.results, _roots(options), options.data, sample, options.seed, options.jobs)
     )
     print(markdown(verified))
-    if faults := [one for one in verified if one.fault]:
+    if faults := [item for item in verified if item.fault]:
         raise Faults(
-            f"{options.results / one.report.content['run']['source'] / one.report.link}: {one}. No known "
+            f"{options.results / item.report.content['run']['source'] / item.report.link}: {item}. No known "
             "difference of the environment explains it"
-            for one in faults
+            for item in faults
         )
 
 

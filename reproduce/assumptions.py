@@ -31,7 +31,7 @@ class Assumption:
         id: Name of the assumption and, unless ``where`` is 'fixed', of the argument that takes it.
         question: What the paper leaves open.
         paper: What the paper says about it.
-        choice: The value that is used by default.
+        choice: The default value.
         alternatives: The other values that the code accepts, or 'any' for any other number.
         where: The part of the code that takes it: 'network', 'training', 'image', 'data' or a peer's name;
             'fixed' if the code has no alternative.
@@ -52,12 +52,12 @@ class Assumption:
     tried: list[Any] = field(default_factory=list)
     least: float | None = None
 
-    def others(self) -> list[Any]:
+    def values_to_try(self) -> list[Any]:
         """List the values that ``sensitivity`` tries in place of the choice."""
         return self.tried if isinstance(self.alternatives, str) else self.alternatives
 
-    def otherwise(self) -> str:
-        """Say which other values the code accepts; empty if there are none."""
+    def alternatives_in_words(self) -> str:
+        """List the other values that the code accepts, as text; empty if there are none."""
         if isinstance(self.alternatives, str):
             return f"any other {self._numbers()}"
         return ", ".join(map(str, self.alternatives))
@@ -140,23 +140,23 @@ def choices(table: int, overrides: Iterable[str] = ()) -> Choices:
 
 
 def _unknown(id: str, table: int, listed: Mapping[str, Assumption]) -> str:
-    """Say that an id is not among the ``listed`` assumptions of a table."""
-    known = id in assumptions()
-    problem = f"the assumption '{id}' does not touch" if known else f"there is no assumption '{id}' for"
+    """Return the fault for an id that is not among the ``listed`` assumptions of a table."""
+    exists = id in assumptions()
+    problem = f"the assumption '{id}' does not affect" if exists else f"there is no assumption '{id}' for"
     open_here = ", ".join(id for id, entry in listed.items() if entry.where != "fixed")
     return f"{problem} table {table}: choose among {open_here}"
 
 
 def shared(overrides: Iterable[str], table: int, tables: Iterable[int]) -> list[str]:
-    """Select the overrides, given for several ``tables`` at once, that apply to ``table``.
+    """Select from the overrides for several ``tables`` those that apply to ``table``.
 
-    An override that another of the tables depends on is dropped. An override that none of them depends on
-    is kept, so that ``choices`` refuses it.
+    An override that affects other tables only is dropped. An override that affects none of the tables is
+    kept, so that ``choices`` refuses it.
     """
-    touched = {id: set(entry.tables) for id, entry in assumptions().items()}
+    affected = {id: set(entry.tables) for id, entry in assumptions().items()}
 
     def applies(override: str) -> bool:
-        dependent = touched.get(override.partition("=")[0], set())
+        dependent = affected.get(override.partition("=")[0], set())
         return table in dependent or not dependent & set(tables)
 
     return [override for override in overrides if applies(override)]
@@ -164,18 +164,18 @@ def shared(overrides: Iterable[str], table: int, tables: Iterable[int]) -> list[
 
 def markdown() -> str:
     """Render the list: each question, its tables, the choice, the alternatives and the reason."""
-    lines = ["# What the paper leaves open, and what was chosen", ""]
+    lines = ["# The points that the paper leaves open, with our choices", ""]
     for entry in assumptions().values():
-        other = entry.otherwise()
+        alternatives = entry.alternatives_in_words() or "none in the code"
         lines += [
             f"- `{entry.id}` (tables {', '.join(map(str, entry.tables))}): {entry.question}",
             f"  - The paper: {' '.join(entry.paper.split())}",
-            f"  - Here: **{entry.choice}**" + (f". Or: {other}." if other else "; the code has no other."),
-            f"  - Why: {' '.join(entry.why.split())}",
+            f"  - Our choice: **{entry.choice}**. Alternatives: {alternatives}.",
+            f"  - Reason: {' '.join(entry.why.split())}",
         ]
     lines += [
         "",
-        'To choose differently: `make table3 ASSUME="schedule=step floor_db=60"`. These results get folders '
-        "of their own.",
+        '`make table3 ASSUME="schedule=step floor_db=60"` makes other choices. Its results get folders of '
+        "their own.",
     ]
     return "\n".join(lines)

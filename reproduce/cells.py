@@ -13,7 +13,7 @@ from reproduce.sources import PAPER
 from reproduce.tables import ALL, AVERAGE, Cell, Table
 from reproduce.verdict import holm, interval, mcnemar, verdict
 
-__all__ = ["behind", "by_seed", "cells", "comparisons", "confusion", "measured", "paired"]
+__all__ = ["reports_behind", "by_seed", "cells", "comparisons", "confusion", "measured", "paired"]
 
 Measured = tuple[float, float, float, float]  # mean, sd over seeds, low, high
 UNKNOWN: Measured = (np.nan,) * 4
@@ -75,12 +75,12 @@ def measured(cell: Cell, folds: Sequence[str], contents: Sequence[Mapping[str, A
 
     Returns:
         Mean, sd, low, high in the cell's unit. NaN if the corpus does not have the class, or if the peer
-        could not be measured so. The limits are NaN if the measure is not a proportion.
+        has no such measure. The limits are NaN if the measure is not a proportion.
     """
     folds = _folds(cell, folds)
     measures = [content.get("measures", {}) for content in contents if content["run"]["fold"] in folds]
-    if own := [entry for entry in measures if cell.measure in entry]:
-        return _own_measure(cell.measure, own)
+    if of_peer := [entry for entry in measures if cell.measure in entry]:
+        return _own_measure(cell.measure, of_peer)
     counts = confusion(contents, folds)  # (seeds, folds, true, predicted)
     if cell.fold == ALL:
         counts = counts.sum(axis=1, keepdims=True)
@@ -111,11 +111,11 @@ def _scaled(factor: float, values: Measured) -> Measured:
 
 
 def _folds(cell: Cell, folds: Sequence[str]) -> Sequence[str]:
-    """Return the folds that a cell's number needs, of all ``folds``."""
+    """Select from all ``folds`` those that a cell's number needs."""
     return folds if cell.fold in (ALL, AVERAGE) else (cell.fold,)
 
 
-def behind(cell: Cell, table: Table, reports: Sequence[Report]) -> list[Report]:
+def reports_behind(cell: Cell, table: Table, reports: Sequence[Report]) -> list[Report]:
     """Return the reports that a cell's number comes from, in the order given."""
     folds = _folds(cell, table.folds)
     return [report for report in reports_of(cell.system, reports) if report.content["run"]["fold"] in folds]
@@ -123,7 +123,7 @@ def behind(cell: Cell, table: Table, reports: Sequence[Report]) -> list[Report]:
 
 def by_seed(cell: Cell, table: Table, reports: Sequence[Report]) -> dict[int, float]:
     """Return, for each seed, the cell's number with that seed alone, in the cell's unit."""
-    contents = [report.content for report in behind(cell, table, reports)]
+    contents = [report.content for report in reports_behind(cell, table, reports)]
     seeds = sorted({content["run"]["seed"] for content in contents})
     return {
         seed: measured(cell, table.folds, [entry for entry in contents if entry["run"]["seed"] == seed])[0]
@@ -132,7 +132,7 @@ def by_seed(cell: Cell, table: Table, reports: Sequence[Report]) -> dict[int, fl
 
 
 def _own_measure(measure: str, measures: Sequence[Mapping[str, float]]) -> Measured:
-    """Measure a peer by its own measure in one fold. 1-EER is the share of target trials accepted."""
+    """Return a peer's own measure in one fold. 1-EER is the share of accepted target trials."""
     values = np.array([entry[measure] for entry in measures])
     if measure != "1-EER":
         return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0, np.nan, np.nan
@@ -153,13 +153,12 @@ def confusion(contents: Sequence[Mapping[str, Any]], folds: Sequence[str]) -> np
 def comparisons(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
     """Test whether the table's claimed system differs from each other system by more than chance.
 
-    The clips of all folds are one test set. Of several seeds the one with the largest p counts.
+    The clips of all folds are one test set. With several seeds, the seed with the largest p counts.
 
     Returns:
         One line for each other system that ran: system, only_ours and only_theirs (clips that only one of
-        the two recognised), p (exact McNemar), p_adjusted (Holm, for the number of systems), and lead: 'more
-        than chance' if the claimed system leads with an adjusted p < 0.05, 'less than chance' if the other
-        one does, otherwise 'not shown'.
+        the two recognised), p (exact McNemar), p_adjusted (Holm, for the number of systems), and lead: the
+        name of the system that leads with an adjusted p < 0.05, or 'neither'.
     """
     ours, lines = reports_of(table.claim, reports), []
     for system in table.systems():
@@ -168,8 +167,8 @@ def comparisons(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
             lines.append({"system": system.name, **dict(zip(("only_ours", "only_theirs", "p"), test))})
     frame = pd.DataFrame(lines, columns=["system", "only_ours", "only_theirs", "p"])
     frame["p_adjusted"] = holm(frame["p"])
-    lead = np.where(frame["only_ours"] > frame["only_theirs"], "more than chance", "less than chance")
-    frame["lead"] = np.where(frame["p_adjusted"] < 0.05, lead, "not shown")
+    leading = np.where(frame["only_ours"] > frame["only_theirs"], table.claim.name, frame["system"])
+    frame["lead"] = np.where(frame["p_adjusted"] < 0.05, leading, "neither")
     return frame
 
 

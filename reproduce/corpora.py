@@ -1,4 +1,4 @@
-"""From a corpus folder, or a stand-in, to the manifest and the images that systems are trained on."""
+"""Turn a corpus folder, or a stand-in, into the manifest and the images that systems are trained on."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def counted(
 ) -> tuple[Split, str]:
     """Return the split that ``prepare`` would make, without any image, and its source.
 
-    The arguments are those of ``prepare``, but no counts are an error.
+    The arguments are those of ``prepare``. Counts other than the paper's are never an error.
 
     Raises:
         Faults: The folder does not have the corpus's layout.
@@ -228,8 +228,8 @@ def _taken(options: Iterable[str], choices: Mapping[str, Any]) -> dict[str, Any]
 def _labels(kind: Kind, frame: pd.DataFrame) -> tuple[str, ...]:
     """List the labels that occur: the corpus's own in their order, then any others, sorted."""
     present = set(frame["label"])
-    known = tuple(label for label in kind.module.LABELS if label in present)
-    return known + tuple(sorted(present - set(known)))
+    ordered = tuple(label for label in kind.module.LABELS if label in present)
+    return ordered + tuple(sorted(present - set(ordered)))
 
 
 def _print_notes(scan: Scan) -> None:

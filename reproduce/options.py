@@ -13,17 +13,17 @@ PROFILES = ("paper", "quick")
 
 @dataclass(frozen=True)
 class Options:
-    """The options that every table shares; ``runs.resolve`` settles them for one table.
+    """The options that all tables share; ``runs.resolve`` resolves them for one table.
 
     Attributes:
-        roots: A corpus's name and its folder; without a folder its stand-in is used.
+        roots: Name of a corpus -> its folder; None uses its stand-in.
         profile: 'paper' or 'quick'; None chooses 'paper' with a corpus folder and 'quick' without.
         seeds: Number of trainings of each system, with the seeds 0, 1, ...
         device: As ``devices.choose`` takes it: 'auto', 'cpu', 'gpu', 'gpu:0,1', ...
         dtype: The number format of the networks' arithmetic, see ``runtime.mixed_precision``.
         jobs: Parallel processes. None prepares audio with one process per core, and runs one training at a
             time with all cores.
-        scheduler: Address of a Dask cluster that does the runs; None does them on this machine.
+        scheduler: Address of a Dask cluster that executes the runs; None executes them on this machine.
         check_counts: Whether other counts than the paper's are an error.
         assume: Choices among the assumptions, each as 'id=value'.
         data: The folder for prepared data.

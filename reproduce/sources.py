@@ -9,7 +9,7 @@ __all__ = ["NETWORK", "PAPER", "QUICK", "RESERVED", "STANDIN", "TITLES", "banner
 PAPER, STANDIN = "paper", "standin"
 QUICK = "quick"  # the paper's corpora in the quick profile, whose sizes are not the paper's
 NETWORK = "network"  # Tables 2, 7 and 10, which are read off the network
-RESERVED = (PAPER, QUICK, STANDIN, NETWORK)  # sources whose names have a meaning; no own corpus may take one
+RESERVED = (PAPER, QUICK, STANDIN, NETWORK)  # a user's corpus must not have such a name
 TITLES = {
     PAPER: "The paper's corpora",
     QUICK: "The paper's corpora, quick profile",

@@ -10,9 +10,9 @@ n = m (1 - m) / (Σ p (1 - p) / (n_c - 1) / C²). The wider of the two intervals
 classes and with 36, and more if all recalls are near 0 or 1 but not near each other.
 
 Another seed would change the number too; one seed does not show by how much. With k seeds of variance v,
-t² v (1 + 1/k) joins the sum of squares, since the paper's value is one training as well. t is Student's with
-k - 1 degrees of freedom. The paper's value is 'within' or 'outside' this interval. Clips count as
-independent, although CHAINS has several windows of one recording.
+t² v (1 + 1/k) is added to the sum of squares, because the paper's value is also that of one training. t is
+Student's with k - 1 degrees of freedom. The paper's value is 'within' or 'outside' this interval. Clips count
+as independent, although CHAINS has several windows of one recording.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float
     mean = values.mean()
     if classes > 1:
         distances = np.maximum(distances, np.abs(_wilson(mean, _effective(recalls, totals)) - mean))
-    # The squared part of the seeds. It is unknown for one seed.
-    other = t.ppf(0.975, seeds - 1) ** 2 * spread * (1 + 1 / seeds) if seeds > 1 else 0.0
-    half = np.sqrt(distances**2 + other)
+    # The seeds' part of the squared distance. It is unknown for one seed.
+    of_seeds = t.ppf(0.975, seeds - 1) ** 2 * spread * (1 + 1 / seeds) if seeds > 1 else 0.0
+    half = np.sqrt(distances**2 + of_seeds)
     return float(mean), float(np.sqrt(spread)), float(max(0, mean - half[0])), float(min(1, mean + half[1]))
 
 
@@ -71,7 +71,7 @@ def _effective(recalls: np.ndarray, totals: np.ndarray) -> float:
 
 
 def verdict(paper: float, low: float, high: float) -> str:
-    """Return 'within' or 'outside': the paper's value against our interval, in the same unit."""
+    """Return 'within' if the paper's value is in our interval (in the same unit), otherwise 'outside'."""
     return "within" if low <= paper <= high else "outside"
 
 

@@ -115,14 +115,16 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
         for table in tables
     ]
     counts = [_counts(job) for job in jobs]
-    planned = [runs_of(job, job.table.systems(), of.source, "") for job, of in zip(jobs, counts)]
-    pairs = [(run, of) for runs, of in zip(planned, counts) for run in runs]
-    timed, finished = _timed(pairs, options), _finished(options.results)
-    costs = {run.folder(Path()): _cost(run, of, timed, _key(asdict(run)) in finished) for run, of in pairs}
+    planned = [runs_of(job, job.table.systems(), count.source, "") for job, count in zip(jobs, counts)]
+    pairs = [(run, count) for runs, count in zip(planned, counts) for run in runs]
+    times, finished = _times(pairs, options), _finished(options.results)
+    costs = {
+        run.folder(Path()): _cost(run, count, times, _key(asdict(run)) in finished) for run, count in pairs
+    }
     lines, stores = [], {}
-    for job, runs, of in zip(jobs, planned, counts):
+    for job, runs, count in zip(jobs, planned, counts):
         table, size = job.table, job.sizes.size
-        stores[table.corpus, size] = 4 * size**2 * of.clips
+        stores[table.corpus, size] = 4 * size**2 * count.clips
         own_costs = [costs[folder] for folder in dict.fromkeys(run.folder(Path()) for run in runs)]
         lines.append(_line(str(table.number), own_costs, stores[table.corpus, size], kind, gpus))
     lines.append(_line("total", list(costs.values()), sum(stores.values()), kind, gpus))
@@ -147,16 +149,17 @@ def _notes(processor: str, dtype: str, kind: str, gpus: int) -> list[str]:
         f"({dtype}, threads: {threads()}), one run at a time. Ablations are scaled by their number of "
         "operations. Systems that are not Gluon networks (i-vectors, GMM and others) count as runs, but not "
         "in hours, memory and disk.",
-        f"'{kind} hours' is an **estimate**, nothing was measured: the counted operations at "
-        f"{100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. 'Hours on {gpus} × {kind}' is the time until "
-        "all runs are done, with one run at a time on each GPU.",
+        f"'{kind} hours' is an **estimate**, nothing was measured. It assumes that the counted "
+        f"operations run at {100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. "
+        f"'Hours on {gpus} × {kind}' is the time "
+        "until all runs are done, with one run at a time on each GPU.",
         f"Memory is that of the largest training, whose micro-batch is limited to fit {MEMORY / 1e9:.0f} GB. "
         "Disk includes the spectrograms, the weights of each run, and one checkpoint while it is written.",
     ]
 
 
 def _missing(tables: Sequence[Table], options: Options) -> list[str]:
-    """Name the corpora whose counts are the paper's."""
+    """Name the corpora for which the plan uses the paper's counts."""
     missing = [CORPORA[table.corpus].title for table in tables if not options.roots.get(table.corpus)]
     if not missing:
         return []
@@ -191,14 +194,14 @@ def _counts(job: Job) -> Counts:
     return Counts(STANDIN, clips, dict.fromkeys(table.folds, (clips - share, share)), classes)
 
 
-def _timed(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[str, int], Seconds]:
+def _times(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[str, int], Seconds]:
     """Time each network with the paper's settings on the first device: (system, size) -> seconds."""
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.runtime import contexts
     from freqcnn_gluon.training.cost import seconds
 
     first = contexts(options.device)[0]
-    due = {(run.system, run.size): of.classes for run, of in pairs if run.system not in PEERS}
+    due = {(run.system, run.size): count.classes for run, count in pairs if run.system not in PEERS}
     return {
         (system, size): seconds(build(system, classes, size), classes, size, first, options.dtype)
         for (system, size), classes in Bar(due.items(), "timing", unit="network")
@@ -222,7 +225,7 @@ def _network(system: str, classes: int, size: int, batch_size: int, arguments: s
     )
 
 
-def _cost(run: Run, counts: Counts, timed: Mapping[tuple[str, int], Seconds], done: bool) -> Cost:
+def _cost(run: Run, counts: Counts, times: Mapping[tuple[str, int], Seconds], done: bool) -> Cost:
     """Compute the cost of a run."""
     from freqcnn_gluon.training.cost import STEP
 
@@ -232,12 +235,12 @@ def _cost(run: Run, counts: Counts, timed: Mapping[tuple[str, int], Seconds], do
     size, batch_size = run.network_sizes()
     network = _network(run.system, counts.classes, size, batch_size, arguments)
     training: Mapping[str, Any] = run.choices["training"]
-    took, epochs = timed[run.system, size], training["epochs"]
+    seconds, epochs = times[run.system, size], training["epochs"]
     train, test = counts.folds[run.fold]
-    samples = network.scale * (train * took.sample + test * took.prediction)
+    samples = network.scale * (train * seconds.sample + test * seconds.prediction)
     return Cost(
         done,
-        hours=epochs * (samples + train / batch_size * took.step) / 3600,
+        hours=epochs * (samples + train / batch_size * seconds.step) / 3600,
         operations=epochs * (STEP * train + test) * network.operations,
         memory=network.memory,
         weights=network.weights,
@@ -280,5 +283,5 @@ def _finished(results: Path) -> set[str]:
 
 
 def _key(run: dict) -> str:
-    """Return a key of everything that decides a run but its data."""
+    """Return a key that identifies a run, apart from its data."""
     return json.dumps(run | {"data": ""}, sort_keys=True)

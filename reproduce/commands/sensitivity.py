@@ -1,4 +1,4 @@
-"""``python -m reproduce sensitivity``: how much each assumption matters, one alternative at a time."""
+"""``python -m reproduce sensitivity``: measure the effect of each alternative of each assumption."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def sensitivity(table: Table, options: Options) -> str:
 
     Args:
         table: The table.
-        options: Its options; an assumption that they choose is not varied.
+        options: The options of its runs. An assumption that they override is not varied.
 
     Returns:
-        Markdown: for each alternative UAR and accuracy over all folds, and the difference of its UAR to the
-        choices', tested on the same clips.
+        Markdown: for each alternative its UAR and accuracy over all folds, and the difference between its
+        UAR and that of the default choices, tested on the same clips.
 
     Raises:
         Faults: The runs with the choices failed, or anything that ``run_all`` raises.
@@ -48,16 +48,18 @@ def sensitivity(table: Table, options: Options) -> str:
     job = resolve(table, options)
     base = run_all(job, [table.claim])
     if faults := [report.fault for report in base if report.fault]:
-        raise Faults(f"the choices as listed, to which all else is compared, failed: {faults[0]}")
+        raise Faults(
+            f"the run with the default choices, with which all others are compared, failed: {faults[0]}"
+        )
     results, same = [("choices as listed", "", base)], []
     classes = len(base[0].content["labels"])
     varied, without = _alternatives(table, options)
     for id, value in varied:
-        other = resolve(table, replace(options, assume=[*options.assume, f"{id}={value}"]))
-        if _equal(_first_run(job), _first_run(other), classes):
+        changed = resolve(table, replace(options, assume=[*options.assume, f"{id}={value}"]))
+        if _equal(_first_run(job), _first_run(changed), classes):
             same.append(f"{id}={value}")
         else:
-            results.append((id, str(value), run_all(other, [table.claim])))
+            results.append((id, str(value), run_all(changed, [table.claim])))
     if workers.join().rank:
         return ""
     frame = pd.DataFrame([_line(id, value, table, reports, base) for id, value, reports in results])
@@ -79,8 +81,8 @@ def _alternatives(table: Table, options: Options) -> tuple[list[tuple[str, Any]]
         fixed = assumption.where == "fixed" or assumption.where in PEERS  # the claimed system is not a peer
         if table.number not in assumption.tables or assumption.id in overridden or fixed:
             continue
-        varied += [(assumption.id, value) for value in assumption.others()]
-        if not assumption.others():
+        varied += [(assumption.id, value) for value in assumption.values_to_try()]
+        if not assumption.values_to_try():
             without.append(assumption.id)
     return varied, without
 
@@ -90,21 +92,21 @@ def _first_run(job: Job) -> Run:
     return runs_of(job, [job.table.claim], source="", data="")[0]
 
 
-def _equal(run: Run, other: Run, classes: int) -> bool:
+def _equal(first: Run, second: Run, classes: int) -> bool:
     """Whether two runs train the same network with the same settings."""
     from freqcnn_gluon.network.describe import form  # imports MXNet, which takes seconds
     from freqcnn_gluon.network.zoo import build
 
-    rest, others = (replace(item, choices={**item.choices, "network": {}}) for item in (run, other))
-    if rest != others:
+    without_network = [replace(run, choices={**run.choices, "network": {}}) for run in (first, second)]
+    if without_network[0] != without_network[1]:
         return False
-    size, _ = run.network_sizes()
-    one, two = (build(item.system, classes, size, **item.choices["network"]) for item in (run, other))
-    return form(one) == form(two)
+    size, _ = first.network_sizes()
+    nets = [build(run.system, classes, size, **run.choices["network"]) for run in (first, second)]
+    return form(nets[0]) == form(nets[1])
 
 
 def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Sequence[Report]) -> dict:
-    """Return the numbers of one alternative, in %, and its difference to the ``base``."""
+    """Return the numbers of one alternative, in %, and its difference from the ``base``."""
 
     def numbers(measure: str, reports: Sequence[Report]) -> tuple[float, float, float, float]:
         cell = Cell((), "", table.claim, ALL, measure, None)
@@ -132,14 +134,14 @@ def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Se
 
 def _markdown(table: Table, run: dict, frame: pd.DataFrame, without: list[str], same: list[str]) -> str:
     lines = [
-        f"## How much the open points of Table {table.number} matter",
+        f"## Effect of the assumptions on Table {table.number}",
         "",
         *banner(run["source"]),
         *_grid(frame),
         "",
-        f"{table.claim.name}, profile {run['profile']}, the test clips of all folds pooled; in %. 'p': exact "
-        "McNemar test against the choices on the same clips, not adjusted for the number of lines; empty "
-        "where the alternative has other clips.",
+        f"{table.claim.name}, profile {run['profile']}, in % of the test clips of all folds. 'p' is from the "
+        "exact McNemar test against the default choices on the same clips, not adjusted for the number of "
+        "lines. It is empty if the alternative has other clips.",
     ]
     if without:
         lines.append(f"Not varied, since any number is possible: {', '.join(without)}.")

@@ -21,7 +21,7 @@ __all__ = ["produce"]
 
 @workers.leave_on_error
 def produce(number: int, options: Options) -> str:
-    """Make table ``number`` and return it as Markdown; nothing that is finished is done again.
+    """Make table ``number`` and return it as Markdown; finished runs are not repeated.
 
     Writes ``results``/<source>/tableNN.md and .csv. Of several workers (see ``training.workers``) rank 0
     writes, and the others return an empty string.
@@ -29,15 +29,15 @@ def produce(number: int, options: Options) -> str:
     Raises:
         Faults: The corpus, an option or an earlier result is faulty.
     """
-    return _made(TABLES[number], options)
+    return _make(TABLES[number], options)
 
 
 @functools.singledispatch
-def _made(table: object, options: Options) -> str:
+def _make(table: object, options: Options) -> str:
     raise TypeError(f"{type(table).__name__} is not a kind of table")
 
 
-@_made.register
+@_make.register
 def _results(table: Table, options: Options) -> str:
     """Run every system on every fold with each seed. tableNN.json lists the reports."""
     job = resolve(table, options)
@@ -51,7 +51,7 @@ def _results(table: Table, options: Options) -> str:
     return write(table, reports, stem)
 
 
-@_made.register
+@_make.register
 def _counts(table: CountTable, options: Options) -> str:
     """Count the clips of the corpus."""
     if workers.join().rank:
@@ -62,9 +62,9 @@ def _counts(table: CountTable, options: Options) -> str:
     return table.compare(split.manifest, source).write(stem)
 
 
-@_made.register
+@_make.register
 def _architecture(table: ArchitectureTable, options: Options) -> str:
-    """Read the table off the network."""
+    """Describe the network that the code builds."""
     if workers.join().rank:
         return ""
     chosen = choices(table.number, options.assume)["network"]

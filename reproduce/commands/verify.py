@@ -3,7 +3,8 @@
 Identical environments must match byte for byte. A report states what can change the bytes of its results:
 the versions of Python and of the packages, the platform, the processor, the number of threads, the device.
 If one of them differs here, floating-point sums are rounded differently, and the difference grows from epoch
-to epoch: this is not a fault. What an older report does not state is unknown and excuses no difference.
+to epoch: this is not a fault. A part of the environment that an older report does not state is unknown, and
+does not excuse a difference.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from reproduce.tables import trained
 __all__ = ["SAMPLE_SECONDS", "Verified", "compare", "draw", "markdown", "verify"]
 
 SAMPLE_SECONDS = 60  # Longest training time of a run in a sample; longer runs need --all.
-OLD_SETTINGS = {"dtype": "float32"}  # settings of all reports from before they were stated
+OLD_SETTINGS = {"dtype": "float32"}  # the settings of older reports, which do not state them
 RESULTS = ("labels", "clips", "parameters", "settings", "measures", "metrics", "history", "predictions")
 
 
@@ -80,7 +81,7 @@ def verify(
     seed: int = 0,
     jobs: int | None = None,
 ) -> Iterator[Verified]:
-    """Rerun reports in a temporary folder, each on its own device, and compare.
+    """Rerun reports in a temporary folder, each on the device that it states, and compare the results.
 
     Args:
         results: Folder of results.
@@ -134,10 +135,10 @@ def draw(results: Path, sample: int | None, seed: int) -> list[Report]:
             if not report.fault:
                 reports[listed.parent, report.link] = report
     if not reports:
-        raise Faults(f"{results}: has no reports; `make tables` makes them, results/reference holds some")
+        raise Faults(f"{results}: has no reports; run `make tables`, or name results/reference")
     if sample is None:
         return list(reports.values())
-    short = [one for one in reports.values() if one.content["training_seconds"] <= SAMPLE_SECONDS]
+    short = [report for report in reports.values() if report.content["training_seconds"] <= SAMPLE_SECONDS]
     return random.Random(seed).sample(short, min(sample, len(short)))
 
 
@@ -186,13 +187,13 @@ def compare(report: Report, again: Mapping) -> Verified:
         details = _distance(old, again) if "predictions" in differences else ""
     stated = {**old["versions"], "device": old["device"]}
     here = {**again["versions"], "device": again["device"]}
-    other = [name for name in sorted(stated | here) if stated.get(name) != here.get(name)]
+    different = [name for name in sorted(stated | here) if stated.get(name) != here.get(name)]
     environment = [
         f"{name}: {stated[name]} in the report, {here.get(name, 'none')} here"
-        for name in other
+        for name in different
         if name in stated
     ]
-    unknown = [name for name in other if name not in stated]
+    unknown = [name for name in different if name not in stated]
     return Verified(report, differences, details, environment, unknown)
 
 
@@ -208,21 +209,23 @@ def _without_times(value: object) -> object:
 def _distance(old: Mapping, new: Mapping) -> str:
     """Describe how much the predictions and the UAR differ."""
     first, second = old["predictions"], new["predictions"]
-    both = [(first[clip], second[clip]) for clip in first if clip in second]
-    changed = sum(one["predicted"] != other["predicted"] for one, other in both)
-    apart = [abs(p - q) for one, other in both for p, q in zip(one["probability"], other["probability"])]
+    pairs = [(first[clip], second[clip]) for clip in first if clip in second]
+    changed = sum(before["predicted"] != after["predicted"] for before, after in pairs)
+    distances = [
+        abs(p - q) for before, after in pairs for p, q in zip(before["probability"], after["probability"])
+    ]
     uar = new["metrics"]["uar"] - old["metrics"]["uar"]
     return (
-        f"other predicted class: {changed} of {len(both)} clips; largest difference of a probability: "
-        f"{max(apart, default=0):.5f}; UAR: {100 * uar:+.2f} points"
+        f"predicted class changed: {changed} of {len(pairs)} clips; largest change of a probability: "
+        f"{max(distances, default=0):.5f}; change of UAR: {100 * uar:+.2f} points"
     )
 
 
 def markdown(verified: Sequence[Verified]) -> str:
     """Render one line for each run: its result and the differences of the environment."""
     body = []
-    for one in verified:
-        run = one.report.content["run"]
+    for item in verified:
+        run = item.report.content["run"]
         row = f"Table {run['table']}, {run['row']}, fold {run['fold']}, seed {run['seed']}"
-        body.append([row, str(one), one.circumstances])
+        body.append([row, str(item), item.circumstances])
     return "\n".join(text.table(["Run", "Result", "Differences of the environment"], body)) + "\n"

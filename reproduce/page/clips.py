@@ -54,10 +54,10 @@ class Pictures:
 
 
 def pictures(table: Table, reports: Sequence[Report], folder: Path, data: Path) -> Pictures:
-    """Draw the first run of the system that the table is about.
+    """Draw clips of the claimed system's first run, and its attention.
 
     The clips are the first test clip of each class, whether the network recognised it or not. They are shown
-    only if the store's fingerprint is the one in the report.
+    only if the store has the fingerprint that the report states.
 
     Args:
         table: The table.

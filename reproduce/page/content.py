@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reproduce.assumptions import Assumption
-from reproduce.cells import behind, cells, comparisons
+from reproduce.cells import cells, comparisons, reports_behind
 from reproduce.corpora import CORPORA
 from reproduce.page.clips import Pictures, pictures
 from reproduce.page.learning import Learning, SeedVariation, learning, seed_variation
@@ -134,7 +134,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Source:
-    """Everything of one source.
+    """The page's content for one source.
 
     Attributes:
         id: Id on the page.
@@ -186,9 +186,11 @@ def results_of(
     frame, compared = cells(table, reports), comparisons(table, reports)
     numbers, columns = _numbers(table, frame, reports, folder), columns_of(frame)
     by_system = [(system, reports_of(system, reports)) for system in table.systems()]
-    by_system = [(system, own) for system, own in by_system if own and not any(one.fault for one in own)]
-    learnings = [learning(id, table, system, own) for system, own in by_system]
-    learnings.sort(key=lambda one: one.system != table.claim.name)
+    by_system = [
+        (system, group) for system, group in by_system if group and not any(item.fault for item in group)
+    ]
+    learnings = [learning(id, table, system, group) for system, group in by_system]
+    learnings.sort(key=lambda item: item.system != table.claim.name)
     seconds = sum(report.content["training_seconds"] for report in reports if not report.fault)
     return Results(
         id=id,
@@ -199,7 +201,7 @@ def results_of(
         numbers=numbers,
         notes=table_notes(table, frame, reports),
         compared=Grid(*comparisons_table(table, compared)) if len(compared) else None,
-        variations=[seed_variation(table, system, own) for system, own in by_system],
+        variations=[seed_variation(table, system, group) for system, group in by_system],
         learnings=learnings,
         pictures=pictures(table, reports, folder, data),
         runs=_runs(reports, folder, environments),
@@ -230,7 +232,7 @@ def _numbers(table: Table, frame: pd.DataFrame, reports: Sequence[Report], folde
                 verdict=line["verdict"],
                 symbol=SYMBOLS.get(line["verdict"], ""),
                 seeds=0 if pd.isna(line["seeds"]) else line["seeds"],
-                links=_links(behind(cell, table, reports), folder),
+                links=_links(reports_behind(cell, table, reports), folder),
                 marks=marks,
             )
         )

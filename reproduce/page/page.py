@@ -86,12 +86,12 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
     """Yield the content of each source in the page's order."""
     folders = sorted({path.parent for path in results.glob("*/table??.[cj]s*")}, key=order)
     if not folders:
-        raise Faults(f"{results}: there are no results yet; `make table3` makes the first")
+        raise Faults(f"{results}: there are no results yet; run `make table3` for the first")
     by_folder = _reports(folders)
     total = sum(len(by_number) for by_number in by_folder.values())
     with Bar(total=total, desc="drawing", unit="table", leave=False) as bar:
         for index, (folder, by_number) in enumerate(by_folder.items()):
-            environments = environments_of([one for reports in by_number.values() for one in reports])
+            environments = environments_of([item for reports in by_number.values() for item in reports])
             tables = []
             for number, reports in by_number.items():
                 id = f"s{index}-table{number}"

@@ -24,18 +24,19 @@ from reproduce.paper.published import FOLDER
 __all__ = ["KINDS", "UNCHECKED", "Finding", "audit", "markdown", "write"]
 
 KINDS = {  # kind of check -> the rule that it checks; in the report's order
-    "whole count": "a percentage is a whole count of its clips",
-    "UAR": "UAR is the mean of recalls that are whole counts themselves",
+    "whole count": "a percentage corresponds to a whole number of clips",
+    "UAR": "UAR is the mean of recalls that correspond to whole numbers of clips",
     "average": "an average over folds is the mean of the folds",
     "equal": "a network that is printed in two places has the same number in both",
-    "sum": "totals are the sums of their parts, and folds and classes are those of the text",
-    "text": "a number in the text is the one in its table",
-    "claim": "a claim of the text holds in the tables, read as the brackets say",
+    "sum": "totals are the sums of their parts, and folds and classes agree with the text",
+    "text": "a number in the text equals the number in its table",
+    "claim": "a claim in the text holds in the tables, in the reading that the brackets give",
 }
 UNCHECKED = (
     "- Table 8, i-Vector: the thresholds, and (1-EER) as a number. They depend on scores that are not "
     "printed, and (1-EER) is not a share of clips. Only the text's claims about (1-EER) are checked.",
-    "- Table 11, [5], [34], [6], [35], and the 91.00 % of Section 5.2: cited from other papers, no counts.",
+    "- Table 11, [5], [34], [6], [35], and the 91.00 % of Section 5.2: they are cited from other papers "
+    "without counts.",
     "- Table 12, Disgust: the row is illegible in the paper's file. Its diagonal is taken from the text's "
     "79.52 %; its other cells and its sum are not checked.",
     "- Tables 8 and 9, UAR of #1 and #2, except their averages: the number of each speaker's clips is not "
@@ -70,32 +71,33 @@ def audit(tables: Printed | None = None, sentences: Iterable[checks.Sentence] | 
 
 
 def markdown(findings: Sequence[Finding]) -> str:
-    """Render the number of checks of each kind, then each failed one, then those that agree, line by line."""
+    """Render the number of checks of each kind, then the contradictions, then the agreements by row."""
     right, wrong = ([item for item in findings if item.agrees == agrees] for agrees in (True, False))
     totals = [
         [kind, rule, str(_count(right, kind)), str(_count(wrong, kind))] for kind, rule in KINDS.items()
     ]
     lines = [
-        "# The paper, checked against itself",
+        "# Audit of the paper",
         "",
         f"{len(findings)} checks, in exact arithmetic: {len(right)} agree, {len(wrong)} do not.",
         "",
-        *text.table(["Check", "Rule", "Agree", "Do not"], totals),
+        *text.table(["Check", "Rule", "Agreements", "Contradictions"], totals),
         "",
-        "## What does not agree",
+        "## Contradictions",
         "",
         *text.table(
-            ["Check", "Where", "Printed or claimed", "Found"],
-            [[item.check, item.where, item.claim, item.found] for item in wrong],
+            ["Check", "Place in the paper", "The paper's statement", "Our calculation"],
+            [[item.check, item.where, item.claim, item.result] for item in wrong],
         ),
         "",
-        "## What agrees",
+        "## Agreements",
     ]
     for kind in KINDS:
         if grouped := _by_row([item for item in right if item.check == kind]):
             body = [[row, "; ".join(cells)] for row, cells in grouped.items()]
-            lines += ["", f"### {kind}", "", *text.table(["Where", "Printed: found"], body)]
-    return "\n".join([*lines, "", "## What no check touches", "", *UNCHECKED]) + "\n"
+            head = ["Place in the paper", "Statement: calculation"]
+            lines += ["", f"### {kind}", "", *text.table(head, body)]
+    return "\n".join([*lines, "", "## Statements that no check covers", "", *UNCHECKED]) + "\n"
 
 
 def _count(findings: Sequence[Finding], kind: str) -> int:
@@ -108,7 +110,7 @@ def _by_row(findings: Sequence[Finding]) -> dict[str, list[str]]:
     for item in findings:
         quoted = item.where.startswith(("Sec.", "Table 5:")) or ";" in item.where
         parts = [item.where] if quoted else item.where.split(", ")
-        line = f"{', '.join(parts[2:])} {item.claim}: {item.found}".strip()
+        line = f"{', '.join(parts[2:])} {item.claim}: {item.result}".strip()
         cells.setdefault(", ".join(parts[:2]), []).append(line)
     return cells
 

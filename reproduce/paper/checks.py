@@ -58,13 +58,13 @@ def _counted(where: str, cell: str, total: int, places: int = 2) -> Finding:
     if count is None:
         above, nearest = (rounding(number(cell) * total / 100) for rounding in (ceil, round))
         if above <= total and Fraction(100 * above, total) < number(cell) + Fraction(1, 10**places):
-            found = f"truncated, not rounded, from {above} of {total}"
+            result = f"truncated, not rounded, from {above} of {total}"
         else:
-            found = f"not a whole count of {total}"
-        found += f"; {nearest} would have to be {_rounded(Fraction(100 * nearest, total))}"
+            result = f"not a whole count of {total}"
+        result += f"; {nearest} would have to be {_rounded(Fraction(100 * nearest, total))}"
     else:
-        found = f"{count} of {total}"
-    return Finding("whole count", where, _percent(cell), found, count is not None)
+        result = f"{count} of {total}"
+    return Finding("whole count", where, _percent(cell), result, count is not None)
 
 
 def table_3(tables: Printed) -> list[Finding]:
@@ -89,13 +89,13 @@ def table_3(tables: Printed) -> list[Finding]:
             number(frame.loc[label, system]) if places == 1 else Fraction(100 * counts[label], total)
             for label, total in totals.items()
         )
-        agrees, found = rounds_to(uar, cell, places), f"the mean of its recalls is {shown(uar)}"
+        agrees, result = rounds_to(uar, cell, places), f"the mean of its recalls is {shown(uar)}"
         if not agrees:
-            found += f": it would have to be {_rounded(uar)}"
+            result += f": it would have to be {_rounded(uar)}"
             right, all_clips = sum(counts.values()), sum(totals.values())
             if rounds_to(Fraction(100 * right, all_clips), cell, places):
-                found += f"; {_percent(cell)} is its accuracy, {right} of {all_clips}"
-        findings.append(Finding("UAR", f"Table 3, {system}, UAR", _percent(cell), found, agrees))
+                result += f"; {_percent(cell)} is its accuracy, {right} of {all_clips}"
+        findings.append(Finding("UAR", f"Table 3, {system}, UAR", _percent(cell), result, agrees))
     return findings
 
 
@@ -118,10 +118,10 @@ def ablations(tables: Printed) -> list[Finding]:
         if right is not None:
             recalls = possible_recalls(right, uar, (totals["AU"], totals["UK"], totals["US"]))
             split = ", ".join(f"{label} {count}" for label, count in zip(totals, recalls or ()))
-            found = f"possible, for example with {split}"
+            result = f"possible, for example with {split}"
             if not recalls:
-                found = f"no three recalls with {right} correct clips give it"
-            findings.append(Finding("UAR", f"{where}, UAR", _percent(uar), found, recalls is not None))
+                result = f"no three recalls with {right} correct clips give it"
+            findings.append(Finding("UAR", f"{where}, UAR", _percent(uar), result, recalls is not None))
     return findings
 
 
@@ -168,10 +168,10 @@ def folds(tables: Printed) -> list[Finding]:
         size = int(held_out["validation_samples"])
         findings.append(_counted(f"{where}, #{fold}, ACC", accuracy, size))
         if all(name.startswith("s") for name in held_out["validation"].split()):
-            found = f"every speaker has {SENTENCES} sentences, so that UAR equals ACC"
-            found += "" if uar == accuracy else f": it would have to be {_percent(accuracy)}"
+            result = f"every speaker has {SENTENCES} sentences, so that UAR equals ACC"
+            result += "" if uar == accuracy else f": it would have to be {_percent(accuracy)}"
             agrees = number(uar) == number(accuracy)
-            findings.append(Finding("UAR", f"{where}, #{fold}, UAR", _percent(uar), found, agrees))
+            findings.append(Finding("UAR", f"{where}, #{fold}, UAR", _percent(uar), result, agrees))
     return findings
 
 
@@ -182,7 +182,7 @@ def averages(tables: Printed) -> list[Finding]:
     for (where, row), measure in product(_fold_rows(tables), ("ACC", "UAR")):
         cells, average = [row[f"fold{fold}_{measure}"] for fold in (1, 2, 3)], row[f"average_{measure}"]
         value = mean(map(number, cells))
-        found = f"the mean of {', '.join(map(_percent, cells))} is {shown(value)}".replace(" %", "")
+        result = f"the mean of {', '.join(map(_percent, cells))} is {shown(value)}".replace(" %", "")
         shares = [
             Fraction(100 * count, size)
             for cell, size in zip(cells, sizes)
@@ -192,17 +192,17 @@ def averages(tables: Printed) -> list[Finding]:
         if not agrees and measure == "ACC" and len(shares) == len(cells):
             exact = mean(shares)
             agrees = rounds_to(exact, average)
-            found += f", that of its whole counts is {shown(exact)}"
+            result += f", that of its whole counts is {shown(exact)}"
         elif not agrees:  # each fold, and the average, may be off by half a hundredth
             agrees = abs(value - number(average)) <= Fraction(1, 100)
-            found += "; possible before the folds were rounded" if agrees else ""
-        found += "" if agrees else f": it would have to be {_rounded(value)}"
-        findings.append(Finding("average", f"{where}, {measure}", _percent(average), found, agrees))
+            result += "; possible before the folds were rounded" if agrees else ""
+        result += "" if agrees else f": it would have to be {_rounded(value)}"
+        findings.append(Finding("average", f"{where}, {measure}", _percent(average), result, agrees))
     return findings
 
 
 def diagonal(tables: Printed, sentences: Iterable[Sentence]) -> pd.Series:
-    """Return Table 12's correct clips of each emotion; an illegible row's are from the text's percentage."""
+    """Return Table 12's correct clips of each emotion; for an illegible row, from the text's percentage."""
     frame = tables["table12_confusion"]
     of_text = {
         sentence["row"]: whole_count(sentence["number"], int(sentence["of"]))
@@ -233,8 +233,8 @@ def equal_rows(tables: Printed, diagonal: pd.Series) -> list[Finding]:
         pairs.append((where, eight.loc["FreqCNN", column], nine.loc[("sigmoid", "sigmoid"), column]))
     findings = []
     for where, first, second in pairs:
-        found, agrees = f"{_percent(second)} in the other place", number(first) == number(second)
-        findings.append(Finding("equal", where, _percent(first), found, agrees))
+        result, agrees = f"{_percent(second)} in the other place", number(first) == number(second)
+        findings.append(Finding("equal", where, _percent(first), result, agrees))
     totals = accents(tables)
     right = sum(whole_count(three.loc[label, "FreqCNN"], total) or 0 for label, total in totals.items())
     eleven = tables["table11_enterface_methods"].set_index("method").loc["FreqCNN", "ACC"]
@@ -244,8 +244,8 @@ def equal_rows(tables: Printed, diagonal: pd.Series) -> list[Finding]:
         ("Table 11, FreqCNN, ACC; Table 12, diagonal", eleven, int(diagonal.sum()), ACTORS * RECORDS),
     ):
         share = Fraction(100 * count, total)
-        found = f"{count} of {total} in the other place, {shown(share)}"
-        findings.append(Finding("equal", where, _percent(cell), found, rounds_to(share, cell)))
+        result = f"{count} of {total} in the other place, {shown(share)}"
+        findings.append(Finding("equal", where, _percent(cell), result, rounds_to(share, cell)))
     return findings
 
 
@@ -270,14 +270,14 @@ def sums(tables: Printed) -> list[Finding]:
     ]
     size = ACTORS * RECORDS // len(twelve)  # Sec. 5.3: the emotions are balanced
     for true, row in twelve[(twelve != "").all(axis=1)].iterrows():
-        found = f"{_added(list(row))}; {ACTORS} × {RECORDS} / {len(twelve)} = {size}"
+        result = f"{_added(list(row))}; {ACTORS} × {RECORDS} / {len(twelve)} = {size}"
         findings.append(
-            Finding("sum", f"Table 12, {true}, row", str(size), found, sum(map(int, row)) == size)
+            Finding("sum", f"Table 12, {true}, row", str(size), result, sum(map(int, row)) == size)
         )
     accuracy = tables["table11_enterface_methods"].set_index("method").loc["FreqCNN", "ACC"]
     findings.append(_counted("Table 11, FreqCNN, ACC", accuracy, ACTORS * RECORDS))
     every = sorted({name for cell in six["validation"] for name in cell.split()})
-    for fold, row in six.iterrows():  # Sec. 5.2: four of the six paragraphs, and the remaining two
+    for fold, row in six.iterrows():  # Sec. 5.2: train on four of the six paragraphs, validate on two
         training, held_out = row["training"].split(), row["validation"].split()
         agrees = sorted(training + held_out) == every and (len(training), len(held_out)) == (4, 2)
         where, claim = f"Table 6, #{fold}, paragraphs", f"{row['training']} and {row['validation']}"
@@ -316,9 +316,9 @@ def text(tables: Printed, sentences: Iterable[Sentence]) -> list[Finding]:
             continue
         if "." in quoted and "." not in cell and sentence["of"]:
             share = Fraction(100 * int(cell), int(sentence["of"]))
-            found, agrees = f"{cell} of {sentence['of']}, {shown(share)}", rounds_to(share, quoted)
+            result, agrees = f"{cell} of {sentence['of']}, {shown(share)}", rounds_to(share, quoted)
         else:
-            found, agrees = _percent(cell) if "." in cell else cell, number(cell) == number(quoted)
+            result, agrees = _percent(cell) if "." in cell else cell, number(cell) == number(quoted)
         claim = _percent(quoted) if "." in quoted else quoted
-        findings.append(Finding("text", where, claim, f"{found} in {place}", agrees))
+        findings.append(Finding("text", where, claim, f"{result} in {place}", agrees))
     return findings

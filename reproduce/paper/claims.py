@@ -30,8 +30,8 @@ def claims(tables: Printed, diagonal: pd.Series) -> list[Finding]:
     ]
 
 
-def _claim(section: str, words: str, wanted: str, found: str, agrees: bool) -> Finding:
-    return Finding("claim", f"{section}: '{words}'", wanted, found, bool(agrees))
+def _claim(section: str, words: str, wanted: str, result: str, agrees: bool) -> Finding:
+    return Finding("claim", f"{section}: '{words}'", wanted, result, bool(agrees))
 
 
 def _descending(values: pd.Series) -> list[str]:
@@ -164,11 +164,11 @@ def _attention(tables: Printed) -> list[Finding]:
     for split, half in (("frequency", frequency), ("time", time)):
         without, with_attention = half.iloc[0], half.iloc[1:]
         gains = with_attention > without
-        found = ", ".join(f"{name} {shown(with_attention[name].max() - without[name])}" for name in half)
+        result = ", ".join(f"{name} {shown(with_attention[name].max() - without[name])}" for name in half)
         findings += [
             _claim("Sec. 5.1", f"{words} ({split}, every cell)", "every cell", _cells(gains),
                    gains.all(axis=None)),
-            _claim("Sec. 5.1", f"{words} ({split}, the best cell)", "a gain", found, gains.any().all()),
+            _claim("Sec. 5.1", f"{words} ({split}, the best cell)", "a gain", result, gains.any().all()),
         ]  # fmt: skip
     for split, kind, blocks, words in (
         ("frequency", "feature", "2 AC", "feature-based attention gives us the best result in the last two"),
@@ -176,9 +176,9 @@ def _attention(tables: Printed) -> list[Finding]:
         ("time", "feature", "1 AC", "Feature-based attention obtains the best result in the last … block"),
     ):
         best = {measure: _descending(five.loc[split][f"{kind} {measure}"])[0] for measure in means}
-        found = ", ".join(f"{where} by {measure}" for measure, where in best.items())
+        result = ", ".join(f"{where} by {measure}" for measure, where in best.items())
         findings.append(
-            _claim("Sec. 5.1", f"{split}: {words}", blocks, found, set(best.values()) == {blocks})
+            _claim("Sec. 5.1", f"{split}: {words}", blocks, result, set(best.values()) == {blocks})
         )
     gains = [(time[f"spatial {measure}"].iloc[1:] - time[f"spatial {measure}"].iloc[0]) for measure in means]
     return [
@@ -259,9 +259,9 @@ def _activations(tables: Printed) -> list[Finding]:
         (f"{best} (in each fold)", "sigmoid/sigmoid", 0, folds),
         ("The lowest accuracy … global and local … relu and tanh", "relu/tanh", -1, average[:1]),
     ):
-        found = {column: _descending(nine[column])[place] for column in columns}
-        values = ", ".join(f"{name} {shown(nine.loc[name, column])}" for column, name in found.items())
-        findings.append(_claim("Sec. 5.2", words, wanted, values, set(found.values()) == {wanted}))
+        result = {column: _descending(nine[column])[place] for column in columns}
+        values = ", ".join(f"{name} {shown(nine.loc[name, column])}" for column, name in result.items())
+        findings.append(_claim("Sec. 5.2", words, wanted, values, set(result.values()) == {wanted}))
     return findings
 
 
@@ -315,6 +315,6 @@ def _networks(tables: Printed) -> list[Finding]:
         blocks = [frame["Name"].str.startswith(name).sum() for name in ("Basic", "Attention")]
         if table != 7:  # Section 5.2 does not count its blocks
             words = f"three basic blocks (BC) and two attention-based blocks (AC) (Table {table})"
-            found = f"{blocks[0]} and {blocks[1]}"
-            findings.append(_claim("Sec. 5", words, "3 and 2", found, blocks == [3, 2]))
+            result = f"{blocks[0]} and {blocks[1]}"
+            findings.append(_claim("Sec. 5", words, "3 and 2", result, blocks == [3, 2]))
     return findings

@@ -35,14 +35,14 @@ class Finding:
         check: The kind of check, a key of ``audit.KINDS``.
         where: The place in the paper.
         claim: The number that is printed there, or the claim.
-        found: The number that arithmetic, or another place, gives.
+        result: The number from our calculation or from another place in the paper.
         agrees: Whether the two agree.
     """
 
     check: str
     where: str
     claim: str
-    found: str
+    result: str
     agrees: bool
 
 

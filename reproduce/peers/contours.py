@@ -1,4 +1,4 @@
-"""Prosody and cepstrum of speech every 10 ms, and a clip's statistics of them, as openSMILE has them."""
+"""Contours of prosody and cepstrum every 10 ms, and their statistics over a clip, as in openSMILE."""
 
 from __future__ import annotations
 

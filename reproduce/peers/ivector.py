@@ -68,7 +68,7 @@ def statistics(
 
     Args:
         model: The UBM of C Gaussians with means m_c and diagonal covariances S_c.
-        frames: (sum of counts, d) features, the frames of one clip after those of another.
+        frames: (sum of counts, d) features of all clips, clip by clip.
         counts: (n,) number of frames of each clip.
         callback: Called with 1 after each clip.
 
@@ -138,22 +138,22 @@ class TotalVariability:
         """
         clips, gaussians = zeroth.shape
         rank = self.matrix.shape[2]
-        left = np.zeros((gaussians, rank * rank))
-        right = np.zeros((rank, first[0].size))
+        moments = np.zeros((gaussians, rank * rank))
+        products = np.zeros((rank, first[0].size))
         second = np.zeros((rank, rank))
         likelihood = 0.0
         for start in range(0, clips, BLOCK):
             n, f = zeroth[start : start + BLOCK], first[start : start + BLOCK]
             mean, moment, likelihoods = self.posterior(n, f)
             moment += mean[:, :, None] * mean[:, None, :]
-            left += n.T @ moment.reshape(len(n), -1)
-            right += mean.T @ f.reshape(len(f), -1)
+            moments += n.T @ moment.reshape(len(n), -1)
+            products += mean.T @ f.reshape(len(f), -1)
             second += moment.sum(axis=0)
             likelihood += likelihoods.sum()
-        left = left.reshape(gaussians, rank, rank)
-        right = right.reshape(rank, gaussians, -1).transpose(1, 0, 2)  # (C, rank, d)
+        moments = moments.reshape(gaussians, rank, rank)
+        products = products.reshape(rank, gaussians, -1).transpose(1, 0, 2)  # (C, rank, d)
         used = zeroth.sum(axis=0) > 1e-6  # A Gaussian without frames keeps its part of T.
-        self.matrix[used] = np.linalg.solve(left[used], right[used]).transpose(0, 2, 1)
+        self.matrix[used] = np.linalg.solve(moments[used], products[used]).transpose(0, 2, 1)
         self.matrix = self.matrix @ np.linalg.cholesky(second / clips)
         return likelihood
 
@@ -175,15 +175,16 @@ def recognise(
         task: Clips to learn from and to classify.
         frames_per_gaussian: Training frames for each Gaussian of the UBM.
         scoring: 'plda' or 'cosine'.
-        enrolled: Also verify the test clips' speakers, with each speaker enrolled by this number of their
-            test clips. It adds the measures '1-EER', 'threshold' and 'targets' (trials of the same speaker).
+        enrolled: Number of test clips that enrol each speaker for speaker verification of the other test
+            clips. This adds the measures '1-EER', 'threshold' and 'targets' (trials of the same speaker).
+            None does not verify.
     """
     train, test, sizes = _vectors(task, frames_per_gaussian)
     backend = _Backend(train, task.train_labels, scoring)
     means, counts = class_means(backend.projected(train), task.train_labels, task.classes)
-    known = counts > 0  # A class without training clips keeps the score -inf and is never predicted.
+    present = counts > 0  # A class without training clips keeps the score -inf and is never predicted.
     scores = np.full((len(task.test), task.classes), -np.inf)
-    scores[:, known] = backend.scores(backend.projected(test), means[known], counts[known])
+    scores[:, present] = backend.scores(backend.projected(test), means[present], counts[present])
     about = {"rate": task.features.rate, **sizes, "discriminants": backend.dimensions, "scoring": scoring}
     measures: dict[str, float] = {}
     if enrolled:
@@ -260,13 +261,14 @@ def _verification(
     """
     enrolling = enrolment(task.test_labels, enrolled, task.seed)
     means, counts = class_means(vectors[enrolling], task.test_labels[enrolling], task.classes)
-    known = counts > 0
-    same = task.test_labels[~enrolling][:, None] == np.flatnonzero(known)
+    speakers = counts > 0
+    number = int(speakers.sum())
+    same = task.test_labels[~enrolling][:, None] == np.flatnonzero(speakers)
     if not same.any() or same.all():
-        return {}, int(known.sum())
-    scores = backend.scores(vectors[~enrolling], means[known], counts[known])
+        return {}, number
+    scores = backend.scores(vectors[~enrolling], means[speakers], counts[speakers])
     rate, threshold = equal_error_rate(scores[same], scores[~same])
-    return {"1-EER": 1 - rate, "threshold": threshold, "targets": int(same.sum())}, int(known.sum())
+    return {"1-EER": 1 - rate, "threshold": threshold, "targets": int(same.sum())}, number
 
 
 PEER = Peer(MFCC, recognise)

@@ -94,7 +94,7 @@ def _outputs(layers: nn.HybridSequential, values: np.ndarray) -> np.ndarray:
 
 
 def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6, dtype: str = "float32") -> Answer:
-    """Classify the mean over a clip's segments of the belief network's last layer with a linear SVM.
+    """Classify a clip with a linear SVM on the belief network's last layer, averaged over its segments.
 
     The convolutional network learns the labels of the segments. Stacked RBMs learn its last hidden layer.
     The belief network starts from them and learns the labels. Its last layer is the input of the SVM.
@@ -120,7 +120,7 @@ def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6, dtype: str =
 
 
 def _machines(inputs: np.ndarray, task: Task) -> list[BernoulliRBM]:
-    """Train RBMs on ``inputs`` (n, d), each on the hidden units of the one before."""
+    """Train stacked RBMs on ``inputs`` (n, d): each RBM learns the hidden units of its predecessor."""
     machines = []
     for units in Bar(BELIEFS, f"{task.title} DBN", unit="RBM"):
         machine = BernoulliRBM(

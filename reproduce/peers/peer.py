@@ -1,4 +1,4 @@
-"""What a peer is: a system of the paper's tables that is not one of ``freqcnn_gluon``'s networks."""
+"""The interface of peers, the systems of the paper's tables that ``freqcnn_gluon`` does not provide."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Task:
         test: Clip numbers (m,) to classify.
         test_labels: Their class numbers (m,), for systems that enrol speakers with some of the test clips.
         classes: Number of classes.
-        seed: Seed of everything that is drawn.
+        seed: Seed of all random draws.
         title: Title of the progress bar.
         folder: Folder for checkpoints, from which an interrupted run resumes.
     """

@@ -70,13 +70,13 @@ class Plda:
             counts: (k,) number of enrolled vectors.
         """
         u, m = ((points - self.mean) @ self.basis for points in (vectors, means))
-        known = counts[:, None] * self.spread  # (k, d)
-        expected = known / (known + 1) * m
-        variance = 1 + self.spread / (known + 1)
+        evidence = counts[:, None] * self.spread  # (k, d)
+        expected = evidence / (evidence + 1) * m
+        variance = 1 + self.spread / (evidence + 1)
         same = (
             (u**2) @ (1 / variance).T
             - 2 * u @ (expected / variance).T
             + (expected**2 / variance + np.log(variance)).sum(axis=1)
         )
-        other = (u**2 / (1 + self.spread) + np.log1p(self.spread)).sum(axis=1)
-        return 0.5 * (other[:, None] - same)
+        different = (u**2 / (1 + self.spread) + np.log1p(self.spread)).sum(axis=1)
+        return 0.5 * (different[:, None] - same)

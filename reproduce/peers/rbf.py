@@ -65,9 +65,9 @@ class RadialBasis:
     def fit(self, inputs: np.ndarray, targets: np.ndarray) -> RadialBasis:
         """Learn ``targets`` (n, outputs) from ``inputs`` (n, d)."""
         self.centres.fit(inputs)
-        apart = pairwise_distances(self.centres.cluster_centers_)
+        distances = pairwise_distances(self.centres.cluster_centers_)
         # The width is the mean distance between two centres.
-        self.width = max(apart.sum() / max(1, apart.size - len(apart)), 1e-6)
+        self.width = max(distances.sum() / max(1, distances.size - len(distances)), 1e-6)
         self.outputs.fit(self._units(inputs), targets)
         return self
 
@@ -90,11 +90,11 @@ def recognise(task: Task, rbf_units: int = 40) -> Answer:
     matrices = values[:, :split].reshape(-1, COEFFICIENTS, FRAMES)
     rows, columns = bidirectional_pca(matrices[task.train])
     paths = [(rows.T @ matrices @ columns).reshape(len(values), -1), values[:, split:]]
-    known = np.unique(task.train_labels)
-    pairs = [known[start : start + 2] for start in range(0, len(known), 2)]
+    present = np.unique(task.train_labels)
+    pairs = [present[start : start + 2] for start in range(0, len(present), 2)]
     units = min(rbf_units, len(task.train))
     scores = np.full((len(task.test), task.classes), -np.inf)
-    scores[:, known] = 0  # A class without training clips keeps the score -inf and is never predicted.
+    scores[:, present] = 0  # A class without training clips keeps the score -inf and is never predicted.
     with Bar(total=len(paths) * len(pairs), desc=task.title, unit="network") as bar:
         for path in paths:
             for pair, outputs in _sub_paths(task, path, pairs, units):

@@ -17,8 +17,8 @@ __all__ = ["clip_means", "split_into_segments", "train_on_segments"]
 def split_into_segments(frames: np.ndarray, length: int, hop: int) -> np.ndarray:
     """Cut ``frames`` (t, ...) into segments (n, length, ...) that start every ``hop`` frames.
 
-    The last segment ends with the last frame, so it may overlap the one before it by more than the others.
-    Fewer frames than ``length`` are filled up by repeating the last one.
+    The last segment ends with the last frame, so it may overlap its predecessor by more than other segments
+    do. If there are fewer frames than ``length``, the last frame is repeated.
     """
     if len(frames) < length:
         frames = np.concatenate([frames, np.repeat(frames[-1:], length - len(frames), axis=0)])
@@ -30,7 +30,7 @@ def clip_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the mean (n, d) of each clip's segments.
 
     Args:
-        values: (sum of counts, d), the segments of one clip after those of another.
+        values: (sum of counts, d), the segments of all clips, clip by clip.
         counts: (n,) number of segments of each clip.
     """
     return np.add.reduceat(values, counts.cumsum() - counts) / counts[:, None]

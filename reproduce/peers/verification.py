@@ -12,8 +12,8 @@ __all__ = ["enrolment", "equal_error_rate"]
 def enrolment(labels: np.ndarray, per_speaker: int, seed: int) -> np.ndarray:
     """Draw the clips that enrol their speakers. All other clips are trials against every speaker.
 
-    This follows Kaldi's aishell recipe. A speaker with too few clips to leave one as a trial is not
-    enrolled; all clips of that speaker are trials against the others.
+    This follows Kaldi's aishell recipe. A speaker with ``per_speaker`` clips or fewer is not enrolled; all
+    clips of that speaker are trials against the other speakers.
 
     Args:
         labels: Speaker (n,) of each clip.

@@ -52,12 +52,12 @@ def table_notes(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) ->
 
 
 def _impossible_uars(table: Table) -> list[str]:
-    """Return one sentence for each reason why UARs in the paper contradict its other numbers."""
+    """Return, for each reason, one sentence that lists the paper's UARs that contradict its other numbers."""
     reasons: dict[str, list[str]] = {}
     for finding in audit():
         place, _, cell = finding.where.partition(", ")
         if finding.check == "UAR" and not finding.agrees and place == f"Table {table.number}":
-            reason, _, instead = finding.found.partition(": ")
+            reason, _, instead = finding.result.partition(": ")
             reasons.setdefault(reason, []).append(f"{cell} {finding.claim} ({instead})")
     return [
         f"Contradiction in the paper (`make audit`): {'; '.join(cells)}. Reason: {reason}."

@@ -113,15 +113,15 @@ def markdown(table: Table, reports: Sequence[Report]) -> str:
 
 
 def comparisons_table(table: Table, frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Return the heads and lines of the comparisons with the system that the table is about.
+    """Return the heads and lines of the comparisons with the table's claimed system.
 
     Args:
         table: The table.
         frame: The comparisons, from ``comparisons``.
     """
     claim = table.claim.name
-    head = ["Other system", f"Clips right by {claim} only", "Clips right by the other only"]
-    head += ["p", "Adjusted p", "Lead"]
+    head = ["Other system", f"Clips that only {claim} recognises", "Clips that only the other recognises"]
+    head += ["p", "Adjusted p", "Significant lead"]
     body = [
         [line.system, str(line.only_ours), str(line.only_theirs), _p(line.p), _p(line.p_adjusted), line.lead]
         for line in frame.itertuples()
@@ -134,7 +134,7 @@ def _p(value: float) -> str:
 
 
 def runs_table(reports: Sequence[Report]) -> tuple[list[str], list[list[str]]]:
-    """Return the heads and one line for each run: what was trained, its results and its minutes.
+    """Return the heads and one line for each run: its system, training, results and minutes.
 
     The best epoch is marked as chosen on test data, because no other number may use it.
     """

@@ -1,1 +1,1 @@
-"""Runs: what decides a result, how it is done, and the report.json that holds it."""
+"""Runs: their identity, their execution, and their reports."""

@@ -1,7 +1,7 @@
 """One run: from its configuration to ``results``/<source>/tableNN/<row>/<fold>-s<seed>-<hash>/report.json.
 
 A run that diverges leaves failed.json instead. It holds the ``run``, the ``fault`` in a sentence, and the
-``commit``, ``versions`` and ``device`` with which the run is not tried again.
+``commit``, ``versions`` and ``device``. The run is not tried again as long as these three are the same.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reproduce.runs.systems import predictions, recognised, trained
 
 __all__ = ["execute"]
 
-LEFT, DONE, TRAINING = range(3)  # the first worker broadcasts one of these to the others
+POSTPONED, DONE, TRAINING = range(3)  # the first worker broadcasts one of these stages to the others
 
 
 def execute(
@@ -39,7 +39,7 @@ def execute(
     jobs: int | None = None,
     wait: bool = True,
 ) -> dict[str, Any] | None:
-    """Return the run's report; train, evaluate and write it first if it is not done yet.
+    """Return the run's report. If there is none yet, train and evaluate the system, and write the report.
 
     Rank 0 of several workers (see ``training.workers``) owns the run. The other ranks only help to train a
     network.
@@ -63,12 +63,12 @@ def execute(
     group, title = workers.join(), title or run.row
     if not group.rank:
         report = _executed(run, corpus, results, device, title, jobs, wait)
-        group.broadcast(LEFT if report is None else DONE)
+        group.broadcast(POSTPONED if report is None else DONE)
         return report
     while (stage := group.broadcast(0)) == TRAINING:
         with contextlib.suppress(Diverged):  # rank 0 writes failed.json
             trained(run, corpus, run.folder(results), device, title)
-    return None if stage == LEFT else {}
+    return None if stage == POSTPONED else {}
 
 
 def _executed(
@@ -78,8 +78,8 @@ def _executed(
     if report := done(run, results):
         return report
     folder = run.folder(results)
-    with locked(folder, "has this run", wait) as held:
-        if not held:
+    with locked(folder, "has this run", wait) as acquired:
+        if not acquired:
             return None
         if report := done(run, results):  # another process has finished it since
             return report

@@ -1,7 +1,7 @@
-"""report.json and failed.json: read, validated, found by their run, and listed by tableNN.json.
+"""Read and validate report.json, failed.json and tableNN.json, which lists the reports of a table.
 
-A table's number comes from a report's counts, and the counts come from its predictions. A file that was cut,
-edited, put in the place of another or written by an older version raises Faults; its numbers are never shown.
+A table's number comes from a report's counts, and the counts come from its predictions. A file that was
+truncated, edited, exchanged or written by an older version raises Faults; its numbers are never shown.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def read(path: Path) -> dict[str, Any]:
 
 def _refused(path: Path, reason: str) -> Faults:
     return Faults(
-        f"{path}: is damaged or of another version ({reason.splitlines()[0]}); delete it, and the command "
-        "that made it makes it again"
+        f"{path}: is damaged or of another version ({reason.splitlines()[0]}); delete it, and run the "
+        "command that wrote it again"
     )
 
 
@@ -112,7 +112,7 @@ def _check_run(run: Mapping[str, Any]) -> None:
     if missing := [name for name in names if name not in run]:
         raise ValueError(f"its run lacks {', '.join(missing)}")
     if unknown := sorted(set(run) - set(names)):
-        raise ValueError(f"no run of this version has {', '.join(unknown)}")
+        raise ValueError(f"its run has the unknown fields {', '.join(unknown)}")
     _check_types(run, str, "source", "row", "system", "fold", "profile", "data")
     _check_types(run, int, "table", "seed")
     for name in ("size", "batch_size"):
@@ -121,7 +121,7 @@ def _check_run(run: Mapping[str, Any]) -> None:
     if not all(isinstance(group, dict) for group in [run["choices"], *run["choices"].values()]):
         raise ValueError("its choices are not objects")
     if (run["source"], run["profile"]) == (PAPER, "quick"):
-        raise ValueError("it is of the quick profile, but among the reports of the paper's sizes")
+        raise ValueError("its profile is 'quick', but it is among the reports with the paper's sizes")
 
 
 def _check_types(content: Mapping[str, Any], kind: type, *names: str) -> None:
@@ -146,7 +146,7 @@ def _check_failed(content: Mapping[str, Any]) -> None:
 def _check(content: Mapping[str, Any]) -> None:
     """Raise ValueError, KeyError or TypeError if no run writes such a report."""
     if "fault" in content:
-        raise ValueError("it is of a run that failed")
+        raise ValueError("it belongs to a run that failed")
     labels = content["labels"]
     if len(set(labels)) < len(labels) or not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError("its labels are not distinct names")
@@ -161,7 +161,7 @@ def _check(content: Mapping[str, Any]) -> None:
     if counts.sum() != content["clips"]["test"]:
         raise ValueError(f"it has {counts.sum()} predictions of {content['clips']['test']} clips")
     if content["metrics"]["confusion"] != counts.tolist():
-        raise ValueError("its counts are not those of its predictions")
+        raise ValueError("its counts do not match its predictions")
     _check_shares(content["metrics"], counts)
     if content["history"]:
         _check_history(content)
@@ -189,7 +189,7 @@ def _check_shares(metrics: Mapping[str, Any], counts: np.ndarray) -> None:
     for name, share in (("accuracy", counts.trace() / counts.sum()), ("uar", recalls.mean())):
         _check_numbers(metrics, name)
         if abs(metrics[name] - share) > CLOSE:
-            raise ValueError(f"its {name} is not that of its counts")
+            raise ValueError(f"its {name} does not match its counts")
 
 
 def _check_history(content: Mapping[str, Any]) -> None:
@@ -203,7 +203,7 @@ def _check_history(content: Mapping[str, Any]) -> None:
         if entry["epoch"] != number:
             raise ValueError("its epochs are not numbered 1, 2, ...")
     if history[-1]["test"] != content["metrics"]:
-        raise ValueError("its metrics are not those of its last epoch")
+        raise ValueError("its metrics do not match its last epoch")
     best = max(history, key=lambda entry: entry["test"]["uar"])["epoch"]
     if content["best_epoch_on_test"] != best:
         raise ValueError("its best epoch is not the one with the highest UAR")
@@ -229,7 +229,7 @@ def recorded(run: Run, path: Path) -> dict[str, Any] | None:
         return None
     content = read(path)
     if content["run"] != json.loads(json.dumps(asdict(run))):
-        raise Faults(f"{path}: is of another run than its folder is named for; put it back, or delete it")
+        raise Faults(f"{path}: does not belong to the run in its folder's name; move it back, or delete it")
     return content
 
 
@@ -250,7 +250,7 @@ def reports_in(folder: Path, number: int) -> list[Report]:
             faults += fault.faults
             continue
         if Run(**content["run"]).folder(folder.parent) != path.parent:
-            faults.append(f"{path}: is the report of another run than its folder is named for; put it back")
+            faults.append(f"{path}: does not belong to the run in its folder's name; move it back")
         reports.append(Report(link, content))
     if not faults:
         remedy = f"`make table{number}` writes the list of the table's reports again"
@@ -261,20 +261,20 @@ def reports_in(folder: Path, number: int) -> list[Report]:
 
 
 def _mismatches(table: Table, reports: Sequence[Report]) -> list[str]:
-    """List the reasons why the reports are not those of one table."""
+    """List the reasons why the reports cannot belong to one table."""
     faults = []
     for name in ("data", "profile"):
         if len({report.content["run"][name] for report in reports}) > 1:
-            faults.append(f"its reports are of more than one {name}")
+            faults.append(f"its reports have more than one {name}")
     if len({tuple(report.content["labels"]) for report in reports}) > 1:
         faults.append("its reports have different labels")
     rows: dict[tuple[int, str], list[tuple[int, str]]] = {}
     for report in reports:
         run = report.content["run"]
         rows.setdefault((run["table"], run["row"]), []).append((run["seed"], run["fold"]))
-    known = {(system.home, system.name) for system in table.systems()}
+    homes = {(system.home, system.name) for system in table.systems()}
     for (home, row), runs in rows.items():
-        if (home, row) not in known:
+        if (home, row) not in homes:
             faults.append(f"{row} is not a row of table {table.number}")
             continue
         seeds = {seed for seed, _ in runs}

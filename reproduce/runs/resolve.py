@@ -1,4 +1,4 @@
-"""From a table and the options to its runs: profile, sizes and choices, settled once."""
+"""Resolve a table and the options of a command to runs: profile, sizes and choices."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Job:
 
 
 def resolve(table: Table, options: Options) -> Job:
-    """Settle the options of a command for one table.
+    """Resolve the options of a command for one table.
 
     Raises:
-        Faults: An assumption cannot be chosen as ``options.assume`` says.
+        Faults: An override in ``options.assume`` is not valid for the table.
     """
     chosen, root = choices(table.number, options.assume), options.roots.get(table.corpus)
     profile = options.profile or ("paper" if root else "quick")
@@ -62,7 +62,7 @@ def resolve(table: Table, options: Options) -> Job:
     if any(override.startswith("epochs=") for override in options.assume):
         settled = replace(settled, epochs=chosen["training"]["epochs"])
     chosen["training"]["epochs"] = settled.epochs
-    if options.dtype != "float32":  # a run does not name float32, which keeps the hashes of older runs
+    if options.dtype != "float32":  # runs do not name float32, so that older runs keep their hashes
         chosen["training"]["dtype"] = options.dtype
     return Job(
         table=table,
@@ -98,7 +98,7 @@ def runs_of(job: Job, systems: Sequence[System], source: str, data: str) -> list
 
     Args:
         job: The resolved table.
-        systems: Systems of the table; those that are not run at all are left out.
+        systems: Systems of the table; those without a ``system`` to run are left out.
         source: The corpus's source.
         data: The corpus's fingerprint.
     """

@@ -1,4 +1,4 @@
-"""A run: everything that decides a result, and the folder that is named after it."""
+"""A run: all settings that a result depends on, and the folder that is named after their hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Run"]
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that decides a result. A hash of all fields names the folder, so no field may change.
+    """All settings that a result depends on. A hash of all fields names the folder, so no field may change.
 
     Attributes:
         source: Where the clips come from, see ``reproduce.sources``.
@@ -24,7 +24,7 @@ class Run:
         fold: 'test' or the number of a fold.
         seed: The seed of the training.
         profile: 'paper' or 'quick'.
-        size: Side of the spectrograms in pixels; None for a peer, which does not see the networks' images.
+        size: Side of the spectrograms in pixels; None for a peer, which does not use the networks' images.
         batch_size: Samples in a batch; None for a peer.
         data: The fingerprint of the manifest and the images.
         choices: The choices among the assumptions, see ``assumptions.choices``. They include the arguments

@@ -21,14 +21,14 @@ __all__ = ["run_all"]
 
 
 def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
-    """Return the reports of ``systems``, ordered by system, fold and seed; do the runs first.
+    """Execute the runs of ``systems`` and return their reports, ordered by system, fold and seed.
 
-    A run that another process has is postponed to the end and waited for there. Of several workers only
-    rank 0 has the reports' content.
+    A run that another process is executing is postponed to the end. With several workers, only rank 0 has
+    the content of the reports.
 
     Raises:
-        Faults: The job shares out both batches and runs, its device or dtype is not available, the corpus
-            is faulty, or a report is damaged.
+        Faults: The job divides both the batches and the runs, its device or dtype is not available, the
+            corpus is faulty, or a report is damaged.
     """
     # These imports do not load MXNet, so that a finished table is shown at once.
     from freqcnn_gluon.devices import choose
@@ -36,7 +36,7 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
 
     group = workers.join()
     if job.scheduler and group.count > 1:
-        raise Faults("HOSTS shares every batch and SCHEDULER whole runs: give one of the two")
+        raise Faults("HOSTS divides every batch and SCHEDULER divides the runs: give only one of them")
     if not job.scheduler:  # a cluster's workers have devices of their own
         kind, _ = choose(job.device)  # raises Faults before the corpus is prepared
         check_dtype(job.dtype, kind)
@@ -71,7 +71,7 @@ def _prepared(job: Job) -> Corpus:
 
 
 def _one_by_one(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, job: Job) -> list[dict[str, Any]]:
-    """Execute the runs in their order, and then those that another process had."""
+    """Execute the runs in order, then wait for those that another process was executing."""
     contents: dict[int, dict[str, Any]] = {}
     for wait in (False, True):
         for number, (run, title) in enumerate(zip(runs, titles)):
@@ -86,7 +86,7 @@ def _one_by_one(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, job:
 
 @functools.cache  # printed once, for any number of tables
 def _note_jobs() -> None:
-    note("note: HOSTS shares every batch, so runs go one at a time: JOBS is for preparing audio alone")
+    note("note: with HOSTS, runs are executed one at a time, so JOBS is used for preparing audio only")
 
 
 def _check_done(runs: Sequence[Run], results: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two kinds of runs: a network is trained, a peer recognises the test clips."""
+"""Execute the two kinds of runs: the training of a network, and the recognition by a peer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def trained(
 def recognised(
     run: Run, corpus: Corpus, folder: Path, title: str, jobs: int | None
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Let the run's peer learn and recognise the test clips, on the CPU; over-sampled clips count once.
+    """Train the run's peer, and recognise the test clips, on the CPU. Over-sampled clips are used once.
 
     Args:
         run: The run.

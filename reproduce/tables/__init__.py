@@ -34,7 +34,7 @@ __all__ = [
     "Sizes",
     "System",
     "Table",
-    "known",
+    "check_numbers",
     "trained",
 ]
 
@@ -59,7 +59,7 @@ TRAINED = tuple(number for number, table in TABLES.items() if isinstance(table, 
 """The numbers of the tables that show results; the others describe corpora and networks."""
 
 
-def known(numbers: Sequence[int]) -> Sequence[int]:
+def check_numbers(numbers: Sequence[int]) -> Sequence[int]:
     """Return ``numbers`` if the paper has all of these tables; otherwise raise Faults that name the rest."""
     if unknown := [number for number in numbers if number not in TABLES]:
         raise Faults(f"there is no table {', '.join(map(str, unknown))}: the paper has 1 to {len(TABLES)}")

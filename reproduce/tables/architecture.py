@@ -1,4 +1,4 @@
-"""Tables that describe a network layer by layer, read off the network that the code builds."""
+"""Tables that describe a network layer by layer, from the network that the code builds."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ArchitectureTable:
             for cell, pool in zip(frame.itertuples(), pooled)
         ]
         notes = [
-            f"- `{entry.id}`: {entry.question} Here: {chosen.get(entry.id, entry.choice)}."
+            f"- `{entry.id}`: {entry.question} Choice: {chosen.get(entry.id, entry.choice)}."
             for entry in assumptions().values()
             if self.number in entry.tables
         ]
@@ -68,7 +68,7 @@ class ArchitectureTable:
 def _agreement(paper: str, ours: str, activation: str | None) -> str:
     """Return 'same', 'assumed' or 'different'.
 
-    ``activation`` is the assumed one; the paper names an activation in the last of these rows alone.
+    ``activation`` is the assumed activation of a 'Conv. and pool' row, where the paper names none.
     """
     paper, ours = (" ".join(cell.replace("Conv.", "Conv").split()) for cell in (paper, ours))
     if paper == ours:

@@ -55,7 +55,7 @@ class Comparison:
         return grid.reindex(index=dict.fromkeys(self.frame["row"]), columns=columns)
 
     def summary(self) -> list[str]:
-        """Say how many cells agree and how to read the others."""
+        """Return sentences on the number of cells that agree and on the notation of the others."""
         filled = self.frame[(self.frame["paper"] != "") | (self.frame["ours"] != "")]
         counts = filled["verdict"].value_counts()
         lines = []
@@ -63,10 +63,11 @@ class Comparison:
             lines.append(f"{counts['same']} of {len(filled)} cells are the same as the paper's.")
         if counts.get("assumed"):
             lines.append(
-                f"{counts['assumed']} cells say more than the paper: '[+ …]' is the assumption `{ASSUMED}`."
+                f"{counts['assumed']} cells have an addition to the paper's: '[+ …]' is the assumption "
+                f"`{ASSUMED}`."
             )
         if counts.get("different"):
-            lines.append(f"{counts['different']} cells differ: 'paper [here: …]'.")
+            lines.append(f"{counts['different']} cells differ and read 'paper [here: …]'.")
         if self.source != PAPER:
             lines.append("A cell that differs from the paper's reads 'paper [here: …]'.")
         return lines

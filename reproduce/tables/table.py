@@ -31,11 +31,10 @@ class System:
     """A network or a peer that a table compares.
 
     Attributes:
-        home: Number of the table below which the runs are kept. A table that shows another table's system
-            takes its runs from there.
+        home: Number of the table whose folder holds the runs. A table that shows another table's system
+            takes the runs from that folder.
         name: Name of the runs' folder and of the report's row.
-        system: Name in ``network.zoo`` or ``reproduce.peers``; None where the paper's figures alone are
-            shown.
+        system: Name in ``network.zoo`` or ``reproduce.peers``; None if only the paper's figures are shown.
         options: Keyword arguments of FreqCNN or of the peer's ``recognise``.
     """
 

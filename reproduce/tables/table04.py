@@ -42,5 +42,5 @@ TABLE = Table(
     ),
     quick=QUICK,
     claim=SYSTEMS["global+local", 4],
-    notes=("'0' segments: the global path alone. None of these networks has attention.",),
+    notes=("'0' segments means the global path alone. None of these networks has attention.",),
 )

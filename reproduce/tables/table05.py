@@ -48,8 +48,9 @@ TABLE = Table(
     quick=QUICK,
     claim=SYSTEMS["frequency", 2, "feature"],
     notes=(
-        "'All BC' has no attention. Split along frequency it is Table 4's network with 2 global and local "
-        "segments; with '2 AC', feature-based, it is Table 3's FreqCNN. The tables share these runs if their "
-        "sizes and epochs are the same.",
+        "'All BC' has no attention. With the split along frequency, 'All BC' is Table 4's network with "
+        "global and local frequency and 2 segments, and '2 AC' with feature-based attention is Table 3's "
+        "FreqCNN. "
+        "The tables share these runs if their sizes and epochs are the same.",
     ),
 )

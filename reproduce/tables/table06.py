@@ -14,7 +14,7 @@ _HEADS = ["Training", "#Samples", "Validation", "#Samples "]  # columns need dif
 
 
 def _count(clips: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """List the texts that each fold trains and validates on, in the paper's notation, and count clips."""
+    """List the training and validation texts of each fold in the paper's notation, and count the clips."""
     printed = published("table06_chains_folds").astype(str)
     for column in ("training", "validation"):
         printed[column] = [_notation(cell.split()) for cell in printed[column]]
@@ -32,7 +32,7 @@ def _count(clips: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _paragraphs(texts: pd.Series) -> list[str]:
-    """List the paper's paragraphs that the texts belong to: its s01 is s01-s09, its s02 is s10-s33."""
+    """List the paragraphs of the texts, as the paper counts them: its s01 is s01-s09, its s02 s10-s33."""
     fables = sorted(set(texts) & set(chains.FABLES))
     sentences = {"s01" if text <= "s09" else "s02" for text in set(texts) & set(chains.SENTENCES)}
     return fables + sorted(sentences)

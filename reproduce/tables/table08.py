@@ -66,8 +66,8 @@ TABLE = Table(
     quick=QUICK,
     claim=SYSTEMS["FreqCNN"],
     notes=(
-        "i-Vector (1-EER) is speaker verification: 3 test clips of each speaker enrol it, and the interval "
-        "counts the trials of the same speaker. Identification is the task of the other rows. The paper's "
-        "figure for VQ, GMM is from its text.",
+        "i-Vector (1-EER) is speaker verification: 3 test clips enrol each speaker, and the interval is from "
+        "the number of trials of the same speaker. 'Identification' is the task of the other rows. The "
+        "paper's figure for VQ, GMM is from its text.",
     ),
 )

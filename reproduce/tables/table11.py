@@ -10,7 +10,7 @@ FOLDS = tuple(str(number) for number in range(1, 11))
 QUICK = Sizes(size=32, batch_size=8, epochs=3)
 
 FREQCNN = System(11, "FreqCNN", "table10")
-# assumptions.toml says how each of the paper's proposals is read here.
+# assumptions.toml states how we implement each of the other papers' proposals.
 SYSTEMS = {
     "[5]": System(11, "RBF", "bdpca_rbf"),
     "[34]": System(11, "DNNs", "spectrogram_dnn"),

@@ -43,7 +43,7 @@ def test_every_choice_is_the_default_of_an_argument():
                     assert defaults[where][id] == value, id
 
 
-def test_a_table_has_the_choices_that_touch_it():
+def test_a_table_has_the_choices_that_affect_it():
     assert {table: sorted(choices(table)["data"]) for table in TABLES} == {
         **dict.fromkeys((2, 7, 10), []),
         **dict.fromkeys((1, 3, 4, 5), ["over_sampling"]),
@@ -65,7 +65,7 @@ def test_every_alternative_is_accepted_by_the_code():
         assert entry.where in ("network", "training", "image", "data", "fixed", *PEERS)
         assert entry.tables and entry.question.endswith("?") and entry.why and entry.paper
         assert (entry.where == "fixed") == (entry.alternatives == [])
-        assert set(entry.tables) <= set(TABLES) and entry.choice not in entry.others()
+        assert set(entry.tables) <= set(TABLES) and entry.choice not in entry.values_to_try()
         assert not entry.tried or entry.alternatives == "any"
         for value in [] if entry.alternatives == "any" else entry.alternatives:
             chosen = choices(entry.tables[-1], [f"{entry.id}={value}"])[entry.where]
@@ -87,7 +87,7 @@ def test_all_faults_at_once():
     with pytest.raises(Faults) as caught:
         choices(3, ["colour=red", "schedule=warm", "epochs=many", "head=one", "window=1"])
     messages = caught.value.faults
-    assert len(messages) == 5 and "'window' does not touch table 3" in messages[4]
+    assert len(messages) == 5 and "'window' does not affect table 3" in messages[4]
     assert "no assumption 'colour'" in messages[0] and "cosine or constant or step" in messages[1]
     assert (
         "takes a whole number above 0 such as 60, not 'many'" in messages[2]
@@ -101,7 +101,7 @@ def test_all_faults_at_once():
     "entry", [item for item in assumptions().values() if item.alternatives == "any"], ids=lambda item: item.id
 )
 def test_an_impossible_number_is_refused(entry):
-    """It would end in a traceback, or in the results of an untrained network."""
+    """Otherwise the number would lead to a traceback or to the results of an untrained network."""
     least = {"folds_seed": 0, "window": audio.SHORTEST}.get(entry.id)
     assert entry.least == least
     low = "-1" if least == 0 else "0"
@@ -137,13 +137,13 @@ def test_an_impossible_choice_is_refused_before_anything_starts(command, tmp_pat
     assert "Traceback" not in printed.err and not list(tmp_path.iterdir())
 
 
-def test_the_list_is_printed_with_the_tables_it_touches():
+def test_the_list_is_printed_with_the_tables_that_it_affects():
     text = markdown()
     assert all(f"`{entry.id}` (tables {entry.tables[0]}" in text for entry in assumptions().values())
     assert (
-        "Or: relu, sigmoid." in text
-        and "Or: any other number above 0." in text
-        and "Or: any other whole number from 0 up." in text
+        "Alternatives: relu, sigmoid." in text
+        and "Alternatives: any other number above 0." in text
+        and "Alternatives: any other whole number from 0 up." in text
     )
 
 

@@ -41,12 +41,12 @@ def altered(file, row, column, value, **where):
 def test_it_finds_the_known_mistakes(findings):
     (alexnet,) = [f for f in findings if not f.agrees and f.where.startswith("Table 3")]
     assert alexnet.where == "Table 3, AlexNet, UAR" and alexnet.claim == "64.90 %"
-    assert "it would have to be 65.55" in alexnet.found and "its accuracy, 429 of 661" in alexnet.found
+    assert "it would have to be 65.55" in alexnet.result and "its accuracy, 429 of 661" in alexnet.result
     numbers = [f for f in findings if not f.agrees and f.where.startswith("Sec. 5.3")]
     assert [f.check for f in numbers] == ["whole count", "text"]
     assert {f.claim for f in numbers} == {"83.62 %"}
-    assert numbers[0].found == "not a whole count of 1260; 1054 would have to be 83.65"
-    assert numbers[1].found.startswith("83.65 % in Table 11")
+    assert numbers[0].result == "not a whole count of 1260; 1054 would have to be 83.65"
+    assert numbers[1].result.startswith("83.65 % in Table 11")
 
 
 def test_fold_3_cannot_be_33_sentences_a_speaker(findings):
@@ -57,7 +57,7 @@ def test_fold_3_cannot_be_33_sentences_a_speaker(findings):
 def test_every_percentage_in_the_tables_is_a_whole_count(findings):
     counts = [f for f in findings if f.check == "whole count" and f.where.startswith("Table")]
     assert len(counts) == 21 + 7 + 16 + 15 + 21 + 1 and all(f.agrees for f in counts)
-    result = {f.where: f.found for f in counts}
+    result = {f.where: f.result for f in counts}
     assert result["Table 3, FreqCNN, AU"] == "294 of 332"
     assert result["Table 8, FreqCNN, #2, ACC"] == "1294 of 1296"
 
@@ -78,7 +78,7 @@ def test_claims_that_the_tables_contradict(findings):
         f"Sec. 5.2: '{of_3} (VGG-11, than in #1 and #2)'",
         "Sec. 5.2: 'the best result when … both local and global … is a sigmoid (in each fold)'",
     }
-    result = {where: claims[where].found for where in false}
+    result = {where: claims[where].result for where in false}
     (than_time,) = (words for where, words in result.items() if "(every cell)" in where)
     assert than_time == "13 of 16; not 1 AC feature UAR, 2 AC spatial ACC, 3 AC spatial UAR"
     (by_fold,) = (words for where, words in result.items() if "(in each fold)" in where)
@@ -127,9 +127,9 @@ def test_a_truncated_percentage_is_distinguished_from_a_wrong_one():
         cell: next(f for f in altered("table03_ut_podcast_models", "AU", "FNN", cell) if "FNN, AU" in f.where)
         for cell in ("69.57", "69.58", "69.59")  # 231 of 332 is 69.5783...
     }
-    assert result["69.57"].found == "truncated, not rounded, from 231 of 332; 231 would have to be 69.58"
-    assert result["69.58"].found == "231 of 332"
-    assert result["69.59"].found == "not a whole count of 332; 231 would have to be 69.58"
+    assert result["69.57"].result == "truncated, not rounded, from 231 of 332; 231 would have to be 69.58"
+    assert result["69.58"].result == "231 of 332"
+    assert result["69.59"].result == "not a whole count of 332; 231 would have to be 69.58"
     assert [f.agrees for f in result.values()] == [False, True, False]
 
 
@@ -179,7 +179,7 @@ def touched(findings, table):
     return {f for f in findings if f.where.startswith("Table") and f"Table {table}, " in f.where}
 
 
-def test_what_no_check_touches(monkeypatch):
+def test_every_cell_is_checked_except_those_that_the_report_names(monkeypatch):
     """Altering any numeric cell, except those that the report names, alters a finding of its table."""
     monkeypatch.setattr(
         module_of_audit, "claims", lambda *_: []
@@ -210,7 +210,7 @@ def test_what_no_check_touches(monkeypatch):
     }
 
 
-def test_no_float_on_the_way():
+def test_the_audit_uses_no_floats():
     for module in (module_of_audit, module_of_checks, module_of_claims):
         nodes = list(ast.walk(ast.parse(inspect.getsource(module))))
         assert not [
@@ -228,6 +228,6 @@ def test_the_report(findings, tmp_path):
         in rendered
     )
     assert rendered == markdown(findings) == (tmp_path / "audit.md").read_text()
-    places = [rendered.index(text) for text in ("AlexNet, UAR", "## What agrees", "Table 3, FreqCNN ")]
+    places = [rendered.index(text) for text in ("AlexNet, UAR", "## Agreements", "Table 3, FreqCNN ")]
     assert places == sorted(places)
     assert len(pd.read_csv(tmp_path / "audit.csv")) == len(findings)

@@ -143,12 +143,12 @@ def test_a_report_in_another_runs_folder_raises_faults(tmp_path):
     other = run.folder(tmp_path) / "report.json"
     other.parent.mkdir(parents=True)
     other.write_bytes(REPORTS[0].read_bytes())
-    with pytest.raises(Faults, match="report.json: is of another run than its folder is named for"):
+    with pytest.raises(Faults, match="report.json: does not belong to the run in its folder's name"):
         done(run, tmp_path)
     first, second = made(), made("CNN")
     put(tmp_path / "paper", [first, second])
     (tmp_path / "paper" / first.link).write_text(json.dumps(second.content))
-    with pytest.raises(Faults, match=f"{first.link}: is the report of another run"):
+    with pytest.raises(Faults, match=f"{first.link}: does not belong to the run"):
         reports_in(tmp_path / "paper", 3)
 
 
@@ -183,7 +183,7 @@ def test_reports_of_several_tables_raise_faults(tmp_path):
     with pytest.raises(Faults) as faults:
         reports_in(tmp_path / "paper", 3)
     data, row = faults.value.faults
-    assert "table03.json: its reports are of more than one data" in data
+    assert "table03.json: its reports have more than one data" in data
     assert "Nobody is not a row of table 3" in row
 
 

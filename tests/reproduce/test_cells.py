@@ -135,7 +135,7 @@ def test_a_lead_is_tested_on_the_same_clips():
     exact = binomtest(24, 27).pvalue
     assert frame.loc[weak.name, "p"] == pytest.approx(exact)
     assert frame.loc[weak.name, "p_adjusted"] == pytest.approx(2 * exact)
-    assert frame["lead"].tolist() == ["more than chance", "not shown"]
+    assert frame["lead"].tolist() == ["FreqCNN", "neither"]
 
 
 def test_the_seed_with_the_largest_p_counts():
@@ -150,7 +150,7 @@ def test_the_seed_with_the_largest_p_counts():
     assert comparisons(CHAINS, reports)["p"].tolist() == [1.0]
 
 
-def test_nothing_to_compare():
+def test_without_reports_there_is_no_comparison():
     assert comparisons(ENTERFACE, [drawn(ENTERFACE.claim, fold=fold) for fold in ENTERFACE.folds]).empty
 
 

@@ -20,7 +20,7 @@ def test_tables_that_count_and_describe(tmp_path, capsys):
     assert main(["table", "7", *words, "--assume", "conv_pool_activation=relu"]) == 0
     assert "[+ relu]" in capsys.readouterr().out
     assert main(["table", "7", *words, "--assume", "schedule=step"]) == 1
-    assert "'schedule' does not touch table 7" in capsys.readouterr().err
+    assert "'schedule' does not affect table 7" in capsys.readouterr().err
 
 
 def test_audit_and_assumptions(tmp_path, capsys):

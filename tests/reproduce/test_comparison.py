@@ -28,7 +28,7 @@ def test_the_networks_are_the_papers(number):
     compared = architecture_table(number)
     assert verdicts(compared, "different") == set()
     assert verdicts(compared, "assumed") == {(row, "Global convolution") for row in (2, 4, 6, 9)}
-    assert "4 cells say more than the paper" in compared.markdown()
+    assert "4 cells have an addition to the paper's" in compared.markdown()
 
 
 @pytest.mark.parametrize("where, cell", [("local", "Local convolution"), ("global_", "Global convolution")])
@@ -72,18 +72,18 @@ def test_another_choice_than_assumed_is_different():
 def test_the_network_is_built_with_the_chosen_assumptions(number):
     listed = architecture_table(number)
     rendered = architecture_table(number, ["conv_pool_activation=relu"])
-    assert "[+ relu]" in rendered.markdown() and "convolutions have? Here: relu." in rendered.markdown()
+    assert "[+ relu]" in rendered.markdown() and "convolutions have? Choice: relu." in rendered.markdown()
     assert verdicts(rendered, "different") == set() and len(verdicts(rendered, "assumed")) == 4
     for assume in ("batchnorm=convolution" if number != 7 else "batchnorm=both", "fc_batchnorm=true"):
         other = architecture_table(number, [assume])
         assert not other.further["Parameters"].equals(listed.further["Parameters"])
-        assert f"Here: {assume.partition('=')[2]}.".lower() in other.markdown().lower()
+        assert f"Choice: {assume.partition('=')[2]}.".lower() in other.markdown().lower()
 
 
 def test_a_choice_that_the_table_does_not_depend_on_is_refused():
     with pytest.raises(Faults) as caught:
         architecture_table(2, ["nonsense=1", "gamma=1.0", "head=one"])
-    assert "no assumption" in caught.value.faults[0] and "does not touch" in caught.value.faults[1]
+    assert "no assumption" in caught.value.faults[0] and "does not affect" in caught.value.faults[1]
     assert "no alternative" in caught.value.faults[2]
 
 
@@ -103,7 +103,7 @@ def test_table_1_counts_the_paper():
     assert "14 of 14 cells are the same as the paper's." in compared.markdown()
 
 
-def test_a_missing_clip_differs_in_every_sum_that_has_it():
+def test_a_missing_clip_changes_every_sum_that_includes_it():
     compared = TABLES[1].compare(accents(missing=1), "paper")
     columns = {"UK", "UK2", "Original", "Over-sampled"}
     assert verdicts(compared, "different") == {("training", column) for column in columns}

@@ -36,26 +36,28 @@ def corpus(**columns):
     return Corpus("paper", Split(frame, ("a", "b")), Rows(), Path(), Path())
 
 
-def test_folds_leave_their_own_clips_out():
-    made = corpus(label=list("abab"), fold=[1, 2, 3, 2])
-    assert [made.part("2", part)[0].tolist() for part in ("train", "test")] == [[0, 2], [1, 3]]
-    assert [made.part("2", part)[1].tolist() for part in ("train", "test")] == [[0, 0], [1, 1]]
-    everything = [row for fold in "123" for row in made.part(fold, "test")[0]]
+def test_a_fold_trains_on_the_clips_of_the_other_folds():
+    prepared = corpus(label=list("abab"), fold=[1, 2, 3, 2])
+    assert [prepared.part("2", part)[0].tolist() for part in ("train", "test")] == [[0, 2], [1, 3]]
+    assert [prepared.part("2", part)[1].tolist() for part in ("train", "test")] == [[0, 0], [1, 1]]
+    everything = [row for fold in "123" for row in prepared.part(fold, "test")[0]]
     assert sorted(everything) == [0, 1, 2, 3]
 
 
-def test_the_own_split_over_samples_training_alone():
-    made = corpus(label=list("abab"), partition=["train", "train", "test", "test"], copies=[1, 2, 1, 2])
-    assert made.part("test", "train")[0].tolist() == [0, 1, 1]
-    assert made.part("test", "test")[0].tolist() == [2, 3]
-    shuffled = dataclasses.replace(made.split, manifest=made.split.manifest.iloc[::-1].reset_index(drop=True))
+def test_over_sampling_repeats_training_clips_only():
+    prepared = corpus(label=list("abab"), partition=["train", "train", "test", "test"], copies=[1, 2, 1, 2])
+    assert prepared.part("test", "train")[0].tolist() == [0, 1, 1]
+    assert prepared.part("test", "test")[0].tolist() == [2, 3]
+    shuffled = dataclasses.replace(
+        prepared.split, manifest=prepared.split.manifest.iloc[::-1].reset_index(drop=True)
+    )
     places, numbers = shuffled.numbers("test", "train")
     assert shuffled.manifest["clip"][places].tolist() == ["1", "1", "0"] and numbers.tolist() == [1, 1, 0]
 
 
-def test_remarks_are_the_scans_and_the_splits():
-    made = corpus(label=list("ab"), speaker=["s", "s"], partition=["train", "test"])
-    assert dataclasses.replace(made.split, notes=("s09 is left out.",)).remarks() == [
+def test_remarks_come_from_the_scan_and_the_split():
+    prepared = corpus(label=list("ab"), speaker=["s", "s"], partition=["train", "test"])
+    assert dataclasses.replace(prepared.split, notes=("s09 is left out.",)).remarks() == [
         "s09 is left out.",
         "1 speakers are in both parts: s.",
     ]
@@ -79,7 +81,7 @@ def whole_chains(monkeypatch, tmp_path):
         "build",
         lambda scan, out, image, protocol, counts, jobs: checked.append(counts) or (scan.manifest, None),
     )
-    monkeypatch.setattr(corpora_module.corpora, "repeated", lambda *given: ())
+    monkeypatch.setattr(corpora_module.corpora, "repeated", lambda *arguments: ())
     return tmp_path, checked
 
 
@@ -87,14 +89,14 @@ def whole_chains(monkeypatch, tmp_path):
     "assume", ["", "window=1.5", "window=3.0", "rest=keep", "rest=half", "sentences=cut"]
 )
 @pytest.mark.parametrize("check_counts", [True, False])
-def test_chains_is_the_papers_however_it_is_cut(assume, check_counts, whole_chains, capsys):
+def test_chains_has_the_source_paper_with_every_rule_for_cutting(assume, check_counts, whole_chains, capsys):
     root, checked = whole_chains
     chosen = choices(8, assume.split())["data"]
-    made = prepare("chains", root, root, ImageSettings(16), chosen, check_counts)
-    assert made.source == "paper" and checked == [[]]
-    assert made.folder == root / "paper" / "chains" and len(made.split.labels) == 36
-    (remark,) = made.split.remarks()
-    assert "Table 6's 1530, 1296 and 1188" in remark and capsys.readouterr().err == f"note: {remark}\n"
+    prepared = prepare("chains", root, root, ImageSettings(16), chosen, check_counts)
+    assert prepared.source == "paper" and checked == [[]]
+    assert prepared.folder == root / "paper" / "chains" and len(prepared.split.labels) == 36
+    (remark,) = prepared.split.remarks()
+    assert "Table 6 has 1530, 1296 and 1188" in remark and capsys.readouterr().err == f"note: {remark}\n"
     assert counted("chains", root, root, chosen, check_counts)[1] == "paper"
 
 
@@ -109,7 +111,7 @@ def test_the_command_that_calibration_prints_can_be_typed(whole_chains, capsys):
 
 
 @pytest.mark.parametrize("name", [*RESERVED, "mine"])
-def test_an_own_corpus_never_gets_a_reserved_name(name, tmp_path, monkeypatch):
+def test_a_users_corpus_never_gets_a_reserved_name(name, tmp_path, monkeypatch):
     """Otherwise its results would lose the banner, or be taken for another corpus's."""
     monkeypatch.setattr(
         ut_podcast, "scan", lambda root: Scan(root, pd.DataFrame({"label": []}), [], counts=["2 clips."])

@@ -195,7 +195,7 @@ def test_quick_results_of_the_papers_corpora_are_marked_and_stand_apart(tmp_path
     paper = made()
     paper.content["run"]["profile"] = "quick"  # as an older version left it
     put(tmp_path / "paper", 3, [paper])
-    with pytest.raises(Faults, match="of the quick profile, but among the reports of the paper's"):
+    with pytest.raises(Faults, match="its profile is 'quick', but it is among the reports with the paper's"):
         page(tmp_path, tmp_path / "data")
 
 
@@ -340,7 +340,7 @@ def test_a_failed_run_is_reported_and_has_no_number(tmp_path):
 
 def test_no_results_is_one_sentence(tmp_path, capsys):
     assert main(["report", "--results", str(tmp_path / "none")]) == 1
-    assert "there are no results yet; `make table3` makes the first" in capsys.readouterr().err
+    assert "there are no results yet; run `make table3` for the first" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
 

@@ -228,7 +228,7 @@ def test_finished_runs_need_no_cluster(setting, alone):
     "change, fault",
     [
         ({"assume": ["epochs=2"], "scheduler": "head"}, "no Dask scheduler answers at head"),
-        ({"scheduler": "tcp://head:8786"}, "HOSTS shares every batch and SCHEDULER whole runs"),
+        ({"scheduler": "tcp://head:8786"}, "HOSTS divides every batch and SCHEDULER divides the runs"),
         ({"assume": ["epochs=2"], "jobs": 3, "device": "cpu:0,1"}, "2 devices .* among 3 runs at a time"),
     ],
 )

@@ -74,7 +74,7 @@ def test_runs_that_tables_share_count_once_together(timed, tmp_path, capsys):
     assert len(timed) == 6  # each network and size once: FreqCNN for speakers and emotions, and four others
 
 
-def test_what_is_done_costs_nothing_more(timed, tmp_path, monkeypatch, capsys):
+def test_finished_runs_reduce_the_hours(timed, tmp_path, monkeypatch, capsys):
     """With reports of one, then three of six networks, the hours fall by theirs."""
     monkeypatch.setitem(cost.PEAK, "V100", 1e8)  # so slow that small spectrograms take it hours
     networks, costs = ("freqcnn", "vgg-11", "resnet-18"), []

@@ -98,7 +98,7 @@ def test_verdicts_are_counted(right, within):
 def test_the_lead_is_tested_and_shown():
     weaker = report("CNN", confusion=((100, 200, 32), (10, 60, 19), (30, 30, 180)))
     text = markdown(TABLES[3], [report(), weaker])
-    (line,) = [line for line in lines_of(text) if line[0] == "CNN" and line[-1] == "more than chance"]
+    (line,) = [line for line in lines_of(text) if line[0] == "CNN" and line[-1] == "FreqCNN"]
     assert int(line[1]) - int(line[2]) == 170
 
 

@@ -91,7 +91,7 @@ def test_every_system_has_a_report(finished, command):
         assert report["versions"]["mxnet"].startswith("1.9")
 
 
-def test_the_table_says_what_it_is(finished):
+def test_the_table_states_its_source_and_settings(finished):
     text = (finished / "results" / "Tones" / "table03.md").read_text()
     assert "NOT THE PAPER'S CORPUS" in text and "within" not in text
     frame = pd.read_csv(finished / "results" / "Tones" / "table03.csv")
@@ -186,7 +186,7 @@ def test_workers_do_each_run_once_and_a_diverging_run_stops_none_of_them(corpus,
     assert reports[1]["settings"]["micro_batch"] == 8 and reports[1]["workers"] == 2  # half of 16
     assert failed.endswith("failed.json") and "the loss is not finite in epoch" in reports[2]["fault"]
     assert done.stderr.count("failed before and is not tried again") == 1
-    assert done.stderr.count("runs go one at a time: JOBS is for preparing audio alone") == 1
+    assert done.stderr.count("runs are executed one at a time, so JOBS is used for preparing audio only") == 1
 
 
 def recorded(monkeypatch):
@@ -195,7 +195,7 @@ def recorded(monkeypatch):
     content = {"run": {"source": "Tones"}}
     monkeypatch.setattr(schedule, "execute", lambda run, *rest: requested.append(run) or content)
     monkeypatch.setattr(
-        "reproduce.commands.table._made",
+        "reproduce.commands.table._make",
         lambda table, options: schedule.run_all(resolve(table, options), table.systems()) and "",
     )
     return requested

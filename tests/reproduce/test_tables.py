@@ -11,7 +11,7 @@ from freqcnn_gluon.network.zoo import build
 from reproduce.paper.published import published
 from reproduce.peers import PEERS, peer
 from reproduce.runs.resolve import _network
-from reproduce.tables import TABLES, TRAINED, known, trained
+from reproduce.tables import TABLES, TRAINED, check_numbers, trained
 
 CLASSES = {"ut_podcast": 3, "chains": 36, "enterface": 6}
 
@@ -114,9 +114,9 @@ def test_batches_and_sizes_are_the_papers():
 
 
 def test_numbers():
-    assert list(TABLES) == list(range(1, 13)) and known([1, 12]) == [1, 12]
+    assert list(TABLES) == list(range(1, 13)) and check_numbers([1, 12]) == [1, 12]
     assert TRAINED == (3, 4, 5, 8, 9, 11, 12)
     with pytest.raises(Faults, match="no table 0, 13: the paper has 1 to 12"):
-        known([0, 3, 13])
+        check_numbers([0, 3, 13])
     with pytest.raises(Faults, match="no results in table 7: choose one of 3, 4, 5, 8, 9, 11, 12"):
         trained(7)

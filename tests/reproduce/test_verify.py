@@ -42,7 +42,7 @@ def test_the_sample_depends_on_the_seed_and_has_short_runs():
         draw(REFERENCE / "network", 5, 0)
 
 
-def test_times_do_not_matter_and_all_else_does(report):
+def test_only_times_may_differ(report):
     later = changed(report, "history", 0, "seconds", to=99.0) | {"finished": "later", "seconds": 3.0}
     assert str(compare(report, later)) == "identical" and not compare(report, later).fault
     clip = next(iter(report.content["predictions"]))
@@ -73,11 +73,11 @@ def test_another_environment_is_reported_instead(report):
     assert not verified.fault
     assert verified.environment == ["threads: 2 in the report, 4 here"]
     assert verified.unknown == ["instructions"]
-    assert "other predicted class: 1 of 330 clips; largest difference of a probability: 0.25" in str(verified)
+    assert "predicted class changed: 1 of 330 clips; largest change of a probability: 0.25" in str(verified)
     assert "threads: 2 in the report, 4 here; unknown: instructions |" in markdown([verified])
 
 
-def test_what_an_older_report_does_not_state_is_unknown_and_excuses_nothing(report):
+def test_an_unknown_environment_does_not_excuse_a_difference(report):
     other = changed(report, "history", 0, "loss", to=0.5)
     other["versions"]["instructions"] = "avx"
     verified = compare(report, other)
@@ -91,7 +91,7 @@ def test_a_run_that_fails_now_is_a_fault(report):
     assert verified.fault and "the loss is not finite" in str(verified)
 
 
-def test_results_on_a_corpus_need_it(report, tmp_path):
+def test_results_on_a_corpus_need_its_folder(report, tmp_path):
     content = changed(report, "run", "source", to="quick")
     folder = Run(**content["run"]).folder(tmp_path)
     folder.mkdir(parents=True)
@@ -102,10 +102,12 @@ def test_results_on_a_corpus_need_it(report, tmp_path):
         list(verify(tmp_path, {}, tmp_path / "data"))
 
 
-def test_no_committed_epoch_has_a_place_within_it():
-    """Its draws then are those of its beginning alone, as when the report was made."""
+def test_no_committed_run_could_resume_within_an_epoch():
+    """So the seed at the start of an epoch determines all of its draws, as when the report was written."""
     for report in draw(REFERENCE, None, 0):
         run = report.content["run"]
         if run["size"]:
-            batches = report.content["clips"]["train"] // run["batch_size"] + 1  # with what was left over
+            batches = (
+                report.content["clips"]["train"] // run["batch_size"] + 1
+            )  # with the samples left over from the epoch before
             assert batches <= training.PLACE // (run["batch_size"] * run["size"] ** 3)
