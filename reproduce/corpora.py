@@ -177,7 +177,7 @@ def prepare(
     scan = _scan(name, root, data, choices, jobs)
     source, check_counts = _source_of(scan, check_counts)
     folder = data / source / name
-    protocol = partial(kind.module.protocol, **_taken(kind.module.PROTOCOL_OPTIONS, choices))
+    protocol = partial(kind.module.protocol, **_selected(kind.module.PROTOCOL_OPTIONS, choices))
     counts = scan.counts if check_counts else ()
     frame, images = corpora.build(scan, folder, image, protocol, counts, jobs)
     notes = scan.notes + corpora.repeated(frame, images)
@@ -208,7 +208,7 @@ def counted(
     scan = scanned(name, root, data, choices, jobs)
     source, _ = _source_of(scan, check_counts)
     _print_notes(scan)
-    frame = kind.module.protocol(scan.manifest, **_taken(kind.module.PROTOCOL_OPTIONS, choices))
+    frame = kind.module.protocol(scan.manifest, **_selected(kind.module.PROTOCOL_OPTIONS, choices))
     return Split(frame, _labels(kind, frame), scan.notes), source
 
 
@@ -217,10 +217,10 @@ def _scan(name: str, root: Path | None, data: Path, choices: Mapping[str, Any], 
     if root is None:
         root = data / STANDIN / kind.folder
         kind.write_standin(root, jobs=jobs)
-    return kind.module.scan(root, **_taken(kind.module.SCAN_OPTIONS, choices))
+    return kind.module.scan(root, **_selected(kind.module.SCAN_OPTIONS, choices))
 
 
-def _taken(options: Iterable[str], choices: Mapping[str, Any]) -> dict[str, Any]:
+def _selected(options: Iterable[str], choices: Mapping[str, Any]) -> dict[str, Any]:
     """Return the choices that are named in ``options``."""
     return {id: choices[id] for id in options if id in choices}
 

@@ -80,8 +80,8 @@ def _medians(part: Mapping) -> dict[str, float]:
 
 def _best(values: Mapping[str, float], bfloat16: bool) -> str | None:
     """Return the name of the smallest value that is not ours, in bfloat16 or in float32."""
-    others = [name for name in values if "MXNet" not in name and ("bfloat16" in name) == bfloat16]
-    return min(others, key=lambda name: values[name], default=None)
+    rivals = [name for name in values if "MXNet" not in name and ("bfloat16" in name) == bfloat16]
+    return min(rivals, key=lambda name: values[name], default=None)
 
 
 def _verdict(ratio: float, aim: float) -> list[str]:

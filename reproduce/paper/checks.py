@@ -251,16 +251,16 @@ def equal_rows(tables: Printed, diagonal: pd.Series) -> list[Finding]:
 
 def sums(tables: Printed) -> list[Finding]:
     """Check the totals of Tables 1 and 6, and the legible rows of Table 12."""
-    one, six, twelve = (
+    counts, six, twelve = (
         tables[name] for name in ("table01_ut_podcast_counts", "table06_chains_folds", "table12_confusion")
     )
     totals: list[tuple[str, str, list[str]]] = []  # place, printed total, its parts
-    for split, row in one.iterrows():
+    for split, row in counts.iterrows():
         for total, uk in (("total", "UK"), ("total_oversampled", "UK_oversampled")):
             totals.append((f"Table 1, {split}, {total}", row[total], [row["AU"], row["US"], row[uk]]))
     for fold, row in six.iterrows():
-        others = six["validation_samples"].drop(fold)
-        totals.append((f"Table 6, #{fold}, training", row["training_samples"], list(others)))
+        parts = six["validation_samples"].drop(fold)
+        totals.append((f"Table 6, #{fold}, training", row["training_samples"], list(parts)))
         if all(name.startswith("s") for name in row["validation"].split()):
             sentences = [str(SENTENCES)] * SPEAKERS
             totals.append((f"Table 6, #{fold}, validation", row["validation_samples"], sentences))

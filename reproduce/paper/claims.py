@@ -219,25 +219,25 @@ def _chains(tables: Printed) -> list[Finding]:
         findings.append(
             _claim("Sec. 5.2", words, "FreqCNN is first", order, order.startswith("FreqCNN "))
         )  # fmt: skip
-    better, other = ["i-Vector", "VGG-11", "ResNet-18"], ["ResNet-34", "ResNet-50"]
+    better, deeper = ["i-Vector", "VGG-11", "ResNet-18"], ["ResNet-34", "ResNet-50"]
     findings.append(
         _claim(
             "Sec. 5.2",
             "i-vector, VGG-11 and ResNet-18 achieve better result than … ResNet-34 and ResNet-50",
             "each mean above both",
-            _ranked(means[better + other]),
-            means[better].min() > means[other].max(),
+            _ranked(means[better + deeper]),
+            means[better].min() > means[deeper].max(),
         )
     )
     words = "I-vector and VGG-11 have better recognition performance in the data set #3"
     for name in ("i-Vector", "VGG-11"):
-        others = folds.loc["#3"].drop(["FreqCNN", "i-Vector", "VGG-11"])
-        values, against = folds[name], f"{_ranked(others)}, {name} {shown(folds.loc['#3', name])}"
+        resnets = folds.loc["#3"].drop(["FreqCNN", "i-Vector", "VGG-11"])
+        values, against = folds[name], f"{_ranked(resnets)}, {name} {shown(folds.loc['#3', name])}"
         findings += [
             _claim("Sec. 5.2", f"{words} ({name}, than in #1 and #2)", "#3 is its best", _ranked(values),
                    values["#3"] == values.max()),
             _claim("Sec. 5.2", f"{words} ({name}, than the ResNets there)", "above each", against,
-                   values["#3"] > others.max()),
+                   values["#3"] > resnets.max()),
         ]  # fmt: skip
     first = [fold for fold in folds.index if _descending(folds.loc[fold])[0] == "FreqCNN"]
     words = "FreqCNN … vastly better than other methods in all three-fold experiments"
