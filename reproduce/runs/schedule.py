@@ -28,7 +28,7 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
 
     Raises:
         Faults: The job shares out both batches and runs, its device or dtype is not available, the corpus
-            is faulty, or a report is damaged.
+            is faulty, a report is damaged, or no scheduler answers.
     """
     # These imports do not load MXNet, so that a finished table is shown at once.
     from freqcnn_gluon.devices import choose
@@ -37,7 +37,11 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     group = workers.join()
     if job.scheduler and group.count > 1:
         raise Faults("HOSTS shares every batch and SCHEDULER whole runs: give one of the two")
-    if not job.scheduler:  # a cluster's workers have devices of their own
+    if job.scheduler:
+        from reproduce.runs.cluster import check  # importing Dask takes a while
+
+        check(job.scheduler)  # raises Faults before the corpus is prepared
+    else:  # a cluster's workers have devices of their own
         kind, _ = choose(job.device)  # raises Faults before the corpus is prepared
         check_dtype(job.dtype, kind)
     with group.in_turn():
