@@ -30,7 +30,10 @@ NUMERIC = re.compile(
 )
 TEXT = {"MXNET_CPU_MEM_POOL_TYPE", "MXNET_GPU_MEM_POOL_TYPE", "MXNET_USE_OPERATOR_TUNING"}
 FRACTION = {"MXNET_TUNING_WEIGHT_SCALE", "MXNET_KVSTORE_TREE_LINK_USAGE_PENALTY"}
-SWITCH = {"MXNET_EXEC_BULK_EXEC_INFERENCE", "MXNET_EXEC_BULK_EXEC_TRAIN"}
+SWITCH = re.compile(
+    r"MXNET_(DISABLE_\w+|ELIMINATE_\w+|ENGINE_INFO|EXEC_BULK_EXEC_(INFERENCE|TRAIN)|KVSTORE_LOGTREE"
+    r"|MKLDNN_(?!CACHE_NUM)\w+|SAFE_ACCUMULATION|\w+_VERBOSE_LOGGING)"
+)
 # With 0, MXNet divides by zero or waits for ever when the process ends.
 POSITIVE = re.compile(r"MXNET_(CPU|GPU)_\w*(NTHREADS|COPY)")
 # Backends that matplotlib 3.10 has itself; others are named by a module or registered by a package.
@@ -48,7 +51,7 @@ def prepare() -> None:
     ``-W error``, deprecations inside MXNet and gluoncv stay silent.
     """
     if listed := faults(os.environ, sys.flags.optimize, importlib.util.find_spec("mxnet") is not None):
-        raise Faults(listed)
+        raise Faults(listed.values())
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads is not None:
         first = threads.partition(",")[0].strip()
@@ -65,18 +68,18 @@ def prepare() -> None:
         warnings.filterwarnings("ignore", category=category, module=r"(mxnet|gluoncv)\b")
 
 
-def faults(environ: Mapping[str, str], optimize: int = 0, mxnet: bool = True) -> list[str]:
-    """Return one sentence for each variable of ``environ`` that would stop MXNet.
+def faults(environ: Mapping[str, str], optimize: int = 0, mxnet: bool = True) -> dict[str, str]:
+    """Return a sentence for each variable of ``environ`` that would stop MXNet, by the variable's name.
 
     Args:
         environ: Names and values, as in ``os.environ``.
         optimize: Python's level of optimisation, ``sys.flags.optimize``.
         mxnet: Whether MXNet is installed. Exported models run without it.
     """
-    listed = []
+    listed = {}
     threads = environ.get("OMP_NUM_THREADS", "")
     if threads.strip() and not _is_count(threads.partition(",")[0]):
-        listed.append(
+        listed["OMP_NUM_THREADS"] = (
             f"OMP_NUM_THREADS={threads} is not a number of threads from 1 to {MOST_THREADS}. Unset it, or"
             " give such a number."
         )
@@ -84,17 +87,17 @@ def faults(environ: Mapping[str, str], optimize: int = 0, mxnet: bool = True) ->
         return listed
     level = environ.get("PYTHONOPTIMIZE", "")
     if optimize > 1 or (level.isdecimal() and int(level) > 1):
-        listed.append(
+        listed["PYTHONOPTIMIZE"] = (
             "Python without docstrings (-OO, or PYTHONOPTIMIZE=2) cannot import MXNet. Use -O, or unset"
             " PYTHONOPTIMIZE."
         )
     for name, value in environ.items():
         if value.strip() and (expected := _expected(name, value)):
-            listed.append(f"{name}={value} stops MXNet, which needs {expected} there. Unset it.")
+            listed[name] = f"{name}={value} stops MXNet, which needs {expected} there. Unset it."
     role = environ.get("DMLC_ROLE", "")
     missing = [name for name in NEEDED if not environ.get(name)]
     if role and role != "worker" and missing:  # ``training.workers`` checks a worker when it trains
-        listed.append(
+        listed["DMLC_ROLE"] = (
             f"DMLC_ROLE={role} makes this process a part of a cluster, but {', '.join(missing)} are not set."
             " Unset DMLC_ROLE, or start all roles with `python -m freqcnn_gluon launch`."
         )
@@ -118,12 +121,12 @@ def _expected(name: str, value: str) -> str:
     value = value.strip()
     if name == "MXNET_ENGINE_TYPE":
         return "" if value in ENGINES else f"one of {', '.join(ENGINES)}"
+    if SWITCH.fullmatch(name):
+        return "" if value.lower() in ("0", "1", "true", "false") else "0 or 1"
     if not NUMERIC.match(name) or name in TEXT:
         return ""
     if POSITIVE.fullmatch(name):
         return "" if _is_count(value) else f"a number from 1 to {MOST_THREADS}"
-    if name in SWITCH:
-        return "" if value.lower() in ("0", "1", "true", "false") else "0 or 1"
     if name in FRACTION:
         return "" if re.fullmatch(r"[+-]?\d+\.?\d*", value) else "a number"
     return "" if re.fullmatch(r"[+-]?\d{1,9}", value) or value.lower() in ("true", "false") else "a number"
