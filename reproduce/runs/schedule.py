@@ -38,9 +38,7 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     if job.scheduler and group.count > 1:
         raise Faults("HOSTS shares every batch and SCHEDULER whole runs: give one of the two")
     if job.scheduler:
-        from reproduce.runs.cluster import check  # importing Dask takes a while
-
-        check(job.scheduler)  # raises Faults before the corpus is prepared
+        _check_scheduler(job.scheduler, job)
     else:  # a cluster's workers have devices of their own
         kind, _ = choose(job.device)  # raises Faults before the corpus is prepared
         check_dtype(job.dtype, kind)
@@ -59,6 +57,18 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     else:
         contents = _one_by_one(runs, titles, corpus, job)
     return [_report(run, content, job.results) for run, content in zip(runs, contents)]
+
+
+def _check_scheduler(scheduler: str, job: Job) -> None:
+    """Raise Faults before the corpus is prepared, unless a scheduler answers.
+
+    If a run of the table has finished, the corpus is prepared. The scheduler is then asked when runs are left
+    for it, because a finished table needs none.
+    """
+    if not any(job.results.glob(f"*/table{job.table.number:02}/*/*/report.json")):
+        from reproduce.runs.cluster import check  # importing Dask takes a while
+
+        check(scheduler)
 
 
 def _prepared(job: Job) -> Corpus:
