@@ -22,7 +22,7 @@ __all__ = ["NEEDED", "faults", "prepare"]
 # The variables that MXNet's scheduler, servers and workers need beside DMLC_ROLE.
 NEEDED = ("DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
 ENGINES = ("NaiveEngine", "ThreadedEngine", "ThreadedEnginePerDevice")
-MOST_THREADS = 4096  # OpenMP ends the process if it cannot start as many as it shall
+MOST_THREADS = 4096  # OpenMP crashes if it cannot start its threads
 # Names that begin so are settings of MXNet. Others, such as MXNET_HOME or a module's MXNET_ROOT, hold text.
 NUMERIC = re.compile(
     "MXNET_(BACKWARD|CPU|CUDA|CUDNN|DISABLE|ELIMINATE|ENABLE|ENFORCE|EXEC|GPU|INFER|KVSTORE|MEM|MKLDNN|MP|OMP"
@@ -50,7 +50,8 @@ def prepare() -> None:
     MPLBACKEND that matplotlib does not know is removed, because every picture here is drawn into a file. With
     ``-W error``, deprecations inside MXNet and gluoncv stay silent.
     """
-    if listed := faults(os.environ, sys.flags.optimize, importlib.util.find_spec("mxnet") is not None):
+    installed = "mxnet" in sys.modules or importlib.util.find_spec("mxnet") is not None
+    if listed := faults(os.environ, sys.flags.optimize, installed):
         raise Faults(listed.values())
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads is not None:
@@ -62,7 +63,7 @@ def prepare() -> None:
     for name in [name for name in os.environ if name == "MXNET_ENGINE_TYPE" or NUMERIC.match(name)]:
         if not os.environ[name].strip():  # exported and empty; MXNet would look for an engine without a name
             del os.environ[name]
-    if not known_backend(os.environ.get("MPLBACKEND", "")):
+    if not _known_backend(os.environ.get("MPLBACKEND", "")):
         del os.environ["MPLBACKEND"]
     for category in (DeprecationWarning, FutureWarning, SyntaxWarning):
         warnings.filterwarnings("ignore", category=category, module=r"(mxnet|gluoncv)\b")
@@ -104,7 +105,7 @@ def faults(environ: Mapping[str, str], optimize: int = 0, mxnet: bool = True) ->
     return listed
 
 
-def known_backend(name: str) -> bool:
+def _known_backend(name: str) -> bool:
     """Return whether matplotlib accepts ``name`` as MPLBACKEND."""
     if not name or name.startswith("module://") or name.lower() in BACKENDS:
         return True
