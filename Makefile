@@ -1,5 +1,9 @@
 # `make` lists the targets and the variables. Targets that run Python have `setup` as a prerequisite.
 
+# A variable that is exported and empty counts as unset.
+$(foreach name,OUT VENV DEVICE SEEDS CHECK_COUNTS TABLE DTYPE GPU GPUS DATA RESULTS,\
+	$(if $(strip $($(name))),,$(eval override undefine $(name))))
+
 ## folder for everything that is made (environment, data, results); name another if this one is read-only
 OUT ?= .
 ## folder of the Python environment
@@ -44,6 +48,18 @@ DATA ?= $(OUT)/data
 RESULTS ?= $(OUT)/results
 PYTHON = $(VENV)/bin/python
 export SETUP_PYTHON
+# Not passed on: variables of a shell, a cluster's modules or conda that change how scripts, Python and pip work
+# (see tools/clean_environment.sh). `make doctor` gets those that matter to Python outside of make, and names them.
+shown = PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH
+unexport $(shown) PYTHONINSPECT PYTHONSTARTUP PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONHASHSEED PYTHONCASEOK \
+	PYTHONUSERBASE PYTHONDEVMODE PYTHONVERBOSE CDPATH GREP_OPTIONS BASH_ENV ENV GLOBIGNORE POSIXLY_CORRECT \
+	PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_NO_DEPS PIP_CONSTRAINT PIP_REQUIREMENT PIP_REQUIRE_HASHES \
+	PIP_NO_BINARY PIP_ONLY_BINARY PIP_PYTHON PIP_QUIET PIP_LOG PIP_REPORT
+export PIP_USER := 0
+$(foreach name,$(shown),$(if $($(name)),$(eval doctor: export $(name) := $$(value $(name)))))
+# Variables of this file that come from the environment; other programs use some of the names too.
+inherited = $(foreach name,OUT VENV DEVICE HOSTS UT_PODCAST CHAINS ENTERFACE PROFILE SEEDS JOBS SCHEDULER CHECK_COUNTS \
+	ASSUME TABLE DTYPE BENCH GPU GPUS DATA RESULTS,$(if $(filter environment,$(origin $(name))),$(if $($(name)),$(name))))
 # Put large arrays in pages of 2 MB if Linux offers them: a training step is then a few percent faster.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
@@ -148,7 +164,7 @@ verify-results: setup  ## rerun committed results; identical environments must m
 	@"$(PYTHON)" -m reproduce verify --data "$(DATA)" $(corpora) $(if $(JOBS),--jobs "$(JOBS)")
 
 doctor:  ## print this machine's versions and what is wrong with it; paste the output into a bug report
-	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)"
+	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)" $(inherited)
 
 bench:  ## measure speed and memory beside PyTorch, onnxruntime and librosa; fill docs/speed.md
 	@tools/setup.sh "$(OUT)/.venv-bench" cpu

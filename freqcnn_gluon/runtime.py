@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.base.cores import cores
 from data_prep.base.faults import Faults
+from freqcnn_gluon import environment
 from freqcnn_gluon.devices import DRIVER, choose, installed, warn_once
 
 if TYPE_CHECKING:
@@ -76,8 +77,10 @@ def prepare() -> None:
     """Set up numpy, threads and CUDA for MXNet; call this before ``import mxnet``, as often as you like.
 
     Raises:
-        Faults: If MXNet cannot be imported: with numpy 2, or for the GPU set without the driver or a library.
+        Faults: If MXNet cannot be imported: with numpy 2, for the GPU set without the driver or a library, or
+            with an environment variable that stops it (see ``environment``).
     """
+    environment.prepare()
     # This comes before numpy is imported, because numpy's threads follow the same variable.
     if "OMP_NUM_THREADS" not in os.environ:
         if "mxnet" in sys.modules:
@@ -175,8 +178,7 @@ def seed(value: int) -> None:
 
 def threads() -> int:
     """Return the number of threads that MXNet computes with on the CPU."""
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # '2,1': two, and one each in nested loops
-    return int(first) if first.isdigit() else cores()
+    return int(os.environ.get("OMP_NUM_THREADS") or cores())
 
 
 def versions() -> dict[str, str | int]:

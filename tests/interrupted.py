@@ -32,9 +32,20 @@ def note(log: str | Path, line: str) -> None:
 
 
 def stop_at(out: str, log: str, how: str, number: int, more: int) -> None:
-    """Arrange that the process stops at its change ``number``."""
-    left = memoryview(mmap.mmap(-1, 8)).cast("q")  # shared with child processes, so that their changes count
-    left[0] = number
+    """Arrange that the process, or one of its children, stops at their change ``number``."""
+    os.environ["STOP_AT"] = json.dumps([out, log, how, more])
+    Path(f"{log}.left").write_bytes(number.to_bytes(8, sys.byteorder, signed=True))
+    watch(stopping_now=not number)
+
+
+def watch(stopping_now: bool = False) -> None:
+    """Count this process's changes, once; a child that did not inherit this from its parent calls it too."""
+    if getattr(sys, "watched", "STOP_AT" not in os.environ):
+        return
+    sys.watched = True  # in a module that is not copied when this function is sent to a child
+    out, log, how, more = json.loads(os.environ["STOP_AT"])
+    with open(f"{log}.left", "r+b") as file:  # shared by all processes, so that children's changes count
+        left = memoryview(mmap.mmap(file.fileno(), 8)).cast("q")
 
     def stop(where: str) -> None:
         note(log, f"stopped {where}")
@@ -60,16 +71,17 @@ def stop_at(out: str, log: str, how: str, number: int, more: int) -> None:
             if left[0] == 0:
                 stop(os.path.relpath(arguments[0], out))
 
-    if number:
-        sys.addaudithook(hook)
-    else:
+    if stopping_now:
         stop("beginning")
+    else:
+        sys.addaudithook(hook)
 
 
 def noting(log: Path, function):
     """Return ``function`` with a line in ``log`` for each call."""
 
     def noted(*arguments):
+        watch()
         note(log, "begun")
         return function(*arguments)
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from freqcnn_gluon.__main__ import VERSION
+
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(sys.prefix)
 NAMES = ["project", "Python", "packages", "system", "CPU", "cores", "memory", "GPU"]
 
 
-def doctor(venv, data, **environment):
+def doctor(venv, data, *inherited, **environment):
     """Return the exit code, the versions by name, and the lines after them."""
     done = subprocess.run(
-        [ROOT / "tools/doctor.sh", venv, data, data.with_name("results")],
+        [ROOT / "tools/doctor.sh", venv, data, data.with_name("results"), *inherited],
         capture_output=True,
         text=True,
         env=os.environ | environment,
@@ -55,3 +57,40 @@ def test_each_fault_is_reported_with_its_remedy(tmp_path):
     code, versions, checks = doctor(tmp_path / "venv", tmp_path / "new")
     assert code == 1 and "WRONG  MXNet does not compute" in checks
     assert "its packages are not those that this version requires. Run `make setup`." in checks
+
+
+def test_variables_that_matter_are_named_and_do_not_hide_other_faults(tmp_path):
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy/__init__.py").write_text("__version__ = '2.3.0'")
+    given = {
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONHOME": "/usr",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONOPTIMIZE": "2",
+        "MXNET_ENGINE_TYPE": "Foo",
+        "DMLC_ROLE": "server",
+        "OMP_NUM_THREADS": "abc",
+    }
+    code, versions, checks = doctor(HERE, tmp_path / "data", "SEEDS", SEEDS="7", **given)
+    assert code == 1 and list(versions) == NAMES
+    lines = checks.splitlines()
+    assert f"WRONG  PYTHONPATH puts {tmp_path} before" in checks
+    for name, value in given.items():
+        (line,) = (line for line in lines if name in line.partition(". ")[0])
+        assert line.startswith("note" if name in ("PYTHONHOME", "PYTHONSAFEPATH") else "WRONG"), line
+    assert "note   SEEDS=7 comes from the environment" in checks
+    assert any("MXNet 1.9.1 loads, and a network takes a training step" in line for line in lines), checks
+    assert versions["project"].startswith(f"{VERSION}, ")
+
+
+@pytest.mark.parametrize("path", ["", "ros"])
+def test_harmless_variables_are_not_named(path, tmp_path):
+    given = {
+        "PYTHONPATH": path and str(tmp_path),
+        "OMP_NUM_THREADS": "1,1",
+        "LANG": "xx",
+        "MPLBACKEND": "foo",
+    }
+    _, _, checks = doctor(tmp_path / "none", tmp_path / "data", **given)
+    assert not [name for name in given if name in checks and name != "OMP_NUM_THREADS"]
+    assert "OMP_NUM_THREADS=1,1" not in checks

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Packages and, within each, floors from the ground up. A module imports from its own floor and from below.
 FLOORS = {
     "data_prep": "base | sound | manifest splits | store windows | corpora | standin | __main__ __init__",
-    "freqcnn_gluon": "devices | runtime | network | training | own | __main__ __init__",
+    "freqcnn_gluon": "devices environment | runtime | network | training | own | __main__ __init__",
     "reproduce": "sources options assumptions markdown verdict | paper corpora | peers tables | runs | cells"
     " | render | page commands | __main__ __init__",
 }

@@ -116,7 +116,7 @@ case "$*" in
     "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
     "-m pip install "*)
         echo "${!#}" >>"$CALLS"
-        [ -z "${PIP_FAILS-}" ] || { echo "ERROR: no such package" >&2; exit 1; }
+        [ -z "${FAKE_PIP_FAILS-}" ] || { echo "ERROR: no such package" >&2; exit 1; }
         case "${!#}" in *-cpu.txt) name=mxnet ;; *) name=mxnet_cu112 ;; esac
         mkdir -p "$(dirname "$0")/../lib/python3.11/site-packages/$name-1.9.1.dist-info" ;;
     *devices.py) echo "${FOUND:-cpu no GPU was found}" ;;
@@ -223,7 +223,7 @@ def test_a_change_to_the_other_sets_file_is_ignored(clone):
 
 
 def test_a_failing_pip_is_reported_with_its_log_and_retried(clone):
-    done = clone.setup(PIP_FAILS="yes")
+    done = clone.setup(FAKE_PIP_FAILS="yes")
     assert done.returncode == 1
     *_, last = done.stderr.splitlines()
     log = re.search(r"see pip's output in (.*)\.$", last)[1]
@@ -237,7 +237,7 @@ def test_a_failed_update_starts_again_from_nothing(clone):
     (clone.venv / "half updated").touch()
     with open(clone.folder / "constraints.txt", "a") as file:
         file.write("# changed\n")
-    assert clone.setup(PIP_FAILS="yes").returncode == 1
+    assert clone.setup(FAKE_PIP_FAILS="yes").returncode == 1
     assert clone.setup().returncode == 0 and not (clone.venv / "half updated").exists()
 
 
@@ -249,6 +249,87 @@ def test_an_unknown_device_and_a_folder_with_other_files_are_refused(clone):
     done = clone.setup()
     assert done.returncode == 1 and "Name another folder" in done.stderr
     assert (clone.venv / "thesis.tex").exists() and clone.installed() == []
+
+
+# What shells, a cluster's modules, conda and people's own settings export.
+HOSTILE = {
+    "CDPATH": ".:/tmp:/usr:..",
+    "GREP_OPTIONS": "--color=always",
+    "BASH_ENV": "NOISE",
+    "ENV": "NOISE",
+    "IFS": "/",
+    "SHELLOPTS": "noglob",
+    "TMPDIR": "/nonexistent",
+    "HOME": "",
+    "LANG": "xx_YY",
+    "LC_ALL": "tr_TR.UTF-8",
+    "PYTHONPATH": "NOISE",
+    "PYTHONHOME": "/usr",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONINSPECT": "1",
+    "PIP_TARGET": "/nowhere",
+    "PIP_NO_DEPS": "1",
+    "PIP_REQUIREMENT": "/nowhere/requirements.txt",
+    "PIP_DRY_RUN": "1",
+    "BASH_FUNC_cd%%": '() { echo went; builtin cd "$@"; }',
+    "MAKEFLAGS": "-j4",
+    "SHELL": "/bin/false",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_exported_does_not_change_the_installation(clone, name, tmp_path):
+    """Directly and through make; pip sees the network's settings and none that would install elsewhere."""
+    noise = tmp_path / "noise"
+    noise.write_text("echo noise\n")
+    shutil.copy(ROOT / "Makefile", clone.folder)
+    (clone.bin / "python3.11").write_text(f"#!{BASH} -p\nenv >>{clone.calls}.env\n{FAKE_PYTHON}\n")
+    environment = {
+        "PATH": f"{clone.bin}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "CALLS": str(clone.calls),
+        "PIP_INDEX_URL": "kept",
+        name: HOSTILE[name].replace("NOISE", str(noise)),
+    }
+    for command in (
+        ["tools/setup.sh", "its venv", "cpu"],
+        ["make", "-s", "setup", "VENV=another", "DEVICE=cpu"],
+    ):
+        done = subprocess.run(
+            command, cwd=clone.folder, text=True, timeout=60, capture_output=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert "No such file" not in done.stderr and "is ready" in done.stderr
+        assert set(done.stdout.splitlines()) <= {"noise"}  # BASH_ENV runs before the script can prevent it
+    assert done.stdout == ""
+    assert clone.installed() == ["requirements-cpu.txt"] * 2
+    seen = Path(f"{clone.calls}.env").read_text().splitlines()
+    assert "PIP_INDEX_URL=kept" in seen and "PIP_USER=0" in seen
+    if name.startswith(("PYTHON", "PIP")):
+        assert not [line for line in seen if line.startswith(f"{name}=")]
+
+
+@pytest.mark.parametrize("given", ["environment", "command line"])
+@pytest.mark.parametrize(
+    "name", ["OUT", "VENV", "DEVICE", "SEEDS", "DATA", "RESULTS", "TABLE", "GPUS", "DTYPE"]
+)
+def test_an_empty_variable_counts_as_unset(name, given):
+    def commands(environment, *words):
+        path = {"PATH": "/usr/bin:/bin"}
+        command = ["make", "-n", "--no-print-directory", "table3", "plan", "sensitivity", *words]
+        done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env=path | environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    usual = commands({})
+    assert '"./.venv/bin/python" -m reproduce table 3 --device "auto" --seeds "1" --data "./data"' in usual
+    assert (
+        commands({name: ""} if given == "environment" else {}, *[f"{name}="] * (given != "environment"))
+        == usual
+    )
+    other = commands({name: "other"})
+    assert other != usual and "other" in other
 
 
 def requirements(name: str) -> list[Requirement]:

@@ -12,6 +12,7 @@ import fcntl
 import os
 import platform
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # with -I, Python does not look in any folder of ours
+from data_prep.base.shadows import shadows  # noqa: E402
+
+# Not imported, because the package around it needs numpy.
+ENVIRONMENT = runpy.run_path(str(ROOT / "freqcnn_gluon/environment.py"))
 LIBRARIES = "numpy scipy soundfile pandas matplotlib PIL av sklearn kaldi_native_fbank onnxruntime".split()
 LIBRARIES += "gluoncv safetensors distributed".split()
 PACKAGES = (  # each affects the results or is a frequent cause of faults
@@ -28,6 +34,10 @@ PACKAGES = (  # each affects the results or is a frequent cause of faults
 ).split()
 QUICK_GB, PAPER_GB = 2, 20  # disk space for the stand-ins, and for the paper's corpora with their images
 TRAINING_GB = 16  # memory that a micro-batch may use
+EFFECTS = {  # of variables on Python, apart from those that stop MXNet
+    "PYTHONHOME": "Python takes its own modules from there, and does not start if another Python's are there",
+    "PYTHONSAFEPATH": "`python -m freqcnn_gluon` does not find the packages in this folder",
+}
 VERSIONS = f"""
 from importlib import metadata
 for name in {PACKAGES!r}:
@@ -55,11 +65,21 @@ print(*each_in_fresh_process(_espeak_version, [()]))
 Lines = Iterator[tuple[str, str]]
 
 
+def harmless() -> dict[str, str]:
+    """Return this process's variables without those that stop Python or MXNet."""
+    stopping = ENVIRONMENT["faults"](os.environ)
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in stopping and not name.startswith("PYTHON")
+    }
+
+
 def output(*command: str | Path, **environment: str) -> tuple[bool, str]:
     """Run a command; return whether it succeeded, and the last line of its output or error."""
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300
+            command, cwd=ROOT, env=harmless() | environment, capture_output=True, text=True, timeout=300
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return False, str(error)
@@ -68,7 +88,10 @@ def output(*command: str | Path, **environment: str) -> tuple[bool, str]:
 
 
 def run(python: str | Path, *words: str) -> tuple[bool, str]:
-    """Run Python with the project on its path; return as ``output`` does."""
+    """Run Python with the project on its path; return as ``output`` does.
+
+    Variables that ``variables`` reports are left out, so that each is reported once.
+    """
     return output(python, *words, PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
 
 
@@ -83,7 +106,7 @@ def field(path: str, name: str) -> str:
 
 def project() -> str:
     """Return the project's version and commit, as far as they are known."""
-    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.M)
+    version = re.search(r'^VERSION = "(.*)"', (ROOT / "freqcnn_gluon/__main__.py").read_text(), re.M)
     known, commit = output("git", "describe", "--always", "--dirty")
     return f"{version[1] if version else 'no version'}, {f'commit {commit}' if known else 'not a git clone'}"
 
@@ -129,6 +152,12 @@ def versions(venv: Path) -> Iterator[tuple[str, str]]:
     yield "GPU", gpus()
 
 
+def _loader() -> str:
+    """Name the variables that make the system load other libraries than those of the packages."""
+    names = [name for name in ("LD_PRELOAD", "LD_LIBRARY_PATH") if os.environ.get(name)]
+    return f"Try without {' and '.join(names)}, which may load other libraries. " if names else ""
+
+
 def environment(venv: Path) -> Lines:
     python = venv / "bin/python"
     if not (venv / ".ready").is_file() or not python.exists():
@@ -143,7 +172,8 @@ def environment(venv: Path) -> Lines:
     else:
         yield (
             "WRONG",
-            f"MXNet does not compute ({line}). Run `make clean setup`, or see Troubleshooting in README.",
+            f"MXNet does not compute ({line}). {_loader()}Run `make clean setup`, or see Troubleshooting in"
+            " README.",
         )
     for library in LIBRARIES:
         fine, line = run(python, "-c", f"import freqcnn_gluon, {library}")
@@ -156,6 +186,23 @@ def environment(venv: Path) -> Lines:
         yield "WRONG", f"eSpeak NG cannot synthesise the stand-ins ({line}). Run `make clean setup`."
 
 
+def variables(*inherited: str) -> Callable[[Path], Lines]:
+    """Return a check of environment variables; ``inherited`` are those that the Makefile uses itself."""
+
+    def check(venv: Path) -> Lines:
+        for sentence in shadows(os.environ.get("PYTHONPATH", "")):
+            yield "WRONG", f"{sentence} Commands of make ignore it."
+        for name, sentence in ENVIRONMENT["faults"](os.environ).items():
+            yield "WRONG", f"{sentence}{' Commands of make ignore it.' if name.startswith('PYTHON') else ''}"
+        for name, effect in EFFECTS.items():
+            if value := os.environ.get(name):
+                yield "note", f"{name}={value}: {effect}. Unset it; commands of make ignore it."
+        for name in inherited:
+            yield "note", f"{name}={os.environ.get(name)} comes from the environment, and make uses it"
+
+    return check
+
+
 def device(venv: Path) -> Lines:
     _, line = run(sys.executable, str(ROOT / "freqcnn_gluon/devices.py"))
     kind, _, reason = line.partition(" ")
@@ -163,7 +210,7 @@ def device(venv: Path) -> Lines:
 
 
 def processor(venv: Path) -> Lines:
-    limit = os.environ.get("OMP_NUM_THREADS", "")
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if limit.isdigit() and int(limit) < cores():
         idle = cores() - int(limit)
         yield "note", f"OMP_NUM_THREADS={limit} leaves {idle} of {cores()} cores idle. Unset it."
@@ -229,7 +276,16 @@ def main() -> int:
         print(f"{name:9} {value}", flush=True)
     print()
     wrong = False
-    for check in (environment, device, processor, memory, folders(data, results), browser):
+    checks = (
+        variables(*sys.argv[4:]),
+        environment,
+        device,
+        processor,
+        memory,
+        folders(data, results),
+        browser,
+    )
+    for check in checks:
         for grade, line in check(venv):
             wrong |= grade == "WRONG"
             print(f"{grade:6} {line}", flush=True)

@@ -8,6 +8,7 @@
 # Each candidate is run, because being on PATH is not enough: a pyenv shim can fail, and Debian's python3
 # has no ensurepip until python3-venv is installed.
 set -u
+. "${0%"${0##*/}"}clean_environment.sh"  # in this script's folder, found without the program dirname
 
 question='
 import sys

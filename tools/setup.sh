@@ -7,9 +7,9 @@
 # VENV/.ready names the set and the requirement files of a finished installation. If it matches, there
 # is nothing to do. If it is missing, an installation was interrupted, and it starts again.
 set -euo pipefail
-unset PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX  # with any of these, pip would install somewhere else
+. "$(dirname "$0")/clean_environment.sh"
 
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd -- "$(dirname "$0")/.." >/dev/null && pwd)
 venv=${1:-.venv}
 device=${2:-auto}
 log=$venv/setup.log
@@ -119,7 +119,7 @@ rm -f "$venv/.ready"
 # Slim systems lack libraries that MXNet needs. The GPU packages can be installed without a driver, but
 # MXNet cannot be loaded from them.
 note=
-if ! words=$(cd "$root" && "$(cd "$venv" && pwd)/bin/python" -c "import freqcnn_gluon, mxnet" 2>&1); then
+if ! words=$(cd "$root" && "$(cd -- "$venv" >/dev/null && pwd)/bin/python" -c "import freqcnn_gluon, mxnet" 2>&1); then
     words=$(tail -n 1 <<<"$words")
     case $set:$words in
         gpu:*libcuda.so.1*) note=", but this machine cannot use it, because it has no NVIDIA driver" ;;

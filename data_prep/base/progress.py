@@ -6,7 +6,16 @@ import math
 import os
 import sys
 
-from tqdm import tqdm
+from data_prep.base.faults import note
+
+try:
+    from tqdm import tqdm
+except ValueError:  # a variable such as TQDM_MININTERVAL is not a number
+    ignored = [name for name in os.environ if name.startswith("TQDM_") and name != "TQDM_DISABLE"]
+    for name in ignored:
+        del os.environ[name]
+    note(f"note: {', '.join(ignored)}: tqdm does not understand these variables; they are ignored")
+    from tqdm import tqdm
 
 __all__ = ["Bar"]
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon import runtime
+from freqcnn_gluon.environment import NEEDED
 
 if TYPE_CHECKING:
     import mxnet as mx
 
 __all__ = ["NEEDED", "RANK", "Workers", "join", "leave_on_error"]
 
-NEEDED = ("DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
 RANK = "FREQCNN_WORKER"  # the launcher sets this variable, because MXNet numbers the workers in any order
 PART = 2**20  # values under one key; networks share the keys, so that the server's memory stays small
 

@@ -11,7 +11,6 @@ import functools
 import json
 import logging
 import os
-import pkgutil
 import sys
 import threading
 import time
@@ -36,6 +35,7 @@ from freqcnn_gluon.devices import choose
 from reproduce.corpora import Corpus, Split
 from reproduce.peers import PEERS, peer
 from reproduce.peers.features import extract
+from reproduce.runs.cluster import remote
 from reproduce.runs.execute import execute
 from reproduce.runs.report import done
 from reproduce.runs.resolve import Job
@@ -43,7 +43,6 @@ from reproduce.runs.run import Run
 
 __all__ = ["execute_all", "shares"]
 
-WORKER = "OMP_NUM_THREADS=8 .venv/bin/python -m dask worker {} --nthreads 1 --memory-limit 0"
 SETTINGS = {
     "distributed.nanny.pre-spawn-environ": {},  # Dask would set one thread per library; see _environment
     "distributed.scheduler.worker-saturation": 1.0,  # a worker has one run and no queue
@@ -216,7 +215,7 @@ def _needed(system: str, classes: int, size: int, batch_size: int, arguments: st
 def _cluster(left: int, job: Job) -> Iterator[tuple[Client, dict[int, str]]]:
     """Yield a client of the cluster, and the device of each worker of this machine by its name."""
     if job.scheduler:
-        with _remote(job.scheduler) as client:
+        with remote(job.scheduler, f"{__name__}:_execute.__name__") as client:
             yield client, {}
         return
     devices, threads = shares(job.processes or 1, job.device)
@@ -234,34 +233,6 @@ def _cluster(left: int, job: Job) -> Iterator[tuple[Client, dict[int, str]]]:
             stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster, set_as_default=False))
         yield client, dict(enumerate(devices))
-
-
-@contextlib.contextmanager
-def _remote(scheduler: str) -> Iterator[Client]:
-    """Yield a client of the Dask cluster at an address, once it has a worker that can do runs."""
-    try:
-        client = Client(scheduler, timeout=15, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise Faults(
-            f"no Dask scheduler answers at {scheduler} ({error}): start one with `.venv/bin/python -m dask "
-            f"scheduler`, and workers in this folder with `{WORKER.format('tcp://…')}`"
-        ) from None
-    with client:
-        if not client.nthreads():
-            print(
-                f"{scheduler} has no workers yet; waiting for them: start them in this folder with "
-                f"`{WORKER.format(scheduler)}`",
-                file=sys.stderr,
-            )
-            client.wait_for_workers(1)
-        try:
-            client.run(pkgutil.resolve_name, "reproduce.runs.parallel:_execute.__name__")
-        except ImportError as error:  # a worker would fail in silence if it were given a run
-            raise Faults(
-                f"a worker of {scheduler} lacks the program ({error}): start workers in this folder, with "
-                f"`{WORKER.format(scheduler)}`"
-            ) from None
-        yield client
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
 
     Raises:
         Faults: The job divides both the batches and the runs, its device or dtype is not available, the
-            corpus is faulty, or a report is damaged.
+            corpus is faulty, a report is damaged, or no scheduler answers.
     """
     # These imports do not load MXNet, so that a finished table is shown at once.
     from freqcnn_gluon.devices import choose
@@ -37,7 +37,9 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     group = workers.join()
     if job.scheduler and group.count > 1:
         raise Faults("HOSTS divides every batch and SCHEDULER divides the runs: give only one of them")
-    if not job.scheduler:  # a cluster's workers have devices of their own
+    if job.scheduler:
+        _check_scheduler(job.scheduler, job)
+    else:  # a cluster's workers have devices of their own
         kind, _ = choose(job.device)  # raises Faults before the corpus is prepared
         check_dtype(job.dtype, kind)
     with group.in_turn():
@@ -55,6 +57,18 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     else:
         contents = _one_by_one(runs, titles, corpus, job)
     return [_report(run, content, job.results) for run, content in zip(runs, contents)]
+
+
+def _check_scheduler(scheduler: str, job: Job) -> None:
+    """Raise Faults before the corpus is prepared, unless a scheduler answers.
+
+    If a run of the table has finished, the corpus is prepared. The scheduler is then asked when runs are left
+    for it, because a finished table needs none.
+    """
+    if not any(job.results.glob(f"*/table{job.table.number:02}/*/*/report.json")):
+        from reproduce.runs.cluster import check  # importing Dask takes a while
+
+        check(scheduler)
 
 
 def _prepared(job: Job) -> Corpus:

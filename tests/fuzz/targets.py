@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import io
 import json
 import os
 import re
@@ -18,16 +17,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from promise import Finding, Target
 import freqcnn_gluon  # noqa: F401  must be imported before MXNet
 import mxnet as mx
 import onnx
-from films import write_avi
 from made import report
 from mxnet.gluon import Trainer, nn
 from onnx import helper
+from sound_seeds import encoded, films, sounds
 from test_export import model
 
 from data_prep.sound import audio
@@ -81,6 +79,11 @@ def _tables() -> list[bytes]:
         b"clip,path,start,stop,label,speaker,text,partition,fold,copies\r\na,a.wav,0,2,x,s,f01,,1,2\r\n",
         b"path,label\na.wav,cat\nb/c.flac,dog\n",
         b"\xef\xbb\xbflabel,path,speaker,start,stop,partition\nx,../a.wav,ann,0.5,2,train\ny,/b.wav,bob,,,test\n",
+        # What spreadsheets, databases and pandas write.
+        b"sep=;\r\nPath;Label;start;stop;;\r\na.wav;cat;0,5;1,25;;\r\n;;;;;\r\n",
+        "path\tlabel\na.wav\ttr\u00e4urig\nb.wav\ttra\u0308urig\n".encode("utf-16"),
+        b"path|label|split\na.wav|NaN|test\n",
+        b'path,label,text\na.wav,x,"one\nb.wav,y,two\nc.wav,x,three"\nd.wav,y,"a ""b"" c"\n',
     ]
 
 
@@ -90,7 +93,7 @@ def _tables() -> list[bytes]:
 def _corpus(module, content: bytes, folder: Path) -> None:
     root = folder / "root"
     root.mkdir()
-    sound = _encoded("WAV", "PCM_16", 1)
+    sound = encoded("WAV", "PCM_16", 1)
     for line in content[:4000].split(b"\n"):
         path = root / os.fsdecode(line)
         if os.path.normpath(path).startswith(f"{root}{os.sep}"):
@@ -122,14 +125,6 @@ def _layouts() -> list[bytes]:
 # Sound
 
 
-@functools.cache
-def _encoded(format: str, subtype: str, channels: int) -> bytes:
-    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (600, channels))
-    out = io.BytesIO()
-    soundfile.write(out, samples, 8000, subtype, format=format)
-    return out.getvalue()
-
-
 def _sound(name: str, content: bytes, folder: Path) -> None:
     path = folder / name
     path.write_bytes(content)
@@ -138,30 +133,6 @@ def _sound(name: str, content: bytes, folder: Path) -> None:
     samples = audio.read(path, 16000)
     assert np.isfinite(samples).all() and samples.ndim == 1
     assert np.isfinite(image(samples, ImageSettings(16))).all()
-
-
-@functools.cache
-def _sounds() -> list[bytes]:
-    kinds = [
-        ("WAV", subtype) for subtype in ("PCM_U8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE", "ULAW", "IMA_ADPCM")
-    ]
-    kinds += [("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
-    kinds += [("AIFF", "PCM_16"), ("AU", "PCM_16"), ("CAF", "PCM_16"), ("CAF", "ALAC_16"), ("W64", "PCM_16")]
-    kinds += [("RF64", "PCM_16"), ("VOC", "PCM_16"), ("NIST", "PCM_16"), ("WAVEX", "PCM_16")]
-    return [_encoded(*kind, channels) for kind in kinds for channels in (1, 2)]
-
-
-@functools.cache
-def _films() -> list[bytes]:
-    films = []
-    noise = (9000 * np.random.default_rng(0).standard_normal((3600, 2))).astype(np.int16)
-    for codec, format, rate in (("pcm_s16le", "s16", 16000), ("pcm_u8", "u8", 8000), ("mp2", "s16", 48000)):
-        with tempfile.TemporaryDirectory() as aside:
-            path = Path(aside) / "a.avi"
-            samples = noise if format == "s16" else (noise // 256 + 128).astype(np.uint8)
-            write_avi(path, samples, rate, codec, format)
-            films.append(path.read_bytes())
-    return films
 
 
 # Models. The checksum is made to match the mutated content, because anybody can compute a checksum.
@@ -359,8 +330,8 @@ TARGETS = {
     "ut_podcast": Target(functools.partial(_corpus, ut_podcast), _layouts),
     "chains": Target(functools.partial(_corpus, chains), _layouts),
     "enterface": Target(functools.partial(_corpus, enterface), _layouts),
-    "sound": Target(functools.partial(_sound, "a.wav"), _sounds),
-    "film": Target(functools.partial(_sound, "a.avi"), _films),
+    "sound": Target(functools.partial(_sound, "a.wav"), sounds),
+    "film": Target(functools.partial(_sound, "a.avi"), films),
     "description": Target(_description, _descriptions),
     "weights": Target(_weights, _headers),
     "onnx": Target(_onnx, _onnx_files),
