@@ -148,9 +148,10 @@ class _Data:
     """The clips of a training with their spectrograms.
 
     Attributes:
-        frame: The manifest with the columns ``key`` (content) and ``file`` (SHA-256 of the file).
+        frame: The manifest with the columns ``key``, ``file`` and ``sound``, see ``about.trained_on``.
         clips: The clips of ``data_prep.manifest.clips`` (n,).
         seconds: The clips' lengths (n,) in s.
+        rates: The sampling rates (n,) of the clips' files in Hz.
         training: Whether a clip is trained on (n,).
         labels: The distinct labels, sorted.
         numbers: The clips' labels (n,) as numbers.
@@ -161,6 +162,7 @@ class _Data:
     frame: pd.DataFrame
     clips: list[manifest.Clip]
     seconds: np.ndarray
+    rates: np.ndarray
     training: np.ndarray
     labels: tuple[str, ...]
     numbers: np.ndarray
@@ -180,7 +182,10 @@ def _prepare(frame: pd.DataFrame, root: Path, work: Path, size: int, jobs: int |
     frame = frame.assign(key=spectrograms.keys(frame["clip"]))
     labels, fingerprint = tuple(sorted(set(frame["label"]))), spectrograms.fingerprint(frame)
     clips = manifest.clips(frame, root)
-    frame = frame.assign(file=store.file_hashes([path for path, *_ in clips], jobs))
+    contents = store.contents([path for path, *_ in clips], jobs)
+    frame = frame.assign(
+        file=[content.file for content in contents], sound=[content.sound for content in contents]
+    )
     _check_disjoint(frame, root)
     seconds = np.array([audio.seconds(*clip) for clip in clips])
     _note_lengths(seconds, frame["clip"], size)
@@ -188,6 +193,7 @@ def _prepare(frame: pd.DataFrame, root: Path, work: Path, size: int, jobs: int |
         frame,
         clips,
         seconds,
+        np.array([content.rate for content in contents]),
         (frame["partition"] == "train").to_numpy(),
         labels,
         np.searchsorted(labels, frame["label"]),
@@ -216,6 +222,7 @@ def _train_and_save(
         float(np.median(data.seconds[trained])),
         float(data.seconds[trained].max()),
         versions=runtime.versions(),
+        lowest_rate=int(data.rates[trained].min()),
     )
     train, test = data.examples(trained), data.examples(tested)
     digest = hashlib.sha256(json.dumps([settings, data.fingerprint]).encode()).hexdigest()[:8]
@@ -333,7 +340,11 @@ def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
 def _check_disjoint(frame: pd.DataFrame, root: Path) -> None:
     """Raise Faults for recordings with two labels, and for sound that is in training and in test."""
     faults = []
-    for _, group in frame[frame["key"].duplicated(keep=False)].groupby("key", sort=False):
+    # A copy without loss in another format has the same sound, and another key.
+    frame = frame.assign(
+        recording=[str(values) for values in frame[["sound", "start", "stop"]].values.tolist()]
+    )
+    for _, group in frame[frame["recording"].duplicated(keep=False)].groupby("recording", sort=False):
         paths = " and ".join(str(root / path) for path in group["path"])
         if group["label"].nunique() > 1:
             labels = " and ".join(map(repr, group["label"]))
@@ -341,8 +352,9 @@ def _check_disjoint(frame: pd.DataFrame, root: Path) -> None:
         elif group["partition"].nunique() > 1:
             faults.append(f"{paths}: are the same recording, in training and in test; keep one")
     train, test = (frame[frame["partition"] == name] for name in ("train", "test"))
-    for i, j in enumerate(splits.overlapping(test, train)):
-        if j >= 0 and test["key"].iloc[i] != train["key"].iloc[j]:
+    tests, trains = (part.assign(file=part["sound"]) for part in (test, train))
+    for i, j in enumerate(splits.overlapping(tests, trains)):
+        if j >= 0 and test["recording"].iloc[i] != train["recording"].iloc[j]:
             clips = f"{root / train['clip'].iloc[j]} and {root / test['clip'].iloc[i]}"
             faults.append(
                 f"{clips}: overlap, in training and in test; leave one out, or state their partition"
