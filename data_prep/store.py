@@ -205,30 +205,6 @@ def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | Non
         return list(stream(functools.partial(_key_or_none, settings), clips))
 
 
-@dataclasses.dataclass(frozen=True)
-class Content:
-    """What is in a file.
-
-    Attributes:
-        file: The SHA-256 (hex) of the file, None if it cannot be read.
-        sound: The SHA-256 (hex) of its decoded samples, which copies in other formats without loss share;
-            None if it cannot be decoded.
-        rate: Its own sampling rate in Hz, 0 if it cannot be decoded.
-    """
-
-    file: str | None
-    sound: str | None
-    rate: int
-
-
-def contents(paths: Sequence[Path], jobs: int | None = None) -> list[Content]:
-    """Return what is in each file."""
-    distinct = list(dict.fromkeys(paths))
-    with pool(jobs, len(distinct)) as stream:
-        by_path = dict(zip(distinct, stream(_content, distinct)))
-    return [by_path[path] for path in paths]
-
-
 # The functions that run in the processes of the pool. Their arguments can be pickled.
 
 
@@ -286,19 +262,8 @@ def content_key(settings: ImageSettings, clip: Clip, inverted: bool) -> str:
     """
     path, start, stop = clip
     times = [None if time is None else float(time) for time in (start, stop)]
-    cancelled = ["loudest channel"] if inverted else []
+    cancelled = ["one channel"] if inverted else []
     return checksum(path, json.dumps([_settings_hash(settings), *times, *cancelled]).encode())
-
-
-def _content(path: Path) -> Content:
-    try:
-        file = checksum(path)
-    except OSError:
-        return Content(None, None, 0)
-    try:
-        return Content(file, *audio.content_hash(path))
-    except Faults:
-        return Content(file, None, 0)
 
 
 def _settings_hash(settings: ImageSettings) -> str:

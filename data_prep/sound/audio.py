@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Iterable, Iterator
 from math import gcd
 from pathlib import Path
@@ -69,7 +67,7 @@ def load(
     """Read a file as mono samples at its own rate.
 
     The samples are the mean of all channels, as in MIRtoolbox. If the channels nearly cancel each other,
-    they are the loudest channel alone.
+    they are the first of the loud channels alone.
 
     Truncation is detected in every format that ``corpora.own`` reads, except in a file that states no length
     and ends between two frames. It is not detected in every other format that libsndfile reads.
@@ -137,7 +135,9 @@ def _samples(
     inverted: set[str] = set()
     samples, powers = _decode(file, path, first, last - first)
     if len(powers) > 1 and remark.power(samples) < CANCELLED * powers.max() * (2 / len(powers)) ** 2:
-        samples, _ = _decode(file, path, first, last - first, int(powers.argmax()))
+        # The first of the loud channels: where two are equally loud, all windows use the same one.
+        loud = int((powers >= powers.max() / 2).argmax())
+        samples, _ = _decode(file, path, first, last - first, loud)
         inverted = {remark.INVERTED}
     part = "" if start is None and stop is None else f" from {first / rate:.3f} to {last / rate:.3f} s"
     _check_samples(samples, rate, f"{path}{part}")
@@ -204,25 +204,6 @@ def inverted(path: Path | str, start: float | None = None, stop: float | None = 
             return False
     load(path, start, stop, remarks)
     return remark.INVERTED in remarks
-
-
-def content_hash(path: Path | str) -> tuple[str, int]:
-    """Return the SHA-256 (hex) of all decoded samples of a file, and its rate in Hz.
-
-    A copy in another container without loss has the same hash, whatever its sample format.
-
-    Raises:
-        Faults: The file cannot be read.
-    """
-    path = Path(path)
-    with reader.opened(path) as file:
-        digest = hashlib.sha256(struct.pack("<II", file.samplerate, file.channels))
-        try:
-            while len(block := file.read(BLOCK // file.channels, always_2d=True)):
-                digest.update((block + 0.0).astype("<f8").tobytes())  # -0.0 and 0.0 are the same sample
-        except soundfile.LibsndfileError:
-            raise counting.damaged(path) from None
-        return digest.hexdigest(), file.samplerate
 
 
 def seconds(path: Path | str, start: float | None = None, stop: float | None = None) -> float:

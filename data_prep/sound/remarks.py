@@ -13,8 +13,8 @@ import numpy as np
 from data_prep.base.faults import note
 
 INVERTED = (
-    "the channels nearly cancel each other, as where one is inverted; the loudest channel is used instead of "
-    "their mean"
+    "the channels nearly cancel each other, as where one is inverted; a single loud channel is used instead "
+    "of their mean"
 )
 OFFSET = (
     "the samples have a constant offset, which changes the image; remove it (sox in.wav out.wav highpass 20)"

@@ -123,7 +123,7 @@ def trained_on(folder: Path | str) -> pd.DataFrame | None:
 
     Returns:
         A frame with the columns ``key`` (the clip's content), ``file`` and ``sound`` (the SHA-256 of its file
-        and of the decoded samples in it, see ``data_prep.store.Content``; None for models saved before they
+        and of the decoded samples in it, see ``data_prep.sound.contents``; None for models saved before they
         were kept), ``start`` and ``stop`` (s). None if the folder has no such list,
         because ``Model.save`` alone wrote it.
 

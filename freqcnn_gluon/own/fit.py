@@ -21,6 +21,7 @@ from data_prep.base.faults import Faults, note
 from data_prep.base.files import locked, whole
 from data_prep.corpora import own
 from data_prep.sound import audio
+from data_prep.sound.contents import contents
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
@@ -182,18 +183,15 @@ def _prepare(frame: pd.DataFrame, root: Path, work: Path, size: int, jobs: int |
     frame = frame.assign(key=spectrograms.keys(frame["clip"]))
     labels, fingerprint = tuple(sorted(set(frame["label"]))), spectrograms.fingerprint(frame)
     clips = manifest.clips(frame, root)
-    contents = store.contents([path for path, *_ in clips], jobs)
-    frame = frame.assign(
-        file=[content.file for content in contents], sound=[content.sound for content in contents]
-    )
+    frame[["file", "sound"]] = contents([path for path, *_ in clips], jobs)
     _check_disjoint(frame, root)
-    seconds = np.array([audio.seconds(*clip) for clip in clips])
+    seconds, rates = np.transpose([audio.seconds_and_rate(*clip) for clip in clips])
     _note_lengths(seconds, frame["clip"], size)
     return _Data(
         frame,
         clips,
         seconds,
-        np.array([content.rate for content in contents]),
+        rates,
         (frame["partition"] == "train").to_numpy(),
         labels,
         np.searchsorted(labels, frame["label"]),

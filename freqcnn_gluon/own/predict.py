@@ -18,6 +18,7 @@ from data_prep.base.progress import Bar
 from data_prep.corpora import own
 from data_prep.manifest import Clip
 from data_prep.sound import audio
+from data_prep.sound.contents import contents
 from data_prep.windows import Window, windows
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.training.metrics import metrics
@@ -202,9 +203,9 @@ def _known(
     """Mark the clips (n,) with sound that the network was trained on."""
     clips = manifest.clips(frame, root)
     keys = store.content_keys(clips, model.about.images, jobs)
-    contents = store.contents([path for path, *_ in clips], jobs)
+    hashed = contents([path for path, *_ in clips], jobs)
     known = np.isin(keys, trained_on["key"])
     for name in ("file", "sound"):  # a copy without loss in another format has the same sound
-        ours = frame.assign(file=[getattr(content, name) for content in contents])
+        ours = frame.assign(file=[getattr(content, name) for content in hashed])
         known |= splits.overlapping(ours, trained_on.assign(file=trained_on[name])) >= 0
     return known
