@@ -174,7 +174,7 @@ def _report(
     if faults:
         raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
     found: dict[str, list[Path]] = {}
-    highest = min(settings.rate, max(check.rate for check in checks))
+    highest = min(settings.rate, max((check.rate for check in checks), default=0))
     for check, (path, *_) in zip(checks, clips, strict=True):
         narrow = {remarks.narrow(check.rate, highest)} if check.rate < highest else set()
         for remark in check.remarks | narrow:
