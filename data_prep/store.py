@@ -5,7 +5,8 @@
     rows.csv        the content key of each row, appended once the row itself is safely on disk
     index.csv       clip, row and key of the present manifest; it is written last, and completes the store
 
-A content key covers the bytes of the clip's file, its start and stop, and the settings. So only a changed
+A content key covers the bytes of the clip's file, its start and stop, and the settings (and whether the
+clip's channels cancel each other). So only a changed
 clip is computed again, equal content shares a row, and an interrupted build resumes where it stopped.
 """
 
@@ -30,7 +31,7 @@ from data_prep.base.files import checksum, in_place, locked, naming, whole
 from data_prep.base.processes import pool
 from data_prep.base.progress import Bar
 from data_prep.manifest import Clip
-from data_prep.sound import audio
+from data_prep.sound import audio, remarks
 from data_prep.sound.spectrogram import ImageSettings, image
 
 FORMAT = 1  # increase it whenever the same file and settings give another image
@@ -151,14 +152,8 @@ def build(
         raise Faults([*known, *invalid.faults]) from None
     clips = manifest.clips(frame, root)
     with pool(jobs, len(clips)) as stream:
-        keys, faults = [], list(known)
-        for key, wrong in Bar(
-            stream(functools.partial(_check, settings), clips), "checking", len(clips), unit="clip"
-        ):
-            keys.append(key)
-            faults += wrong
-        if faults:
-            raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
+        checks = Bar(stream(functools.partial(_check, settings), clips), "checking", len(clips), unit="clip")
+        keys = _report(list(checks), clips, settings, known)
         with locked(folder, "is building this store"):
             _write_settings(folder, settings)
             row = _add_images(folder, settings, dict(zip(keys, clips, strict=True)), stream)
@@ -169,6 +164,23 @@ def build(
                 with whole(path) as aside:
                     aside.write_text(text, encoding="utf-8")
             return Store(folder)
+
+
+def _report(
+    checks: list[_Check], clips: list[Clip], settings: ImageSettings, known: Sequence[str]
+) -> list[str]:
+    """Raise the faults of all clips, print the remarks on them, and return their keys."""
+    faults = [*known, *(fault for check in checks for fault in check.faults)]
+    if faults:
+        raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
+    found: dict[str, list[Path]] = {}
+    highest = min(settings.rate, max((check.rate for check in checks), default=0))
+    for check, (path, *_) in zip(checks, clips, strict=True):
+        narrow = {remarks.narrow(check.rate, highest)} if check.rate < highest else set()
+        for remark in check.remarks | narrow:
+            found.setdefault(remark, []).append(path)
+    remarks.report(found)
+    return [check.key for check in checks]
 
 
 def _add_images(
@@ -193,58 +205,65 @@ def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | Non
         return list(stream(functools.partial(_key_or_none, settings), clips))
 
 
-def file_hashes(paths: Sequence[Path], jobs: int | None = None) -> list[str | None]:
-    """Return the SHA-256 (hex) of each file, or None for one that cannot be read."""
-    distinct = list(dict.fromkeys(paths))
-    with pool(jobs, len(distinct)) as stream:
-        hashes = dict(zip(distinct, stream(_file_hash_or_none, distinct)))
-    return [hashes[path] for path in paths]
-
-
 # The functions that run in the processes of the pool. Their arguments can be pickled.
 
 
-def _check(settings: ImageSettings, clip: Clip) -> tuple[str, list[str]]:
-    """Return a clip's key and its faults."""
+@dataclasses.dataclass(frozen=True)
+class _Check:
+    """A clip's key and rate in Hz, the remarks on its sound (``sound.remarks``), and its faults."""
+
+    key: str
+    rate: int
+    remarks: frozenset[str]
+    faults: list[str]
+
+
+def _check(settings: ImageSettings, clip: Clip) -> _Check:
+    found: set[str] = set()
     try:
-        audio.load(*clip)
-        return content_key(settings, clip), []
+        _, rate = audio.load(*clip, remarks=found)
     except Faults as faults:
-        return "", faults.faults
+        return _Check("", 0, frozenset(), faults.faults)
+    return _Check(content_key(settings, clip, remarks.INVERTED in found), rate, frozenset(found), [])
 
 
 def _image(settings: ImageSettings, item: tuple[str, Clip]) -> tuple[str, bytes]:
     """Return a clip's key and the bytes of its image."""
     key, (path, start, stop) = item
-    pixels = image(audio.read(path, settings.rate, start, stop), settings)
-    if content_key(settings, (path, start, stop)) != key:
+    found: set[str] = set()
+    pixels = image(audio.read(path, settings.rate, start, stop, found), settings)
+    if content_key(settings, (path, start, stop), remarks.INVERTED in found) != key:
         raise Faults(f"{path}: was changed while the store was being built; run the same command again")
     return key, pixels.astype("<f4").tobytes()
 
 
 def _key_or_none(settings: ImageSettings, clip: Clip) -> str:
     try:
-        return content_key(settings, clip)
+        inverted = audio.inverted(*clip)
+    except Faults:  # reported when the clip is read
+        inverted = False
+    try:
+        return content_key(settings, clip, inverted)
     except OSError:
         return ""
 
 
-def content_key(settings: ImageSettings, clip: Clip) -> str:
+def content_key(settings: ImageSettings, clip: Clip, inverted: bool) -> str:
     """Return the SHA-256 (hex) of all that determines a clip's image: file, start, stop and settings.
+
+    Args:
+        settings: The images' settings.
+        clip: The clip.
+        inverted: Whether its image is of one channel, because the channels cancel each other. Stores of
+            earlier versions hold the image of the mean instead, so these clips have other keys now.
 
     Raises:
         OSError: The file cannot be read.
     """
     path, start, stop = clip
     times = [None if time is None else float(time) for time in (start, stop)]
-    return checksum(path, json.dumps([_settings_hash(settings), *times]).encode())
-
-
-def _file_hash_or_none(path: Path) -> str | None:
-    try:
-        return checksum(path)
-    except OSError:
-        return None
+    cancelled = ["one channel"] if inverted else []
+    return checksum(path, json.dumps([_settings_hash(settings), *times, *cancelled]).encode())
 
 
 def _settings_hash(settings: ImageSettings) -> str:

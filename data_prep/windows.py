@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep.base.faults import Faults
 from data_prep.manifest import Clip
-from data_prep.sound import audio
+from data_prep.sound import audio, remarks
 from data_prep.sound.spectrogram import ImageSettings, image
 
 __all__ = ["Window", "spans", "windows"]
@@ -43,11 +43,13 @@ class Part:
 
     Attributes:
         path: The clip's file.
+        rate: The file's own sampling rate in Hz.
         spans: Start and stop of each window, in s from the clip's start.
         times: Start and stop of each window in the file.
     """
 
     path: Path
+    rate: int
     spans: list[tuple[float, float]]
     times: list[Times]
 
@@ -79,6 +81,7 @@ def windows(
     median: float,
     longest: float,
     stream: Callable[[Callable, Iterable], Iterator],
+    lowest_rate: int = 0,
 ) -> Iterator[tuple[int, Window | Faults]]:
     """Compute the windows of each clip. Memory stays flat for any number and length of clips.
 
@@ -88,41 +91,57 @@ def windows(
         median: As for ``spans``.
         longest: As for ``spans``.
         stream: The function that ``base.processes.pool`` yields.
+        lowest_rate: The lowest sampling rate in Hz of the clips that the network was trained on, 0 if it is
+            not known. Recordings with a lower rate, and others whose images may mislead, are named in notes
+            at the end.
 
     Yields:
         The number of the clip and one of its windows, in order. If a clip cannot be read, its Faults follow
         the windows before the fault.
     """
-    for number, computed in stream(partial(_compute, settings), _parts(clips, median, longest)):
+    lowest_rate = min(settings.rate, lowest_rate)
+    found: dict[str, list[Path]] = {}
+    for number, path, computed, seen in stream(
+        partial(_compute, settings, lowest_rate), _parts(clips, median, longest)
+    ):
+        for remark in seen:
+            found.setdefault(remark, []).append(path)
         yield from ((number, window) for window in computed)
+    remarks.report(found)
 
 
-def _parts(clips: Iterable[Clip], median: float, longest: float) -> Iterator[tuple[int, Part | Faults]]:
-    """Yield the number of each clip with up to TOGETHER of its windows, or with its Faults."""
+def _parts(clips: Iterable[Clip], median: float, longest: float) -> Iterator[tuple[int, Path, Part | Faults]]:
+    """Yield the number and file of each clip with up to TOGETHER of its windows, or with its Faults."""
     for number, (path, start, stop) in enumerate(clips):
         try:
-            pieces = spans(audio.seconds(path, start, stop), median, longest)
+            seconds, rate = audio.seconds_and_rate(path, start, stop)
         except Faults as faults:
-            yield number, faults
+            yield number, path, faults
             continue
-        begin = start or 0.0
+        pieces, begin = spans(seconds, median, longest), start or 0.0
         times: list[Times] = [(begin + first, begin + last) for first, last in pieces]
         # The clip's own start and stop, so that rounding cannot lead beyond the file's end.
         times[0] = (start, times[0][1])
         times[-1] = (times[-1][0], stop)
         for i in range(0, len(pieces), TOGETHER):
-            yield number, Part(path, pieces[i : i + TOGETHER], times[i : i + TOGETHER])
+            yield number, path, Part(path, rate, pieces[i : i + TOGETHER], times[i : i + TOGETHER])
 
 
-def _compute(settings: ImageSettings, item: tuple[int, Part | Faults]) -> tuple[int, list[Window | Faults]]:
-    number, part = item
+def _compute(
+    settings: ImageSettings, lowest_rate: int, item: tuple[int, Path, Part | Faults]
+) -> tuple[int, Path, list[Window | Faults], set[str]]:
+    """Return the clip's number and file, its windows or faults, and the remarks on its sound."""
+    number, path, part = item
     if isinstance(part, Faults):
-        return number, [part]
+        return number, path, [part], set()
     computed: list[Window | Faults] = []
+    found: set[str] = set()
     try:
-        sounds = audio.parts(part.path, settings.rate, part.times)
+        sounds = audio.parts(part.path, settings.rate, part.times, found)
         for (start, stop), samples in zip(part.spans, sounds):
             computed.append(Window(start, stop, None if samples is None else image(samples, settings)))
     except Faults as faults:
         computed.append(faults)
-    return number, computed
+    if part.rate < lowest_rate:
+        found.add(remarks.narrow(part.rate, lowest_rate))
+    return number, path, computed, found

@@ -16,6 +16,7 @@ from pathlib import Path
 import soundfile
 
 from data_prep.base.faults import Faults
+from data_prep.sound import ffmpeg
 
 # An encoder's header is a frame of its own, with Xing or Info where other frames have their samples.
 HEADER = re.compile(rb"\xff[\xe2-\xff].{11}(.{8}(.{15})?)?(Xing|Info)", re.DOTALL)
@@ -64,32 +65,14 @@ def whole(path: Path, file: soundfile.SoundFile) -> soundfile.SoundFile:
     return soundfile.SoundFile(io.BytesIO(_header(content[:4], rate, frames.count) + content))
 
 
-def pyav(path: Path):
-    """Import PyAV, which only MP3 and AVI files need.
-
-    Raises:
-        Faults: It is not installed. The message names ``path``.
-    """
-    try:
-        import av
-    except ImportError:
-        raise Faults(
-            f"{path}: to read MP3 and AVI the package av is needed; install it, or convert to WAV"
-        ) from None
-    return av
-
-
 @functools.lru_cache(64)  # a long file is opened again for each group of its windows
 def _count_frames(path: Path, size: int, changed: int) -> Frames:
     """Count the frames of an MP3. Its size and time of change make the cache forget a changed file."""
-    av = pyav(path)
+    av = ffmpeg.pyav(path)
     try:
-        with (
-            open(path, "rb") as file,
-            av.open(file, format="mp3", metadata_errors="ignore") as container,
-        ):
-            stream = container.streams.audio[0]
-            packets = (packet for packet in container.demux(stream) if packet.size)
+        with open(path, "rb") as file, ffmpeg.container(path, file, "mp3") as recording:
+            stream = recording.streams.audio[0]
+            packets = (packet for packet in recording.demux(stream) if packet.size)
             first = next(packets)
             begin, samples = first.pos, int(first.duration * stream.time_base * stream.rate)
             frame = _frame_pattern(bytes(first))

@@ -46,6 +46,8 @@ class About:
         network: Keyword arguments of ``FreqCNN``.
         versions: Versions of the software that trained the model.
         weights: The SHA-256 of the file with the weights, empty if there is none.
+        lowest_rate: The lowest sampling rate in Hz of the training clips' files, 0 if it is not known, as in
+            models of earlier versions.
     """
 
     labels: tuple[str, ...]
@@ -56,6 +58,7 @@ class About:
     network: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str | int] = field(default_factory=dict)
     weights: str = ""
+    lowest_rate: int = 0
 
     def text(self) -> str:
         """Format the description as JSON with its own checksum, for ``read``."""
@@ -103,6 +106,8 @@ class About:
                 raise ValueError(f"its {name} is {value!r}, which is not between {low} and {high}")
         if not isinstance(self.images.size, int) or not isinstance(self.images.rate, int):
             raise ValueError("its size and rate are not whole numbers")
+        if isinstance(self.lowest_rate, bool) or not isinstance(self.lowest_rate, int):
+            raise ValueError(f"its lowest rate is {self.lowest_rate!r}, which is not a whole number")
         if self.images.version not in VERSIONS:
             raise ValueError(f"its MIRtoolbox version {self.images.version!r} is not known")
         if not (0.01 <= self.median <= self.longest) or math.isnan(self.longest):
@@ -117,8 +122,9 @@ def trained_on(folder: Path | str) -> pd.DataFrame | None:
         folder: The model's folder.
 
     Returns:
-        A frame with the columns ``key`` (the clip's content), ``file`` (the SHA-256 of its file; None for
-        models saved before it was kept), ``start`` and ``stop`` (s). None if the folder has no such list,
+        A frame with the columns ``key`` (the clip's content), ``file`` and ``sound`` (the SHA-256 of its file
+        and of the decoded samples in it, see ``data_prep.sound.contents``; None for models saved before they
+        were kept), ``start`` and ``stop`` (s). None if the folder has no such list,
         because ``Model.save`` alone wrote it.
 
     Raises:
@@ -130,8 +136,8 @@ def trained_on(folder: Path | str) -> pd.DataFrame | None:
     try:
         clips = pd.read_csv(path, dtype=str, keep_default_na=False)
         clips = clips[clips["partition"] == "train"].replace({"start": {"": "nan"}, "stop": {"": "nan"}})
-        file = clips["file"] if "file" in clips else None
-        return clips[["key", "start", "stop"]].astype({"start": float, "stop": float}).assign(file=file)
+        hashes = {name: clips[name] if name in clips else None for name in ("file", "sound")}
+        return clips[["key", "start", "stop"]].astype({"start": float, "stop": float}).assign(**hashes)
     except (OSError, ValueError, KeyError) as error:
         raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
 

@@ -21,6 +21,7 @@ from data_prep.base.faults import Faults, note
 from data_prep.base.files import locked, whole
 from data_prep.corpora import own
 from data_prep.sound import audio
+from data_prep.sound.contents import contents
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
@@ -148,9 +149,10 @@ class _Data:
     """The clips of a training with their spectrograms.
 
     Attributes:
-        frame: The manifest with the columns ``key`` (content) and ``file`` (SHA-256 of the file).
+        frame: The manifest with the columns ``key``, ``file`` and ``sound``, see ``about.trained_on``.
         clips: The clips of ``data_prep.manifest.clips`` (n,).
         seconds: The clips' lengths (n,) in s.
+        rates: The sampling rates (n,) of the clips' files in Hz.
         training: Whether a clip is trained on (n,).
         labels: The distinct labels, sorted.
         numbers: The clips' labels (n,) as numbers.
@@ -161,6 +163,7 @@ class _Data:
     frame: pd.DataFrame
     clips: list[manifest.Clip]
     seconds: np.ndarray
+    rates: np.ndarray
     training: np.ndarray
     labels: tuple[str, ...]
     numbers: np.ndarray
@@ -180,14 +183,15 @@ def _prepare(frame: pd.DataFrame, root: Path, work: Path, size: int, jobs: int |
     frame = frame.assign(key=spectrograms.keys(frame["clip"]))
     labels, fingerprint = tuple(sorted(set(frame["label"]))), spectrograms.fingerprint(frame)
     clips = manifest.clips(frame, root)
-    frame = frame.assign(file=store.file_hashes([path for path, *_ in clips], jobs))
+    frame[["file", "sound"]] = contents([path for path, *_ in clips], jobs)
     _check_disjoint(frame, root)
-    seconds = np.array([audio.seconds(*clip) for clip in clips])
+    seconds, rates = np.transpose([audio.seconds_and_rate(*clip) for clip in clips])
     _note_lengths(seconds, frame["clip"], size)
     return _Data(
         frame,
         clips,
         seconds,
+        rates,
         (frame["partition"] == "train").to_numpy(),
         labels,
         np.searchsorted(labels, frame["label"]),
@@ -216,6 +220,7 @@ def _train_and_save(
         float(np.median(data.seconds[trained])),
         float(data.seconds[trained].max()),
         versions=runtime.versions(),
+        lowest_rate=int(data.rates[trained].min()),
     )
     train, test = data.examples(trained), data.examples(tested)
     digest = hashlib.sha256(json.dumps([settings, data.fingerprint]).encode()).hexdigest()[:8]
@@ -333,7 +338,11 @@ def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
 def _check_disjoint(frame: pd.DataFrame, root: Path) -> None:
     """Raise Faults for recordings with two labels, and for sound that is in training and in test."""
     faults = []
-    for _, group in frame[frame["key"].duplicated(keep=False)].groupby("key", sort=False):
+    # A copy without loss in another format has the same sound, and another key.
+    frame = frame.assign(
+        recording=[str(values) for values in frame[["sound", "start", "stop"]].values.tolist()]
+    )
+    for _, group in frame[frame["recording"].duplicated(keep=False)].groupby("recording", sort=False):
         paths = " and ".join(str(root / path) for path in group["path"])
         if group["label"].nunique() > 1:
             labels = " and ".join(map(repr, group["label"]))
@@ -341,8 +350,9 @@ def _check_disjoint(frame: pd.DataFrame, root: Path) -> None:
         elif group["partition"].nunique() > 1:
             faults.append(f"{paths}: are the same recording, in training and in test; keep one")
     train, test = (frame[frame["partition"] == name] for name in ("train", "test"))
-    for i, j in enumerate(splits.overlapping(test, train)):
-        if j >= 0 and test["key"].iloc[i] != train["key"].iloc[j]:
+    tests, trains = (part.assign(file=part["sound"]) for part in (test, train))
+    for i, j in enumerate(splits.overlapping(tests, trains)):
+        if j >= 0 and test["recording"].iloc[i] != train["recording"].iloc[j]:
             clips = f"{root / train['clip'].iloc[j]} and {root / test['clip'].iloc[i]}"
             faults.append(
                 f"{clips}: overlap, in training and in test; leave one out, or state their partition"

@@ -18,6 +18,7 @@ from data_prep.base.progress import Bar
 from data_prep.corpora import own
 from data_prep.manifest import Clip
 from data_prep.sound import audio
+from data_prep.sound.contents import contents
 from data_prep.windows import Window, windows
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.training.metrics import metrics
@@ -86,7 +87,7 @@ def predictions(
     recordings = [recordings] if isinstance(recordings, (Path, str)) else recordings
     clips = [item if isinstance(item, tuple) else (Path(item), None, None) for item in recordings]
     with pool(jobs) as stream:
-        cut = windows(clips, about.images, about.median, about.longest, stream)
+        cut = windows(clips, about.images, about.median, about.longest, stream, about.lowest_rate)
         for index, parts in groupby(_apply(model, cut), key=lambda pair: pair[0]):
             yield _join(about.labels, clips[index][0], [part for _, part in parts])
 
@@ -202,6 +203,9 @@ def _known(
     """Mark the clips (n,) with sound that the network was trained on."""
     clips = manifest.clips(frame, root)
     keys = store.content_keys(clips, model.about.images, jobs)
-    files = store.file_hashes([path for path, *_ in clips], jobs)
-    overlapping = splits.overlapping(frame.assign(file=files), trained_on) >= 0
-    return overlapping | np.isin(keys, trained_on["key"])
+    hashed = contents([path for path, *_ in clips], jobs)
+    known = np.isin(keys, trained_on["key"])
+    for name in ("file", "sound"):  # a copy without loss in another format has the same sound
+        ours = frame.assign(file=[getattr(content, name) for content in hashed])
+        known |= splits.overlapping(ours, trained_on.assign(file=trained_on[name])) >= 0
+    return known

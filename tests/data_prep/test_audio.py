@@ -145,7 +145,7 @@ def test_shorter_than_a_frame(tmp_path):
     soundfile.write(tmp_path / "b.wav", noise()[:799], RATE)
     assert "less than one frame" in fault(tmp_path / "b.wav")
     assert "less than one frame" in fault(tmp_path / "a.wav", start=0.04)
-    assert "less than one frame" in fault(tmp_path / "a.wav", start=3.0)
+    assert "starts at 3.000 s, but the recording ends at 0.050 s" in fault(tmp_path / "a.wav", start=3.0)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

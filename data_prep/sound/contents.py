@@ -1,0 +1,68 @@
+"""What is in sound files, as hashes: the same file, and the same sound in another file."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import soundfile
+
+from data_prep.base.faults import Faults
+from data_prep.base.files import checksum
+from data_prep.base.processes import pool
+from data_prep.sound import counting, reader
+
+BLOCK = 2**18  # values decoded at a time
+
+
+class Content(NamedTuple):
+    """What is in a file.
+
+    Attributes:
+        file: The SHA-256 (hex) of the file, None if it cannot be read.
+        sound: The SHA-256 (hex) of its decoded samples, which copies in other formats without loss share;
+            None if it cannot be decoded.
+    """
+
+    file: str | None
+    sound: str | None
+
+
+def contents(paths: Sequence[Path], jobs: int | None = None) -> list[Content]:
+    """Return what is in each file."""
+    distinct = list(dict.fromkeys(paths))
+    with pool(jobs, len(distinct)) as stream:
+        by_path = dict(zip(distinct, stream(_content, distinct)))
+    return [by_path[path] for path in paths]
+
+
+def _content(path: Path) -> Content:
+    try:
+        file = checksum(path)
+    except OSError:
+        return Content(None, None)
+    try:
+        return Content(file, _sound(path))
+    except Faults:
+        return Content(file, None)
+
+
+def _sound(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's rate and all its decoded samples.
+
+    A copy in another container without loss has the same hash, whatever its sample format.
+
+    Raises:
+        Faults: The file cannot be read.
+    """
+    with reader.opened(path) as file:
+        digest = hashlib.sha256(struct.pack("<II", file.samplerate, file.channels))
+        try:
+            while len(block := file.read(BLOCK // file.channels, always_2d=True)):
+                digest.update((block + 0.0).astype("<f8").tobytes())  # -0.0 and 0.0 are the same sample
+        except soundfile.LibsndfileError:
+            raise counting.damaged(path) from None
+        return digest.hexdigest()

@@ -1,0 +1,144 @@
+"""Sound that FFmpeg decodes, by PyAV: AVI files, and codecs in WAV, CAF and OGG that libsndfile lacks."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+
+from data_prep.base.faults import Faults
+from data_prep.sound import headers, kinds
+
+SUBTYPES = {"u8": "PCM_16", "s16": "PCM_16", "s32": "PCM_32", "flt": "FLOAT", "dbl": "DOUBLE"}
+"""PyAV's name of a sample format -> libsndfile's. libsndfile does not write unsigned arrays."""
+
+SLACK = 0.1  # s; an AVI's sound may be this much shorter than its header states: codecs add a delay
+UNKNOWN = 2**30  # FFmpeg writes this number of samples or packets into the header of an AVI that it streams
+# Codecs that FFmpeg decodes completely in WAV, CAF and OGG. It loses most of AAC in WAV, and repeats Speex.
+COMPLETE = (
+    "mp1 mp1float mp2 mp2float mp3 mp3float flac alac opus vorbis g723_1 g726 wmav1 wmav2 gsm gsm_ms"
+).split()
+
+
+def pyav(path: Path):
+    """Import PyAV, which only some kinds of files need.
+
+    Raises:
+        Faults: It is not installed. The message names ``path``.
+    """
+    try:
+        import av
+    except ImportError:
+        raise Faults(
+            f"{path}: to read MP3 and AVI the package av is needed; install it, or convert to WAV"
+        ) from None
+    return av
+
+
+@contextlib.contextmanager
+def container(path: Path, file: BinaryIO, format: str) -> Iterator[Any]:
+    """Open ``file``, the content of ``path``, as a container of this format.
+
+    The format and an open file are passed because FFmpeg, given a path, would follow playlists to other
+    files. Titles and program names in the header may be in any encoding, and are not needed.
+    """
+    av = pyav(path)
+    file.seek(0)
+    try:
+        opened = av.open(file, format=format, metadata_errors="ignore")
+    except TypeError:  # PyAV 19 has no such argument
+        opened = av.open(file, format=format)
+    with opened:
+        yield opened
+
+
+def avi(path: Path, length: int) -> soundfile.SoundFile:
+    """Decode the sound of an AVI file of ``length`` bytes.
+
+    Raises:
+        Faults: The file is damaged or truncated, or has no sound.
+    """
+    with open(path, "rb") as file:
+        file.seek(4)
+        (size,) = struct.unpack("<I", file.read(4))
+        if 0 < size < headers.STREAMED and size + 8 > length:
+            raise headers.truncated(path, size + 8 - length)
+        try:
+            with container(path, file, "avi") as film:
+                if not film.streams.audio:
+                    raise Faults(f"{path}: has pictures but no sound; replace it or leave it out")
+                stream = film.streams.audio[0]
+                if stream.codec_context is None or not stream.channels:
+                    raise Faults(f"{path}: its header names no sound that can be decoded; copy it again")
+                # 'frames' is the length in units of time_base.
+                stated = float(stream.frames * stream.time_base) if stream.frames < UNKNOWN else 0.0
+                wav = _decoded(path, film, stream)
+        except pyav(path).FFmpegError as error:
+            raise Faults(f"{path}: cannot be read as AVI ({error.strerror}); copy it again") from None
+    seconds = wav.frames / wav.samplerate
+    if wav.frames and seconds < stated - SLACK:  # FFmpeg skips damaged parts silently
+        raise Faults(
+            f"{path}: holds {seconds:.3f} s of sound, but its header states {stated:.3f} s; copy it again"
+        )
+    return wav
+
+
+def other(path: Path, file: BinaryIO, kind: str) -> soundfile.SoundFile | None:
+    """Decode a WAV, CAF or OGG with a codec that libsndfile does not read.
+
+    Args:
+        path: The file, for messages.
+        file: Its content, or one of several recordings in it.
+        kind: 'WAV', 'CAF' or 'OGG'.
+
+    Returns:
+        The sound; None if its codec is not the reason why libsndfile does not read the file.
+
+    Raises:
+        Faults: FFmpeg does not decode it completely. The message names the codec.
+    """
+    name, wav = kinds.codec(file, kind), None
+    # FFmpeg raises ValueError and others for codecs that this build of it does not have.
+    with contextlib.suppress(pyav(path).FFmpegError, ValueError, AttributeError):
+        with container(path, file, kind.lower()) as recording:
+            stream = next(iter(recording.streams.audio), None)
+            if stream is not None and stream.codec_context is not None and stream.channels:
+                decoder = stream.codec_context.name
+                name = name or decoder
+                if decoder in COMPLETE or decoder.startswith("adpcm_"):
+                    wav = _decoded(path, recording, stream)
+    if wav is None and (not name or name.startswith("pcm_")):
+        return None
+    if wav is None or not wav.frames:
+        raise Faults(f"{path}: its sound is coded as {name}, which cannot be read in {kind}; {kinds.CONVERT}")
+    return wav
+
+
+def _decoded(path: Path, recording, stream) -> soundfile.SoundFile:
+    """Decode ``stream`` of an open container to a WAV in memory, with all its channels.
+
+    The channels are averaged later, as for every other file: FFmpeg's own downmix would scale them.
+    """
+    rate, channels, name = stream.rate, stream.channels, stream.format.packed.name
+    if name not in SUBTYPES:
+        raise Faults(f"{path}: has samples of an unknown format ({name}); convert it to WAV")
+    content = io.BytesIO()
+    with soundfile.SoundFile(content, "w", rate, channels, SUBTYPES[name], format="WAV") as wav:
+        for frame in recording.decode(stream):
+            samples = frame.to_ndarray()  # (channels, n) if planar, otherwise (1, n * channels)
+            if frame.layout.nb_channels != channels or frame.sample_rate != rate:
+                raise Faults(
+                    f"{path}: has a rate or a number of channels that changes within the file; "
+                    "convert it to WAV"
+                )
+            if name == "u8":
+                samples = (samples.astype(np.int16) - 128) << 8
+            wav.write(samples.T if frame.format.is_planar else samples.reshape(-1, channels))
+    content.seek(0)
+    return soundfile.SoundFile(content)
