@@ -61,7 +61,7 @@ def first_steps(corpus, gamma: float, options: argparse.Namespace):
 
     runtime.seed(0)
     examples = Examples(corpus.store.images, *corpus.part("test", "train"))
-    net = build("table2", len(corpus.labels), options.size, gamma=gamma)
+    net = build("table2", len(corpus.split.labels), options.size, gamma=gamma)
     net.initialize(INITIALIZERS["xavier"]())
     net.hybridize(static_alloc=True, static_shape=True)
     trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01, "momentum": 0.9, "wd": 1e-8})

@@ -1,1 +1,1 @@
-"""Ground floor: corpus folders in, spectrogram stores out. Imports no MXNet."""
+"""From corpus folders to spectrogram stores. This package never imports MXNet."""

@@ -1,10 +1,11 @@
-"""``python -m data_prep``: a corpus folder in, its manifest and spectrogram store out."""
+"""``python -m data_prep``: read a corpus folder, and write its manifest and spectrogram store."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import shlex
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings
 
+Protocol = Callable[[pd.DataFrame], pd.DataFrame]
+
 
 def _summary(frame: pd.DataFrame, root: Path, out: Path, folder: Path) -> str:
-    """Clips per part (partition or fold) and, where they are few, per label; hours; where everything is."""
+    """Summarise the clips by partition or fold and, if there are few labels, by label; hours; folders."""
     hours = sum(audio.seconds(*clip) for clip in manifest.clips(frame, root)) / 3600
     parts = []
     for part, group in frame.groupby("fold" if "fold" in frame else "partition", sort=False):
@@ -30,6 +33,7 @@ def _summary(frame: pd.DataFrame, root: Path, out: Path, folder: Path) -> str:
 
 
 def _labels(group: pd.DataFrame) -> str:
+    """Return the number of clips of each label, and how often they are used if that is another number."""
     counts = group.groupby("label").size()
     used = group.groupby("label")["copies"].sum() if "copies" in group else counts
     return ", ".join(
@@ -37,27 +41,27 @@ def _labels(group: pd.DataFrame) -> str:
     )
 
 
-def _prepared(arguments: argparse.Namespace, found: corpora.Scan, protocol) -> pd.DataFrame:
-    """Write manifest and store, and say what they hold."""
+def _build(arguments: argparse.Namespace, scan: corpora.Scan, protocol: Protocol) -> pd.DataFrame:
+    """Write manifest and store, and print a summary."""
     with resumable(arguments.out):
-        frame, images = corpora.prepare(
-            found,
+        frame, images = corpora.build(
+            scan,
             arguments.out,
             ImageSettings(arguments.size),
             protocol,
-            found.counts if arguments.check_counts else (),
+            scan.counts if arguments.check_counts else (),
             arguments.jobs,
         )
-    for each in (*found.notes, *corpora.repeated(frame, images)):
-        note(f"note: {each}")
+    for sentence in (*scan.notes, *corpora.repeated(frame, images)):
+        note(f"note: {sentence}")
     print(_summary(frame, arguments.root, arguments.out, images.folder))
     return frame
 
 
 def _ut_podcast(arguments: argparse.Namespace) -> None:
     protocol = partial(ut_podcast.protocol, seed=arguments.seed)
-    frame = _prepared(arguments, ut_podcast.scan(arguments.root), protocol)
-    if crossing := splits.crossing_speakers(frame):  # the split is the corpus's own: told, not refused
+    frame = _build(arguments, ut_podcast.scan(arguments.root), protocol)
+    if crossing := splits.crossing_speakers(frame):  # not an error, because the corpus itself is split so
         names = ", ".join(crossing[:8])
         note(f"note: {len(crossing)} speakers are in both partitions: {names}")
 
@@ -67,20 +71,20 @@ def _chains(arguments: argparse.Namespace) -> None:
         print(_calibration(chains.calibrate(arguments.root), arguments.root))
         return
     if arguments.out is None:
-        raise Faults("OUT is missing: name a folder to write to, or ask for --calibrate")
-    found = chains.scan(arguments.root, arguments.window, arguments.rest, arguments.sentences)
-    _prepared(arguments, found, chains.protocol)
+        raise Faults("OUT is missing; name a folder to write to, or add --calibrate")
+    scan = chains.scan(arguments.root, arguments.window, arguments.rest, arguments.sentences)
+    _build(arguments, scan, chains.protocol)
 
 
 def _calibration(frame: pd.DataFrame, root: Path, most: int = 10) -> str:
-    """The nearest ways to cut the corpus in ``root``, and the default beside them."""
+    """Return the text that ``--calibrate`` prints: the rules nearest to Table 6, and the default."""
     rule = dict(window=2.0, rest="drop", sentences="whole")
     default = frame[(frame[list(rule)] == pd.Series(rule)).all(axis=1)]
     best = frame.iloc[0]
     expected = ", ".join(map(str, chains.EXPECTED.values()))
     return "\n".join(
         [
-            f"ways to cut this corpus, the nearest to Table 6's {expected} first (distance: clips in all):",
+            f"rules for cutting this corpus, the nearest to Table 6's {expected} first (distance in clips):",
             frame.head(most).to_string(index=False),
             "",
             "the default:",
@@ -94,117 +98,145 @@ def _calibration(frame: pd.DataFrame, root: Path, most: int = 10) -> str:
 
 def _enterface(arguments: argparse.Namespace) -> None:
     protocol = partial(enterface.protocol, folds_seed=arguments.seed)
-    frame = _prepared(arguments, enterface.scan(arguments.root), protocol)
+    frame = _build(arguments, enterface.scan(arguments.root), protocol)
     print(enterface.folds_text(frame))
 
 
 def _standin(arguments: argparse.Namespace) -> None:
-    # the only part that needs the speech synthesiser
+    # imported here, because only this command needs the speech synthesiser
     standin = importlib.import_module(f"data_prep.standin.{arguments.corpus}")
     with resumable(arguments.out):
         standin.write(arguments.out, seed=arguments.seed, jobs=arguments.jobs)
 
 
 def _parser() -> argparse.ArgumentParser:
-    def command(commands, name: str, summary: str, run, example: str) -> argparse.ArgumentParser:
-        parser = commands.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            epilog=f"example:\n  python -m data_prep {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        parser.set_defaults(run=run, corpus=name)
-        return parser
-
-    def common(parser: argparse.ArgumentParser, what: str, needed: bool = True) -> None:
-        parser.add_argument("out", type=Path, metavar="OUT", help=what, nargs=None if needed else "?")
-        parser.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one a core)")
-
-    def seeded(parser: argparse.ArgumentParser, what: str) -> None:
-        parser.add_argument("--seed", type=natural, default=0, help=f"of {what} (default: %(default)s)")
-
-    def corpus(name: str, summary: str, run, example: str, layout: str, size: int) -> argparse.ArgumentParser:
-        parser = command(commands, name, summary, run, example)
-        parser.add_argument("root", type=Path, metavar="ROOT", help=f"folder that holds {layout}")
-        common(parser, "folder to write to", needed=name != "chains")
-        parser.add_argument(
-            "--size", type=positive, default=size, help="rows and columns of an image (default: %(default)s)"
-        )
-        parser.add_argument(
-            "--no-check-counts",
-            dest="check_counts",
-            action="store_false",
-            help="go on with a corpus whose clips do not number as in the paper",
-        )
-        return parser
-
     parser = argparse.ArgumentParser(
         prog="python -m data_prep",
-        description="Corpus folders in, manifests and spectrogram stores out. "
-        "A stopped command goes on when it is run again.",
+        description="Read a corpus folder, and write its manifest and a store of its spectrograms. "
+        "An interrupted command resumes when it is run again.",
         epilog="examples:\n  python -m data_prep ut_podcast /data/UT-Podcast data/ut_podcast\n"
         "  python -m data_prep chains /data/CHAINS --calibrate\n"
-        "  python -m data_prep standin enterface data/standin   # no corpus at hand: synthesise one",
+        "  python -m data_prep standin enterface data/standin   # without a corpus: synthesise a stand-in",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="CORPUS")
-    seeded(
-        corpus(
-            "ut_podcast",
-            "UT-Podcast (Table 1): check it, write OUT/manifest.csv and OUT/images-...",
-            _ut_podcast,
-            "ut_podcast /data/UT-Podcast data/ut_podcast --size 256",
-            "audio/{train,test}/{AU,UK,US}/*.wav",
-            256,
-        ),
-        "the over-sampling",
+    _add_ut_podcast(commands)
+    _add_chains(commands)
+    _add_enterface(commands)
+    _add_standins(commands.add_parser("standin", help="synthesise speech in the layout of a corpus"))
+    return parser
+
+
+def _add_ut_podcast(commands) -> None:
+    parser = _add_corpus(
+        commands,
+        "ut_podcast",
+        "UT-Podcast (Table 1): check it, and write OUT/manifest.csv and OUT/images-...",
+        "ut_podcast /data/UT-Podcast data/ut_podcast --size 256",
+        layout="audio/{train,test}/{AU,UK,US}/*.wav",
+        size=256,
     )
-    cut = corpus(
+    _add_seed(parser, "the over-sampling")
+    parser.set_defaults(run=_ut_podcast)
+
+
+def _add_chains(commands) -> None:
+    parser = _add_corpus(
+        commands,
         "chains",
-        "CHAINS (Table 6): check its solo readings, cut them, write OUT/manifest.csv and OUT/images-...",
-        _chains,
+        "CHAINS (Table 6): check its solo readings, cut them, and write OUT/manifest.csv and OUT/images-...",
         "chains /data/CHAINS --calibrate\n  python -m data_prep chains /data/CHAINS data/chains --window 2",
-        "data/solo/<speaker>/*.wav or solo/data/solo/<speaker>/*.wav",
-        224,
+        layout="data/solo/<speaker>/*.wav or solo/data/solo/<speaker>/*.wav",
+        size=224,
+        out_needed=False,
     )
-    cut.add_argument(
-        "--window", type=float, default=2.0, help="length of the clips cut from a fable, in s (default: 2)"
+    parser.add_argument(
+        "--window", type=float, default=2.0, help="length in s of the clips cut from a fable (default: 2)"
     )
-    cut.add_argument(
-        "--rest", choices=chains.RESTS, default="drop", help="what becomes of a fable's rest (default: drop)"
+    parser.add_argument(
+        "--rest",
+        choices=chains.RESTS,
+        default="drop",
+        help="what to do with the rest of a fable: drop it, keep it, or keep it if it is at least half a "
+        "window (default: drop)",
     )
-    cut.add_argument(
-        "--sentences", choices=chains.SENTENCE_RULES, default="whole", help="cut too, or not (default: whole)"
+    parser.add_argument(
+        "--sentences",
+        choices=chains.SENTENCE_RULES,
+        default="whole",
+        help="cut sentences too, or keep each whole (default: whole)",
     )
-    cut.add_argument(
+    parser.add_argument(
         "--calibrate",
         action="store_true",
-        help="write nothing; tell which way to cut comes nearest to the paper's counts",
+        help="write nothing; print the rules for cutting that come nearest to the paper's counts",
     )
-    seeded(
-        corpus(
-            "enterface",
-            "eNTERFACE'05 (Table 12): check it, deal its speakers into ten folds, write OUT/manifest.csv and "
-            "OUT/images-...",
-            _enterface,
-            "enterface /data/enterface data/enterface --size 224",
-            "subject N/<emotion>/sentence K/*.avi, or 'enterface database' with them",
-            224,
-        ),
-        "the draw of the folds",
+    parser.set_defaults(run=_chains)
+
+
+def _add_enterface(commands) -> None:
+    parser = _add_corpus(
+        commands,
+        "enterface",
+        "eNTERFACE'05 (Table 12): check it, divide its speakers into ten folds, and write OUT/manifest.csv "
+        "and OUT/images-...",
+        "enterface /data/enterface data/enterface --size 224",
+        layout="subject N/<emotion>/sentence K/*.avi, or 'enterface database' with them",
+        size=224,
     )
-    synthesised = commands.add_parser("standin", help="synthesise speech in a corpus's own layout")
-    corpora_of = synthesised.add_subparsers(required=True, metavar="CORPUS")
-    for name, what in (
-        ("ut_podcast", "accents, laid out as UT-Podcast is"),
-        ("chains", "speakers, laid out as CHAINS is"),
-        ("enterface", "emotions, laid out as eNTERFACE'05 is"),
+    _add_seed(parser, "the folds")
+    parser.set_defaults(run=_enterface)
+
+
+def _add_standins(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="CORPUS")
+    for name, subject in (
+        ("ut_podcast", "accents in the layout of UT-Podcast"),
+        ("chains", "speakers in the layout of CHAINS"),
+        ("enterface", "emotions in the layout of eNTERFACE'05"),
     ):
-        made = command(corpora_of, name, f"synthesised {what}", _standin, f"standin {name} data/my-standin")
-        common(made, "folder to write the corpus to")
-        seeded(made, "every random draw")
+        command = _add_command(commands, name, f"synthesised {subject}", f"standin {name} data/my-standin")
+        _add_output(command, "folder to write the corpus to")
+        _add_seed(command, "every random draw")
+        command.set_defaults(run=_standin, corpus=name)
+
+
+def _add_corpus(
+    commands, name: str, summary: str, example: str, layout: str, size: int, out_needed: bool = True
+) -> argparse.ArgumentParser:
+    """Add the command of a corpus, with the arguments that all corpora have."""
+    parser = _add_command(commands, name, summary, example)
+    parser.add_argument("root", type=Path, metavar="ROOT", help=f"folder that holds {layout}")
+    _add_output(parser, "folder to write to", out_needed)
+    parser.add_argument(
+        "--size", type=positive, default=size, help="rows and columns of an image (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--no-check-counts",
+        dest="check_counts",
+        action="store_false",
+        help="accept a corpus with other numbers of clips than the paper's",
+    )
     return parser
+
+
+def _add_command(commands, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example:\n  python -m data_prep {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser, purpose: str, needed: bool = True) -> None:
+    parser.add_argument("out", type=Path, metavar="OUT", help=purpose, nargs=None if needed else "?")
+    parser.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one per processor)")
+
+
+def _add_seed(parser: argparse.ArgumentParser, purpose: str) -> None:
+    parser.add_argument("--seed", type=natural, default=0, help=f"seed of {purpose} (default: %(default)s)")
 
 
 @with_plain_errors

@@ -1,10 +1,10 @@
-"""The manifest: the one table that everything downstream reads, a row a clip."""
+"""The manifest: a table with one row for each clip, which everything downstream reads."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -21,12 +21,22 @@ Clip = tuple[Path, float | None, float | None]
 
 
 def read(path: Path | str) -> pd.DataFrame:
-    """The manifest in a CSV file (UTF-8), valid.
+    """Read and validate a manifest in a CSV file (UTF-8).
 
-    ``clip``: unique name. ``path``: POSIX path below the corpus root. ``start``, ``stop``: float64 s, NaN for
-    the file's own. ``label``, ``speaker``, ``text``: str. ``partition``: 'train', 'test' or ''. Further
-    columns, such as ``copies`` and ``fold``, are int64 where every value is a whole number, else str.
-    Raises Faults with everything that is wrong, by line.
+    Args:
+        path: The file.
+
+    Returns:
+        A frame with one row for each clip, and the columns
+        ``clip``: a unique name;
+        ``path``: a POSIX path below the corpus's folder;
+        ``start``, ``stop``: float64 in s, NaN for the file's beginning and end;
+        ``label``, ``speaker``, ``text``: str;
+        ``partition``: 'train', 'test' or '';
+        and any others, such as ``copies`` and ``fold``: int64 if all values are whole numbers, otherwise str.
+
+    Raises:
+        Faults: Everything that is wrong, by line.
     """
     frame, lines = records(path)
     validate(frame, path, lines)
@@ -34,25 +44,32 @@ def read(path: Path | str) -> pd.DataFrame:
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """A valid manifest of strings with its numbers as numbers, see ``read``."""
+    """Convert a valid manifest of strings to the types that ``read`` returns."""
     frame = frame.copy()
     for column in frame.columns:
         if column in ("start", "stop"):
-            frame[column] = frame[column].replace("", "nan").astype(np.float64)  # exact, as to_numeric is not
+            frame[column] = frame[column].replace("", "nan").astype(np.float64)  # to_numeric is not exact
         elif column not in COLUMNS and frame[column].str.fullmatch(r"0|-?[1-9]\d*").all():
             frame[column] = frame[column].astype(np.int64)
     return frame
 
 
 def records(path: Path | str) -> tuple[pd.DataFrame, list[int]]:
-    """A CSV file (UTF-8, a header) as strings, and the line that each row stands on.
+    """Read a CSV file (UTF-8, with a header) as strings.
 
-    Raises Faults for a file that is no such table, by line.
+    Args:
+        path: The file.
+
+    Returns:
+        A frame of str, and the number of the line of each row.
+
+    Raises:
+        Faults: The file cannot be read or is not such a table, by line.
     """
     try:
         content = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise Faults(f"{path}: cannot be read ({error.strerror})") from None
+        raise Faults(f"{path}: cannot be read ({error.strerror}); check its path and permissions") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise Faults(
@@ -62,29 +79,33 @@ def records(path: Path | str) -> tuple[pd.DataFrame, list[int]]:
         reader = csv.reader(io.StringIO(content, newline=""), strict=True)
         lines = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        raise Faults(f"{path}, line {reader.line_num}: is no CSV ({error})") from None
+        raise Faults(f"{path}, line {reader.line_num}: is not CSV ({error}); save the table again") from None
     if not lines:
         raise Faults(f"{path}: is empty; its first line must name the columns")
     header, rows = lines[0][1], lines[1:]
     ragged = [
-        f"{path}, line {number}: has {len(row)} fields and the header has {len(header)}; quote commas"
+        f"{path}, line {number}: has {len(row)} fields but the header has {len(header)}; quote commas"
         for number, row in rows
         if len(row) != len(header)
     ]
-    if ragged:  # which field is which is unknown there, so nothing else can be said yet
+    if ragged:  # the fields of such a row cannot be assigned to columns, so nothing else can be checked
         raise Faults(ragged)
     return pd.DataFrame([row for _, row in rows], columns=header, dtype=str), [number for number, _ in rows]
 
 
 def write(frame: pd.DataFrame, path: Path | str) -> None:
-    """Write a valid manifest as CSV, whole. Raises Faults as ``validate`` does, with nothing written."""
+    """Validate a manifest, and write it as CSV.
+
+    Raises:
+        Faults: As ``validate`` does. Nothing has been written then.
+    """
     validate(frame, path)
     with whole(path) as aside:
         frame.to_csv(aside, index=False, lineterminator="\n")
 
 
 def clips(frame: pd.DataFrame, root: Path) -> list[Clip]:
-    """Of each clip of a manifest its file, below ``root``, and its start and stop (s) or None."""
+    """List each clip's file, below ``root``, and its start and stop in s, or None for the file's own."""
     start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
     return [(root / path, *times) for path, *times in zip(frame["path"], start, stop, strict=True)]
 
@@ -92,77 +113,105 @@ def clips(frame: pd.DataFrame, root: Path) -> list[Clip]:
 def validate(
     frame: pd.DataFrame, source: Path | str = "manifest", lines: Sequence[int] | None = None
 ) -> None:
-    """Raise Faults with every fault of a manifest, each with its line in ``source`` (the header is line 1),
-    or with its file where ``source`` is the folder that the paths are below.
+    """Check a manifest completely.
 
-    ``lines``: the line that each row stands on, if not one after the other.
+    Args:
+        frame: The manifest, of strings or as ``read`` returns it.
+        source: The manifest's file, which messages name with the line; or the folder that the manifest's
+            paths are below: then messages name each clip's own file.
+        lines: The number of the line of each row; None if the rows follow the header, which is line 1.
+
+    Raises:
+        Faults: Everything that is wrong.
     """
     header = header_faults(frame, source, COLUMNS)
     if header or frame.empty:
-        raise Faults(header or f"{source}: has no clips below its header")
+        raise Faults(header or f"{source}: has no clips below its header; add at least one")
 
-    lines = np.arange(2, len(frame) + 2) if lines is None else np.asarray(lines)
+    numbers = list(range(2, len(frame) + 2) if lines is None else lines)
     text = frame.astype(object).where(frame.notna(), "").astype(str)
-    found: list[tuple[int, str]] = []
     folder = Path(source).is_dir()
+    places = (
+        [f"the name of {path}" for path in text["path"]]
+        if folder
+        else [f"on line {number}" for number in numbers]
+    )
+    faults = [*_field_faults(text), *_repeated_clips(text, places), *_value_faults(text)]
+    clips = [f"{Path(source) / path}" if folder else "" for path in text["path"]]
+    if faults:
+        raise Faults(
+            f"{clips[row] or f'{source}, line {numbers[row]}'}: {fault}" for row, fault in sorted(faults)
+        )
 
-    def place(i: int) -> str:
-        return f"{Path(source) / text['path'].iloc[i]}" if folder else f"{source}, line {lines[i]}"
 
-    def report(wrong: pd.Series, describe: str) -> None:
-        """``describe`` is a format string over the row's columns."""
-        at = np.flatnonzero(wrong.to_numpy())
-        found.extend((int(i), describe.format_map(text.iloc[i])) for i in at)
+def _where(wrong: pd.Series, text: pd.DataFrame, message: str) -> Iterator[tuple[int, str]]:
+    """Yield the rows that are ``wrong``, each with ``message`` formatted with the row's fields."""
+    for row in np.flatnonzero(wrong.to_numpy()):
+        yield int(row), message.format_map(text.iloc[row])
+
+
+def _field_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Yield the row and the fault of every field that is empty or has forbidden characters."""
 
     def having(characters: str) -> pd.Series:
         return text.apply(lambda column: column.str.contains(f"[{characters}]")).any(axis=1)
 
-    report(having(r"\r\n"), "a field has a line break in it; take it out")
-    report(having(r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"), "a field has a control character in it; take it out")
-    report(having(r"\ud800-\udfff"), "the name {path!r} is not in UTF-8; rename the file or its folder")
-    for column in ("clip", "path", "label"):
-        report(text[column] == "", f"{column} is empty; every clip needs one")
-    for column in ("clip", "label", "speaker"):
-        report(
-            text[column] != text[column].str.strip(), f"{column} {{{column}!r}} begins or ends with a space"
-        )
+    yield from _where(having(r"\r\n"), text, "a field has a line break in it; take it out")
+    control = having(r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f")
+    yield from _where(control, text, "a field has a control character in it; take it out")
+    surrogate = having(r"\ud800-\udfff")
+    yield from _where(surrogate, text, "the name {path!r} is not in UTF-8; rename the file or its folder")
+    for name in ("clip", "path", "label"):
+        yield from _where(text[name] == "", text, f"{name} is empty; every clip needs one")
+    for name in ("clip", "label", "speaker"):
+        padded = text[name] != text[name].str.strip()
+        yield from _where(padded, text, f"{name} {{{name}!r}} begins or ends with a space; take it out")
+
+
+def _repeated_clips(text: pd.DataFrame, places: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the row and the fault of every clip whose name another clip has."""
     first = dict(zip(text["clip"][::-1], range(len(text) - 1, -1, -1), strict=True))
-    for i in np.flatnonzero((text["clip"].duplicated() & (text["clip"] != "")).to_numpy()):
-        clip = text["clip"].iloc[i]
-        other = text["path"].iloc[first[clip]] if folder else f"on line {lines[first[clip]]}"
-        found.append((int(i), f"clip {clip!r} is {other} already; clips need names of their own"))
-    report(
-        text["path"].map(_leaves), "path {path!r} is not below the corpus folder; give it relative, with '/'"
+    for row in np.flatnonzero((text["clip"].duplicated() & (text["clip"] != "")).to_numpy()):
+        clip = text["clip"].iloc[row]
+        yield int(row), f"clip {clip!r} is {places[first[clip]]} already; give every clip a name of its own"
+
+
+def _value_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Yield the row and the fault of every path, partition, time or count that is not valid."""
+    outside = text["path"].map(_leaves)
+    yield from _where(
+        outside, text, "path {path!r} is not below the corpus folder; give it relative, with '/'"
     )
-    report(~text["partition"].isin(PARTITIONS), "partition {partition!r} is none of train, test and empty")
+    other = ~text["partition"].isin(PARTITIONS)
+    yield from _where(other, text, "partition {partition!r} is not valid; give train, test or nothing")
 
     start, stop = (pd.to_numeric(text[name], errors="coerce") for name in ("start", "stop"))
     for name, value in (("start", start), ("stop", stop)):
-        report((text[name] != "") & ~(value.abs() < LONGEST), f"{name} {{{name}!r}} is no number of seconds")
-        report(np.isfinite(value) & (value < 0), f"{name} {{{name}}} is before the file's beginning")
-    report(
-        np.isfinite(start) & np.isfinite(stop) & (start >= stop), "start {start} is not before stop {stop}"
-    )
+        wrong = (text[name] != "") & ~(value.abs() < LONGEST)
+        yield from _where(wrong, text, f"{name} {{{name}!r}} is not a number of seconds; correct it")
+        negative = np.isfinite(value) & (value < 0)
+        yield from _where(negative, text, f"{name} {{{name}}} is before the file's beginning; correct it")
+    reversed_ = np.isfinite(start) & np.isfinite(stop) & (start >= stop)
+    yield from _where(reversed_, text, "start {start} is not before stop {stop}; correct one of them")
     if "copies" in text:
-        report(~text["copies"].str.fullmatch(r"\d+"), "copies {copies!r} is no whole number from 0 up")
-    if found:
-        raise Faults(f"{place(i)}: {fault}" for i, fault in sorted(found))
+        wrong = ~text["copies"].str.fullmatch(r"\d+")
+        yield from _where(wrong, text, "copies {copies!r} is not a whole number of 0 or more; correct it")
 
 
 def header_faults(frame: pd.DataFrame, source: Path | str, needed: Sequence[str]) -> list[str]:
-    """Columns that ``frame`` has more than once, and those ``needed`` that it lacks."""
+    """List the columns that ``frame`` has more than once, and those ``needed`` that it lacks, as faults."""
     faults = [
         f"{source}, line 1: has the column {name!r} more than once; keep one"
         for name in frame.columns[frame.columns.duplicated()].unique()
     ]
     if missing := [name for name in needed if name not in frame.columns]:
-        found = ", ".join(map(str, frame.columns)) or "none"
-        faults.append(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {found}")
+        present = ", ".join(map(str, frame.columns)) or "none"
+        faults.append(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {present}")
     return faults
 
 
 def _leaves(path: str) -> bool:
-    """Whether a path is absolute (on any system), has a backslash, or climbs out with '..'."""
+    """Return whether a path is absolute on any system, has a backslash, or climbs out with '..'."""
     return (
         path.startswith("/")
         or bool(PureWindowsPath(path).drive)

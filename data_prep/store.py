@@ -1,12 +1,12 @@
-"""Manifest -> store: a folder with every clip's image in one memory-mapped array, and an index.
+"""The store: a folder with every clip's image in one memory-mapped array, and an index of the clips.
 
     settings.json   how the images were computed
-    images.f32      raw float32 rows of size * size, only ever appended to
-    rows.csv        the content key of each row, appended after the row itself is safely on disk
-    index.csv       clip, row, key for the present manifest, written last: with it the store is complete
+    images.f32      rows of size * size raw float32, which are only ever appended to
+    rows.csv        the content key of each row, appended once the row itself is safely on disk
+    index.csv       clip, row and key of the present manifest; it is written last, and completes the store
 
-A key covers the bytes of the clip's file, its start and stop, and the settings. So a changed clip is computed
-again and nothing else is, equal content shares a row, and a build that was stopped goes on where it stopped.
+A content key covers the bytes of the clip's file, its start and stop, and the settings. So only a changed
+clip is computed again, equal content shares a row, and an interrupted build resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -18,86 +18,87 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from data_prep import manifest
 from data_prep.base.faults import Faults
-from data_prep.base.files import in_place, locked, naming, whole
-from data_prep.base.processes import workers
+from data_prep.base.files import checksum, in_place, locked, naming, whole
+from data_prep.base.processes import pool
+from data_prep.base.progress import Bar
 from data_prep.manifest import Clip
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
 
-FORMAT = 1  # to be raised whenever the same file and settings would give another image
-BATCH = 64  # rows between two syncs: what a killed build can lose
+FORMAT = 1  # increase it whenever the same file and settings give another image
+BATCH = 64  # rows between two syncs, which a killed build may lose
 KEY = re.compile(rb"[0-9a-f]{64}\n")
 
 
 class Store:
     """A complete store, opened read-only.
 
-    ``settings``: its ImageSettings. ``images``: memory-mapped float32 (rows, size, size), (row, freq, time).
-    ``index``: DataFrame of clip, row, key. Raises Faults if the folder is missing, incomplete or damaged.
+    Attributes:
+        folder: Its folder.
+        settings: Its ImageSettings.
+        images: Memory-mapped float32 (rows, size, size), as (row, freq, time).
+        index: A frame of clip, row and key.
+
+    Raises:
+        Faults: The folder is missing, incomplete or damaged.
     """
 
     def __init__(self, folder: Path | str):
         self.folder = folder = Path(folder)
         if not (folder / "index.csv").is_file():
-            state = "is not complete" if (folder / "settings.json").is_file() else "is not there"
-            raise Faults(
-                f"{folder}: the store {state}; run the command that builds it, which goes on from there"
-            )
+            state = "is not complete" if (folder / "settings.json").is_file() else "does not exist"
+            raise Faults(f"{folder}: the store {state}; run the command that builds it")
         try:
-            stated = _stated_in(folder)
-            self.format = stated.pop("format")
-            if self.format != FORMAT:
-                raise Faults(
-                    f"{folder}: has format {self.format}, this program reads {FORMAT}; build the store again"
-                )
-            self.settings = ImageSettings(**stated)
-            self.index = pd.read_csv(
-                folder / "index.csv", dtype={"clip": str, "row": np.int64, "key": str}, keep_default_na=False
-            )
-            if self.index.columns.tolist() != ["clip", "row", "key"]:
-                raise ValueError("index.csv has other columns than clip, row, key")
-            keys = (folder / "rows.csv").read_bytes().split()
-            held = (folder / "images.f32").stat().st_size
-            size, rows, wanted = self.settings.size, len(keys), self.index["row"].max() + 1
-            if not isinstance(size, int) or self.index.empty or self.index["clip"].duplicated().any():
-                raise ValueError("its size is no whole number, or index.csv has a clip twice or none")
+            self.settings, self.index, keys = _read(folder)
+            stored = (folder / "images.f32").stat().st_size
         except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise Faults(f"{folder}: the store is damaged ({error}); delete it and build it again") from None
-        if held != rows * 4 * size**2 or rows < wanted:
+        size, rows, needed = self.settings.size, len(keys), self.index["row"].max() + 1
+        if stored != rows * 4 * size**2 or rows < needed:
             raise Faults(
-                f"{folder}: the store is damaged (images.f32 has {held} bytes, rows.csv {rows} rows, "
-                f"index.csv asks for {wanted}); run the command that builds it, which mends it"
+                f"{folder}: the store is damaged (images.f32 has {stored} bytes, rows.csv {rows} rows, "
+                f"index.csv needs {needed}); run the command that builds it, which repairs it"
             )
         of_rows = [keys[row].decode("ascii", "replace") if row >= 0 else "" for row in self.index["row"]]
         if of_rows != self.index["key"].tolist():
             raise Faults(
-                f"{folder}: the store is damaged (index.csv speaks of other images than rows.csv); run the "
-                "command that builds it, which mends it"
+                f"{folder}: the store is damaged (index.csv and rows.csv name different images); run the "
+                "command that builds it, which repairs it"
             )
         self.images = np.memmap(folder / "images.f32", "<f4", "r", shape=(rows, size, size))
         self._by_clip = self.index.set_index("clip")
 
     def rows(self, clips: Iterable[str]) -> np.ndarray:
-        """Row of each clip, int64 (n,). Raises Faults naming the clips that the store does not have."""
+        """Return the row of each clip, int64 (n,).
+
+        Raises:
+            Faults: The store does not have all of the clips.
+        """
         return self._of(clips)["row"].to_numpy()
 
     def keys(self, clips: Iterable[str]) -> list[str]:
-        """Content key of each clip. Raises Faults as ``rows`` does."""
+        """Return the content key of each clip.
+
+        Raises:
+            Faults: The store does not have all of the clips.
+        """
         return self._of(clips)["key"].tolist()
 
     def fingerprint(self, frame: pd.DataFrame) -> str:
-        """SHA-256 (hex) of all that training can see of a manifest: its clips in order, with their content.
+        """Return the SHA-256 (hex) of all that a training sees of a manifest: its clips and their content.
 
-        Paths and times are left out, as the key covers what they lead to. Raises Faults as ``rows`` does.
+        Paths and times are left out, because the content keys cover them.
+
+        Raises:
+            Faults: The store does not have all of the clips.
         """
         seen = frame.drop(columns=["path", "start", "stop"]).assign(key=self.keys(frame["clip"]))
         return hashlib.sha256(seen[sorted(seen.columns)].to_csv(index=False).encode()).hexdigest()
@@ -112,7 +113,7 @@ class Store:
 
 
 def store_folder(out: Path | str, settings: ImageSettings) -> Path:
-    """Where below ``out`` the store with these settings belongs: ``images-<size>-<hash of the settings>``."""
+    """Return the store's folder below ``out``: ``images-<size>-<hash of the settings>``."""
     return Path(out) / f"images-{settings.size}-{_settings_hash(settings)[:8]}"
 
 
@@ -124,43 +125,45 @@ def build(
     jobs: int | None = None,
     known: Sequence[str] = (),
 ) -> Store:
-    """Bring the store in ``folder`` up to the manifest ``frame``, with paths below ``root``, and open it.
+    """Bring a store up to date with a manifest, and open it.
 
-    First every clip is read and checked; Faults lists all that is wrong, after the faults that are ``known``
-    already, and nothing has been written then.
-    Then the images that the store lacks are computed, by ``jobs`` processes (default: one a core). A second
-    process building the same folder waits for the first.
+    First every clip is read and checked. Then the images that the store lacks are computed. A second process
+    that builds the same folder waits for the first.
+
+    Args:
+        frame: The manifest.
+        root: The folder that the manifest's paths are below.
+        folder: The store's folder.
+        settings: The images' settings.
+        jobs: The number of processes; None for one per processor.
+        known: Faults that were detected before.
+
+    Returns:
+        The store.
+
+    Raises:
+        Faults: Everything that is wrong, the ``known`` faults first. Nothing has been written then.
     """
     root, folder = Path(root), Path(folder)
     try:
         manifest.validate(frame, root)
-    except Faults as faults:
-        raise Faults([*known, *faults.faults]) from None
+    except Faults as invalid:
+        raise Faults([*known, *invalid.faults]) from None
     clips = manifest.clips(frame, root)
-    with workers(jobs, len(clips)) as stream:
+    with pool(jobs, len(clips)) as stream:
         keys, faults = [], list(known)
-        checked = stream(functools.partial(_check, settings), clips)
-        for key, wrong in tqdm(checked, "checking", len(clips), unit="clip"):
+        for key, wrong in Bar(
+            stream(functools.partial(_check, settings), clips), "checking", len(clips), unit="clip"
+        ):
             keys.append(key)
             faults += wrong
         if faults:
             raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
-
         with locked(folder, "is building this store"):
             _write_settings(folder, settings)
-            row = {key: i for i, key in enumerate(_whole_rows(folder, 4 * settings.size**2))}
-            new = [(key, clip) for key, clip in dict(zip(keys, clips, strict=True)).items() if key not in row]
-            if new:
-                _check_space(folder, len(new) * 4 * settings.size**2)
-                (folder / "index.csv").unlink(missing_ok=True)
-                images = stream(functools.partial(_image, settings), new)
-                with naming(folder / "images.f32"):
-                    _append(folder, tqdm(images, "computing", len(new), unit="clip"))
-                row.update({key: len(row) + i for i, (key, _) in enumerate(new)})
-            index = pd.DataFrame(
-                {"clip": frame["clip"].to_numpy(), "row": [row[key] for key in keys], "key": keys}
-            )
-            text = index.to_csv(index=False, lineterminator="\n")
+            row = _add_images(folder, settings, dict(zip(keys, clips, strict=True)), stream)
+            index = {"clip": frame["clip"].to_numpy(), "row": [row[key] for key in keys], "key": keys}
+            text = pd.DataFrame(index).to_csv(index=False, lineterminator="\n")
             path = folder / "index.csv"
             if not path.is_file() or path.read_bytes() != text.encode():
                 with whole(path) as aside:
@@ -168,25 +171,41 @@ def build(
             return Store(folder)
 
 
+def _add_images(
+    folder: Path, settings: ImageSettings, clips: dict[str, Clip], stream: Callable
+) -> dict[str, int]:
+    """Compute the images of the ``clips``, by key, that the store lacks. Return the row of each key."""
+    row = {key: i for i, key in enumerate(_whole_rows(folder, 4 * settings.size**2))}
+    new = [(key, clip) for key, clip in clips.items() if key not in row]
+    if new:
+        _check_space(folder, len(new) * 4 * settings.size**2)
+        (folder / "index.csv").unlink(missing_ok=True)
+        images = stream(functools.partial(_image, settings), new)
+        with naming(folder / "images.f32"):
+            _append(folder, Bar(images, "computing", len(new), unit="clip"))
+        row.update({key: len(row) + i for i, (key, _) in enumerate(new)})
+    return row
+
+
 def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | None = None) -> list[str]:
-    """``content_key`` of each clip; empty for a file that cannot be read."""
-    with workers(jobs, len(clips)) as stream:
+    """Return the ``content_key`` of each clip, or '' for a file that cannot be read."""
+    with pool(jobs, len(clips)) as stream:
         return list(stream(functools.partial(_key_or_none, settings), clips))
 
 
 def file_hashes(paths: Sequence[Path], jobs: int | None = None) -> list[str | None]:
-    """SHA-256 (hex) of the bytes of each file; None for one that cannot be read."""
-    once = list(dict.fromkeys(paths))
-    with workers(jobs, len(once)) as stream:
-        found = dict(zip(once, stream(_file_hash_or_none, once)))
-    return [found[path] for path in paths]
+    """Return the SHA-256 (hex) of each file, or None for one that cannot be read."""
+    distinct = list(dict.fromkeys(paths))
+    with pool(jobs, len(distinct)) as stream:
+        hashes = dict(zip(distinct, stream(_file_hash_or_none, distinct)))
+    return [hashes[path] for path in paths]
 
 
-# What the worker processes do: plain functions of picklable arguments.
+# The functions that run in the processes of the pool. Their arguments can be pickled.
 
 
 def _check(settings: ImageSettings, clip: Clip) -> tuple[str, list[str]]:
-    """A clip's key, and what is wrong with it."""
+    """Return a clip's key and its faults."""
     try:
         audio.load(*clip)
         return content_key(settings, clip), []
@@ -195,6 +214,7 @@ def _check(settings: ImageSettings, clip: Clip) -> tuple[str, list[str]]:
 
 
 def _image(settings: ImageSettings, item: tuple[str, Clip]) -> tuple[str, bytes]:
+    """Return a clip's key and the bytes of its image."""
     key, (path, start, stop) = item
     pixels = image(audio.read(path, settings.rate, start, stop), settings)
     if content_key(settings, (path, start, stop)) != key:
@@ -210,69 +230,87 @@ def _key_or_none(settings: ImageSettings, clip: Clip) -> str:
 
 
 def content_key(settings: ImageSettings, clip: Clip) -> str:
-    """SHA-256 (hex) of all that decides a clip's image: its file's bytes, start, stop, and the settings."""
+    """Return the SHA-256 (hex) of all that determines a clip's image: file, start, stop and settings.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     path, start, stop = clip
     times = [None if time is None else float(time) for time in (start, stop)]
-    return _file_hash(path, json.dumps([_settings_hash(settings), *times]).encode())
+    return checksum(path, json.dumps([_settings_hash(settings), *times]).encode())
 
 
 def _file_hash_or_none(path: Path) -> str | None:
     try:
-        return _file_hash(path)
+        return checksum(path)
     except OSError:
         return None
 
 
-def _file_hash(path: Path, before: bytes = b"") -> str:
-    """SHA-256 (hex) of the file's bytes behind those ``before``."""
-    digest = hashlib.sha256(before)
-    with open(path, "rb") as file:
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
-
-
 def _settings_hash(settings: ImageSettings) -> str:
-    stated = {
-        name: value if isinstance(value, str) else float(value) for name, value in _stated(settings).items()
+    values = {
+        name: value if isinstance(value, str) else float(value) for name, value in _as_json(settings).items()
     }
-    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def _stated(settings: ImageSettings) -> dict:
+def _as_json(settings: ImageSettings) -> dict:
+    """Return the content of settings.json."""
     return {**dataclasses.asdict(settings), "format": FORMAT}
 
 
-# What is on disk.
+# The files of a store.
 
 
 def _write_settings(folder: Path, settings: ImageSettings) -> None:
+    """Write settings.json, or check that it has these settings."""
     path = folder / "settings.json"
     if not path.is_file():
         with whole(path) as aside:
-            aside.write_text(json.dumps(_stated(settings), indent=1))
+            aside.write_text(json.dumps(_as_json(settings), indent=1))
         return
     try:
-        found = _stated_in(folder)
+        stored = _read_settings(folder)
     except (OSError, ValueError) as error:
         raise Faults(f"{path}: is damaged ({error}); delete {folder} to build it again") from None
-    if found != _stated(settings):
+    if stored != _as_json(settings):
         raise Faults(f"{folder}: holds images of other settings ({path.name}); name another folder")
 
 
-def _stated_in(folder: Path) -> dict:
-    """What settings.json says. Raises OSError, or ValueError for what is no such file."""
+def _read_settings(folder: Path) -> dict:
+    """Read settings.json. Raise OSError or ValueError if that is not possible."""
     try:
-        stated = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        stored = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     except RecursionError:
-        stated = None
-    if not isinstance(stated, dict):
-        raise ValueError("settings.json is no list of settings")
-    return stated
+        stored = None
+    if not isinstance(stored, dict):
+        raise ValueError("settings.json is not an object of settings")
+    return stored
+
+
+def _read(folder: Path) -> tuple[ImageSettings, pd.DataFrame, list[bytes]]:
+    """Read settings, index and the rows' keys. Raise OSError, ValueError, ... if the store is damaged."""
+    stored = _read_settings(folder)
+    version = stored.pop("format")
+    if version != FORMAT:
+        raise Faults(
+            f"{folder}: has format {version}, but this program reads {FORMAT}; build the store again"
+        )
+    settings = ImageSettings(**stored)
+    index = pd.read_csv(
+        folder / "index.csv", dtype={"clip": str, "row": np.int64, "key": str}, keep_default_na=False
+    )
+    if index.columns.tolist() != ["clip", "row", "key"]:
+        raise ValueError("index.csv has other columns than clip, row, key")
+    if not isinstance(settings.size, int):
+        raise ValueError("its size is not a whole number")
+    if index.empty or index["clip"].duplicated().any():
+        raise ValueError("index.csv has no clips, or a clip twice")
+    return settings, index, (folder / "rows.csv").read_bytes().split()
 
 
 def _whole_rows(folder: Path, row_bytes: int) -> list[str]:
-    """Keys of the rows that are whole on disk, after cutting off what a stopped build left torn."""
+    """Cut off incomplete rows, which an interrupted build leaves, and return the keys of the others."""
     with (
         open(folder / "images.f32", "ab", opener=in_place) as images,
         open(folder / "rows.csv", "a+b", opener=in_place) as rows,
@@ -288,7 +326,7 @@ def _whole_rows(folder: Path, row_bytes: int) -> list[str]:
 
 
 def _append(folder: Path, images: Iterable[tuple[str, bytes]]) -> None:
-    """Append rows, in batches; a key is only written once its image is on disk."""
+    """Append rows, in batches. A key is written only when its image is on disk."""
     with (
         open(folder / "images.f32", "ab", opener=in_place) as data,
         open(folder / "rows.csv", "ab", opener=in_place) as rows,
@@ -309,7 +347,7 @@ def _append(folder: Path, images: Iterable[tuple[str, bytes]]) -> None:
                 if len(batch) == BATCH:
                     settle(batch)
                     batch = []
-        finally:  # a build that is interrupted keeps what it has
+        finally:  # an interrupted build keeps the images that it has
             settle(batch)
 
 

@@ -1,4 +1,4 @@
-"""Recordings of any length as what a network was trained on: whole, or in windows of a clip's length."""
+"""Recordings of any length, whole or cut into windows as long as the clips of a network's training."""
 
 from __future__ import annotations
 
@@ -17,29 +17,59 @@ from data_prep.sound.spectrogram import ImageSettings, image
 
 __all__ = ["Window", "spans", "windows"]
 
-TOGETHER = 64  # windows that a process computes at a time: what bounds the memory of a long recording
+TOGETHER = 64  # windows that a process computes in one task, which limits the memory of a long recording
+
+Times = tuple[float | None, float | None]  # start and stop in s; None for the file's own
 
 
 @dataclass(frozen=True)
 class Window:
-    """From ``start`` to ``stop`` (s) of a recording; ``image`` (size, size), or None where it is silent."""
+    """A part of a recording.
+
+    Attributes:
+        start: Where it starts, in s from the recording's start.
+        stop: Where it stops, in s.
+        image: (size, size), or None if the window is silent.
+    """
 
     start: float
     stop: float
     image: np.ndarray | None
 
 
-def spans(seconds: float, median: float, longest: float) -> list[tuple[float, float]]:
-    """Where the windows of a recording of so many ``seconds`` start and stop, in s.
+@dataclass(frozen=True)
+class Part:
+    """Several windows of one clip, which one task computes.
 
-    ``median``, ``longest``: length of the clips that a network was trained on. What is no longer than the
-    longest is one window. Else each has the median's length and starts half of it after the one before; the
-    last ends where the recording does.
+    Attributes:
+        path: The clip's file.
+        spans: Start and stop of each window, in s from the clip's start.
+        times: Start and stop of each window in the file.
+    """
+
+    path: Path
+    spans: list[tuple[float, float]]
+    times: list[Times]
+
+
+def spans(seconds: float, median: float, longest: float) -> list[tuple[float, float]]:
+    """Divide a recording into windows.
+
+    A recording up to the longest clip's length is one window. In a longer one each window has the median
+    length, and starts half of that after the one before; the last window ends where the recording does.
+
+    Args:
+        seconds: The length of the recording in s.
+        median: The median length of the clips that the network was trained on, in s.
+        longest: The length of the longest of them, in s.
+
+    Returns:
+        Start and stop of each window, in s.
     """
     if seconds <= longest:
         return [(0.0, seconds)]
     hop, last = median / 2, seconds - median
-    before = math.ceil(last / hop - 0.5)  # so that the last is not one that was there already, bar a moment
+    before = math.ceil(last / hop - 0.5)  # a window that nearly equals the last one is left out
     return [(hop * number, hop * number + median) for number in range(max(1, before))] + [(last, seconds)]
 
 
@@ -50,46 +80,49 @@ def windows(
     longest: float,
     stream: Callable[[Callable, Iterable], Iterator],
 ) -> Iterator[tuple[int, Window | Faults]]:
-    """The windows of each of the ``clips`` (see ``spans``), with its number, in their order; a clip that
-    cannot be read has Faults instead, or behind the windows before its fault.
+    """Compute the windows of each clip. Memory stays flat for any number and length of clips.
 
-    ``stream``: of ``workers``. Memory stays flat however many and however long the clips are.
+    Args:
+        clips: The clips.
+        settings: The images' settings.
+        median: As for ``spans``.
+        longest: As for ``spans``.
+        stream: The function that ``base.processes.pool`` yields.
+
+    Yields:
+        The number of the clip and one of its windows, in order. If a clip cannot be read, its Faults follow
+        the windows before the fault.
     """
-
-    def parts() -> Iterator[tuple[int, Path, list[Span] | Faults]]:
-        for number, (path, start, stop) in enumerate(clips):
-            try:
-                times = spans(audio.seconds(path, start, stop), median, longest)
-            except Faults as faults:
-                yield number, path, faults
-                continue
-            begin = start or 0.0
-            inside = [(begin + first, begin + last) for first, last in times]
-            # Where the clip itself starts and stops, so that no rounding leads past its end.
-            inside[0] = (start, inside[0][1])
-            inside[-1] = (inside[-1][0], stop)
-            pairs = list(zip(times, inside))
-            for first in range(0, len(pairs), TOGETHER):
-                yield number, path, pairs[first : first + TOGETHER]
-
-    for number, found in stream(partial(_computed, settings), parts()):
-        yield from ((number, each) for each in found)
+    for number, computed in stream(partial(_compute, settings), _parts(clips, median, longest)):
+        yield from ((number, window) for window in computed)
 
 
-Span = tuple[tuple[float, float], tuple[float | None, float | None]]  # in the clip, and in the file
+def _parts(clips: Iterable[Clip], median: float, longest: float) -> Iterator[tuple[int, Part | Faults]]:
+    """Yield the number of each clip with up to TOGETHER of its windows, or with its Faults."""
+    for number, (path, start, stop) in enumerate(clips):
+        try:
+            pieces = spans(audio.seconds(path, start, stop), median, longest)
+        except Faults as faults:
+            yield number, faults
+            continue
+        begin = start or 0.0
+        times: list[Times] = [(begin + first, begin + last) for first, last in pieces]
+        # The clip's own start and stop, so that rounding cannot lead beyond the file's end.
+        times[0] = (start, times[0][1])
+        times[-1] = (times[-1][0], stop)
+        for i in range(0, len(pieces), TOGETHER):
+            yield number, Part(path, pieces[i : i + TOGETHER], times[i : i + TOGETHER])
 
 
-def _computed(
-    settings: ImageSettings, part: tuple[int, Path, list[Span] | Faults]
-) -> tuple[int, list[Window | Faults]]:
-    number, path, pairs = part
-    if isinstance(pairs, Faults):
-        return number, [pairs]
-    found: list[Window | Faults] = []
+def _compute(settings: ImageSettings, item: tuple[int, Part | Faults]) -> tuple[int, list[Window | Faults]]:
+    number, part = item
+    if isinstance(part, Faults):
+        return number, [part]
+    computed: list[Window | Faults] = []
     try:
-        heard = audio.parts(path, settings.rate, [inside for _, inside in pairs])
-        for ((start, stop), _), samples in zip(pairs, heard):
-            found.append(Window(start, stop, None if samples is None else image(samples, settings)))
+        sounds = audio.parts(part.path, settings.rate, part.times)
+        for (start, stop), samples in zip(part.spans, sounds):
+            computed.append(Window(start, stop, None if samples is None else image(samples, settings)))
     except Faults as faults:
-        found.append(faults)
-    return number, found
+        computed.append(faults)
+    return number, computed

@@ -198,9 +198,9 @@ def _add_table(commands: Commands) -> None:
 def _table(options: argparse.Namespace) -> None:
     from reproduce.assumptions import choices, shared
     from reproduce.commands.table import produce
-    from reproduce.tables import NUMBERS, known
+    from reproduce.tables import TABLES, known
 
-    numbers = known(options.numbers or NUMBERS)
+    numbers = known(options.numbers or tuple(TABLES))
     general = _options(options)
     assumed = {number: shared(general.assume, number, numbers) for number in numbers}
     for number in numbers:  # Refuse a wrong choice for the last table before the first table's hours.
@@ -261,9 +261,9 @@ def _add_plan(commands: Commands) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from reproduce.commands.plan import plan
-    from reproduce.tables import TABLES, trained
+    from reproduce.tables import TRAINED, trained
 
-    tables = [trained(number) for number in options.numbers or TABLES]
+    tables = [trained(number) for number in options.numbers or TRAINED]
     print(plan(tables, _options(options), options.gpu, options.gpus))
 
 

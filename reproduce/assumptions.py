@@ -4,58 +4,80 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from data_prep.base.faults import Faults
 
 if sys.version_info >= (3, 11):
     import tomllib
-else:
-    import tomli as tomllib
+else:  # mypy checks this branch in environments without tomli too
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
-__all__ = ["Assumption", "assumptions", "choices", "markdown", "shared"]
+__all__ = ["Assumption", "Choices", "assumptions", "choices", "markdown", "shared"]
 
 PATH = Path(__file__).with_name("assumptions.toml")
+
+Choices = dict[str, dict[str, Any]]  # where -> id -> value, as read from TOML
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """One entry of assumptions.toml; its head explains the fields."""
+    """One entry of assumptions.toml.
+
+    Attributes:
+        id: Name of the assumption and, unless ``where`` is 'fixed', of the argument that takes it.
+        question: What the paper leaves open.
+        paper: What the paper says about it.
+        choice: The value that is used by default.
+        alternatives: The other values that the code accepts, or 'any' for any other number.
+        where: The part of the code that takes it: 'network', 'training', 'image', 'data' or a peer's name;
+            'fixed' if the code has no alternative.
+        tables: The numbers of the tables that depend on it.
+        why: The reason for the choice.
+        tried: With 'any', the numbers that ``sensitivity`` tries.
+        least: With 'any', the smallest number; None accepts any number above 0.
+    """
 
     id: str
     question: str
     paper: str
-    choice: object
-    alternatives: list | str
+    choice: Any
+    alternatives: list[Any] | str
     where: str
     tables: list[int]
     why: str
-    tried: list = field(default_factory=list)
+    tried: list[Any] = field(default_factory=list)
     least: float | None = None
 
-    def others(self) -> list:
-        """The values that ``sensitivity`` tries in place of the choice."""
-        return self.tried if self.alternatives == "any" else self.alternatives
+    def others(self) -> list[Any]:
+        """List the values that ``sensitivity`` tries in place of the choice."""
+        return self.tried if isinstance(self.alternatives, str) else self.alternatives
 
     def otherwise(self) -> str:
-        """What else the code accepts, in words; empty where it knows no other way."""
-        if self.alternatives == "any":
+        """Say which other values the code accepts; empty if there are none."""
+        if isinstance(self.alternatives, str):
             return f"any other {self._numbers()}"
         return ", ".join(map(str, self.alternatives))
 
-    def parse(self, text: str) -> object:
-        """The alternative that ``text`` names; Faults saying what is accepted otherwise."""
-        accepted = [self.choice, *(self.alternatives if self.alternatives != "any" else [])]
+    def parse(self, text: str) -> Any:
+        """Return the value that ``text`` names.
+
+        Raises:
+            Faults: The code does not accept it; the message says what it accepts.
+        """
         if self.where == "fixed":
             raise Faults(f"the assumption '{self.id}' has no alternative in the code")
+        free = isinstance(self.alternatives, str)
+        accepted = [self.choice, *([] if free else self.alternatives)]
         for value in accepted:
             if text == str(value) or text == str(value).lower():
                 return value
-        if self.alternatives == "any":
-            if (value := self._number(text)) is not None:
-                return value
+        if free:
+            if (number := self._number(text)) is not None:
+                return number
             accepted = [f"a {self._numbers()} such as {self.choice}"]
         raise Faults(f"the assumption '{self.id}' takes {' or '.join(map(str, accepted))}, not '{text}'")
 
@@ -64,82 +86,96 @@ class Assumption:
         return f"{kind} above 0" if self.least is None else f"{kind} from {self.least} up"
 
     def _number(self, text: str) -> int | float | None:
-        """``text`` as a number of the choice's type and in its range; None if it is not one."""
+        """Return ``text`` as a number of the choice's type; None if it is not a number or out of range."""
         try:
             value = type(self.choice)(text)
             inside = math.isfinite(value) and (value > 0 if self.least is None else value >= self.least)
-        except (ValueError, OverflowError):  # no number, or a whole one that no float holds
+        except (ValueError, OverflowError):  # an integer too large for a float overflows in isfinite
             return None
         return value if inside else None
 
 
 def assumptions() -> dict[str, Assumption]:
-    """Every assumption by its id, in the list's order."""
+    """Return every assumption by its id, in the order of assumptions.toml."""
     entries = tomllib.loads(PATH.read_text(encoding="utf-8"))["assumption"]
     return {entry["id"]: Assumption(**entry) for entry in entries}
 
 
-def choices(table: int, overrides: Iterable[str] = ()) -> dict[str, dict[str, object]]:
-    """The chosen value of each assumption that touches ``table`` and that code takes: where -> id -> value.
+def choices(table: int, overrides: Iterable[str] = ()) -> Choices:
+    """Return the value of each assumption that ``table`` depends on and that the code takes.
 
-    ``overrides`` are 'id=value'. Raises Faults naming each unknown id and value, each id that does not
-    touch the table, and each that is given twice with other values.
+    Args:
+        table: The table's number.
+        overrides: Choices that differ from assumptions.toml, each as 'id=value'.
+
+    Returns:
+        where -> id -> value.
+
+    Raises:
+        Faults: One for each unknown id, each unknown value, each id that the table does not depend on, and
+            each id with two different values.
     """
     listed = {id: entry for id, entry in assumptions().items() if table in entry.tables}
-    open_here = ", ".join(id for id, entry in listed.items() if entry.where != "fixed")
-    given: dict[str, object] = {}
-    faults = []
+    overridden: dict[str, Any] = {}
+    faults: list[str] = []
     for override in overrides:
         id, _, text = override.partition("=")
         if id not in listed:
-            known = (
-                f"the assumption '{id}' does not touch"
-                if id in assumptions()
-                else f"there is no assumption '{id}' for"
-            )
-            faults.append(f"{known} table {table}: choose among {open_here}")
+            faults.append(_unknown(id, table, listed))
             continue
         try:
             value = listed[id].parse(text)
         except Faults as fault:
             faults += fault.faults
             continue
-        if given.setdefault(id, value) != value:
-            faults.append(f"the assumption '{id}' is given as {given[id]} and as {value}: give it once")
+        if overridden.setdefault(id, value) != value:
+            faults.append(f"the assumption '{id}' is given as {overridden[id]} and as {value}: give it once")
     if faults:
         raise Faults(faults)
-    found: dict[str, dict[str, object]] = {"network": {}, "training": {}, "image": {}, "data": {}}
+    chosen: Choices = {"network": {}, "training": {}, "image": {}, "data": {}}
     for id, entry in listed.items():
         if entry.where != "fixed":
-            found.setdefault(entry.where, {})[id] = given.get(id, entry.choice)
-    return found
+            chosen.setdefault(entry.where, {})[id] = overridden.get(id, entry.choice)
+    return chosen
+
+
+def _unknown(id: str, table: int, listed: Mapping[str, Assumption]) -> str:
+    """Say that an id is not among the ``listed`` assumptions of a table."""
+    known = id in assumptions()
+    problem = f"the assumption '{id}' does not touch" if known else f"there is no assumption '{id}' for"
+    open_here = ", ".join(id for id, entry in listed.items() if entry.where != "fixed")
+    return f"{problem} table {table}: choose among {open_here}"
 
 
 def shared(overrides: Iterable[str], table: int, tables: Iterable[int]) -> list[str]:
-    """Of the choices made for several ``tables`` at a time, those that concern ``table``.
+    """Select the overrides, given for several ``tables`` at once, that apply to ``table``.
 
-    One that touches another of them is left out; one that touches none stays, to be refused.
+    An override that another of the tables depends on is dropped. An override that none of them depends on
+    is kept, so that ``choices`` refuses it.
     """
     touched = {id: set(entry.tables) for id, entry in assumptions().items()}
 
-    def concerns(override: str) -> bool:
-        of = touched.get(override.partition("=")[0], set())
-        return table in of or not of & set(tables)
+    def applies(override: str) -> bool:
+        dependent = touched.get(override.partition("=")[0], set())
+        return table in dependent or not dependent & set(tables)
 
-    return [override for override in overrides if concerns(override)]
+    return [override for override in overrides if applies(override)]
 
 
 def markdown() -> str:
-    """The whole list, for people: what is open, in which tables, what was chosen, what else there is."""
+    """Render the list: each question, its tables, the choice, the alternatives and the reason."""
     lines = ["# What the paper leaves open, and what was chosen", ""]
-    for each in assumptions().values():
-        other = each.otherwise()
+    for entry in assumptions().values():
+        other = entry.otherwise()
         lines += [
-            f"- `{each.id}` (tables {', '.join(map(str, each.tables))}): {each.question}",
-            f"  - The paper: {' '.join(each.paper.split())}",
-            f"  - Here: **{each.choice}**"
-            + (f". Or: {other}." if other else "; the code knows no other way."),
-            f"  - Why: {' '.join(each.why.split())}",
+            f"- `{entry.id}` (tables {', '.join(map(str, entry.tables))}): {entry.question}",
+            f"  - The paper: {' '.join(entry.paper.split())}",
+            f"  - Here: **{entry.choice}**" + (f". Or: {other}." if other else "; the code has no other."),
+            f"  - Why: {' '.join(entry.why.split())}",
         ]
-    lines += ["", 'Another choice: `make table3 ASSUME="schedule=step floor_db=60"`, in folders of its own.']
+    lines += [
+        "",
+        'To choose differently: `make table3 ASSUME="schedule=step floor_db=60"`. These results get folders '
+        "of their own.",
+    ]
     return "\n".join(lines)

@@ -1,12 +1,13 @@
-"""From a corpus folder, or none, to what the networks read: manifest, store and where they come from."""
+"""From a corpus folder, or a stand-in, to the manifest and the images that systems are trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,14 +22,20 @@ from data_prep.standin import ut_podcast as standin_ut_podcast
 from data_prep.standin.folder import is_standin
 from reproduce.sources import PAPER, RESERVED, STANDIN
 
-__all__ = ["CORPORA", "Corpus", "counted", "prepare", "scanned"]
+__all__ = ["CORPORA", "Corpus", "Split", "counted", "prepare", "scanned"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the paper's corpora: how it is read, what stands in for it, below which folder name.
+    """One of the paper's corpora.
 
-    ``speakers_apart``: a fold must not be tested on speakers that it was trained on.
+    Attributes:
+        title: The corpus's own name.
+        module: The module of ``data_prep.corpora`` that reads it.
+        write_standin: Writes the stand-in into a folder.
+        folder: Name of the stand-in's folder.
+        speakers_apart: Whether it is an error if a fold is tested on speakers that it was trained on.
+            UT-Podcast's own split has such speakers, so a remark reports them instead.
     """
 
     title: str
@@ -43,28 +50,29 @@ CORPORA = {
     "chains": Kind("CHAINS", chains, standin_chains.write, "CHAINS", False),
     "enterface": Kind("eNTERFACE'05", enterface, standin_enterface.write, "eNTERFACE", True),
 }
-"""UT-Podcast's split is its own: speakers that are in both parts are told, not refused."""
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """A prepared corpus. ``source``: 'paper' (the paper's counts), 'standin', or the folder's name when
-    it has the layout but not the counts. ``labels``: the class names, in the order of their numbers.
-    ``root``: what the manifest's paths are below; ``folder``: where what is computed from its clips is kept.
-    ``notes``: what the scan left out, and who is in which fold.
+class Split:
+    """The clips of a corpus and how its folds divide them.
+
+    Attributes:
+        manifest: One row per clip, with the columns that the protocol adds: ``copies`` or ``fold``.
+        labels: The class names; a class's number is its index.
+        notes: Which clips the scan left out, and which speakers are in which fold.
     """
 
-    source: str
     manifest: pd.DataFrame
-    store: store.Store
     labels: tuple[str, ...]
-    root: Path
-    folder: Path
     notes: tuple[str, ...] = ()
 
     def clips(self, fold: str, part: str) -> pd.DataFrame:
-        """The manifest's rows of 'train' (over-sampled) or 'test' in ``fold``: 'test' is the corpus's own
-        split, a number leaves the clips of that fold out of training and tests on them.
+        """Return the manifest's rows of one part of a fold.
+
+        Args:
+            fold: 'test' for the corpus's own split. A number tests on the clips of that fold and trains on
+                all others.
+            part: 'train', in which over-sampled clips are repeated, or 'test'.
         """
         if fold == "test":
             chosen = self.manifest[self.manifest["partition"] == part]
@@ -75,53 +83,71 @@ class Corpus:
             chosen = chosen.loc[chosen.index.repeat(chosen["copies"])]
         return chosen
 
-    def part(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray]:
-        """Store rows (n,) and class numbers (n,) of ``clips(fold, part)``."""
-        return self.store.rows(self.clips(fold, part)["clip"]), self.numbers(fold, part)[1]
-
     def numbers(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray]:
-        """Places in the manifest (n,) and class numbers (n,) of ``clips(fold, part)``."""
+        """Return the manifest's row numbers (n,) and the class numbers (n,) of ``clips(fold, part)``."""
         chosen = self.clips(fold, part)
         classes = {label: number for number, label in enumerate(self.labels)}
-        places = pd.Index(self.manifest["clip"]).get_indexer(chosen["clip"])
-        return places, chosen["label"].map(classes).to_numpy()
+        rows = pd.Index(self.manifest["clip"]).get_indexer(chosen["clip"])
+        return rows, chosen["label"].map(classes).to_numpy()
 
     def remarks(self) -> list[str]:
-        """What a reader of the results should know of the clips and their split."""
-        crossing = splits.crossing_speakers(self.manifest)
-        said = [f"{len(crossing)} speakers are in both parts: {', '.join(crossing)}."] if crossing else []
-        return [*self.notes, *said]
+        """List what a reader of the results should know about the clips and their split."""
+        remarks = list(self.notes)
+        if crossing := splits.crossing_speakers(self.manifest):
+            remarks.append(f"{len(crossing)} speakers are in both parts: {', '.join(crossing)}.")
+        return remarks
 
 
-def _find(
-    name: str, root: Path | None, data: Path, choices: Mapping[str, object], jobs: int | None = None
-) -> Scan:
-    """What is in ``root``, or in the stand-in, which is made below ``data`` where it is not there yet.
+@dataclass(frozen=True)
+class Corpus:
+    """A prepared corpus.
 
-    ``choices``: the assumptions that the corpus's ``scan`` takes.
+    Attributes:
+        source: 'paper' if its counts are the paper's, 'standin', or otherwise its folder's name.
+        split: Its clips and folds.
+        store: Its spectrograms.
+        root: The folder that the manifest's paths are relative to.
+        folder: The folder for everything computed from the clips.
     """
-    kind = CORPORA[name]
-    if root is None:
-        root = data / STANDIN / kind.folder
-        kind.write_standin(root, jobs=jobs)
-    return kind.module.scan(root, **choices)
+
+    source: str
+    split: Split
+    store: store.Store
+    root: Path
+    folder: Path
+
+    def part(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the store's row numbers (n,) and the class numbers (n,) of ``split.clips(fold, part)``."""
+        return self.store.rows(self.split.clips(fold, part)["clip"]), self.split.numbers(fold, part)[1]
+
+    def fingerprint(self) -> str:
+        """Return a hash of the manifest and the images."""
+        return self.store.fingerprint(self.split.manifest)
 
 
 def scanned(
     name: str,
     root: Path | None,
     data: Path,
-    choices: Mapping[str, object] = MappingProxyType({}),
+    choices: Mapping[str, Any] = MappingProxyType({}),
     jobs: int | None = None,
 ) -> Scan:
-    """The clips of a corpus, or of its stand-in, which is made where it is not there yet.
+    """List the clips of a corpus without reading their audio.
 
-    Raises Faults for a wrong layout.
+    Args:
+        name: A name in CORPORA.
+        root: The corpus's folder; None uses the stand-in, which is written below ``data`` if it is missing.
+        data: The folder for prepared data.
+        choices: The assumptions about data; those that the corpus's ``scan`` does not take are ignored.
+        jobs: Processes that write the stand-in; None starts one per core.
+
+    Raises:
+        Faults: The folder does not have the corpus's layout.
     """
-    found = _find(name, root, data, _taken(CORPORA[name].module.scan, choices), jobs)
-    if found.faults:
-        raise Faults(found.faults)
-    return found
+    scan = _scan(name, root, data, choices, jobs)
+    if scan.faults:
+        raise Faults(scan.faults)
+    return scan
 
 
 def prepare(
@@ -129,75 +155,99 @@ def prepare(
     root: Path | None,
     data: Path,
     image: ImageSettings,
-    choices: Mapping[str, object],
+    choices: Mapping[str, Any],
     check_counts: bool = True,
     jobs: int | None = None,
 ) -> Corpus:
-    """The corpus in ``root``, or its stand-in, as manifest and store below ``data``/<source>/<name>.
+    """Prepare a corpus: its manifest and its store, below ``data``/<source>/<name>.
 
-    ``choices``: the assumptions about its data. Raises Faults with everything that is wrong with it.
+    Args:
+        name: A name in CORPORA.
+        root: The corpus's folder; None uses the stand-in.
+        data: The folder for prepared data.
+        image: How spectrograms are computed.
+        choices: The assumptions about data.
+        check_counts: Whether other counts than the paper's are an error.
+        jobs: Processes that read audio; None starts one per core.
+
+    Raises:
+        Faults: Everything that is wrong with the corpus.
     """
     kind = CORPORA[name]
-    found = _find(name, root, data, _taken(kind.module.scan, choices), jobs)
-    source, check_counts = _source_of(found, check_counts)
+    scan = _scan(name, root, data, choices, jobs)
+    source, check_counts = _source_of(scan, check_counts)
     folder = data / source / name
-    frame, images = corpora.prepare(
-        found,
-        folder,
-        image,
-        partial(kind.module.protocol, **_taken(kind.module.protocol, choices)),
-        found.counts if check_counts else (),
-        jobs,
-    )
-    notes = found.notes + corpora.repeated(frame, images)
-    for each in found.notes:
-        note(f"note: {each}")
+    protocol = partial(kind.module.protocol, **_taken(kind.module.PROTOCOL_OPTIONS, choices))
+    counts = scan.counts if check_counts else ()
+    frame, images = corpora.build(scan, folder, image, protocol, counts, jobs)
+    notes = scan.notes + corpora.repeated(frame, images)
+    _print_notes(scan)
     if kind.speakers_apart:
         _check_speakers(frame)
         notes += tuple(kind.module.folds_text(frame).splitlines())
-    present = set(frame["label"])
-    known = tuple(label for label in kind.module.LABELS if label in present)
-    labels = known + tuple(sorted(present - set(known)))
-    return Corpus(source, frame, images, labels, found.root, folder, notes)
+    split = Split(frame, _labels(kind, frame), notes)
+    return Corpus(source, split, images, scan.root, folder)
 
 
 def counted(
     name: str,
     root: Path | None,
     data: Path,
-    choices: Mapping[str, object],
+    choices: Mapping[str, Any],
     check_counts: bool = True,
     jobs: int | None = None,
-) -> tuple[pd.DataFrame, str]:
-    """The manifest of ``prepare`` without any image, whatever its counts; and its source.
+) -> tuple[Split, str]:
+    """Return the split that ``prepare`` would make, without any image, and its source.
 
-    Raises Faults for a wrong layout.
+    The arguments are those of ``prepare``, but no counts are an error.
+
+    Raises:
+        Faults: The folder does not have the corpus's layout.
     """
     kind = CORPORA[name]
-    found = scanned(name, root, data, choices, jobs)
-    source, _ = _source_of(found, check_counts)
-    for each in found.notes:
-        note(f"note: {each}")
-    return kind.module.protocol(found.manifest, **_taken(kind.module.protocol, choices)), source
+    scan = scanned(name, root, data, choices, jobs)
+    source, _ = _source_of(scan, check_counts)
+    _print_notes(scan)
+    frame = kind.module.protocol(scan.manifest, **_taken(kind.module.PROTOCOL_OPTIONS, choices))
+    return Split(frame, _labels(kind, frame), scan.notes), source
 
 
-def _taken(function: Callable, choices: Mapping[str, object]) -> dict[str, object]:
-    """Those of the choices that ``function`` has an argument for."""
-    names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    return {name: value for name, value in choices.items() if name in names}
+def _scan(name: str, root: Path | None, data: Path, choices: Mapping[str, Any], jobs: int | None) -> Scan:
+    kind = CORPORA[name]
+    if root is None:
+        root = data / STANDIN / kind.folder
+        kind.write_standin(root, jobs=jobs)
+    return kind.module.scan(root, **_taken(kind.module.SCAN_OPTIONS, choices))
 
 
-def _source_of(found: Scan, check_counts: bool) -> tuple[str, bool]:
-    """Where the clips come from, and whether their counts have to be the paper's."""
-    if is_standin(found.root):
+def _taken(options: Iterable[str], choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the choices that are named in ``options``."""
+    return {id: choices[id] for id in options if id in choices}
+
+
+def _labels(kind: Kind, frame: pd.DataFrame) -> tuple[str, ...]:
+    """List the labels that occur: the corpus's own in their order, then any others, sorted."""
+    present = set(frame["label"])
+    known = tuple(label for label in kind.module.LABELS if label in present)
+    return known + tuple(sorted(present - set(known)))
+
+
+def _print_notes(scan: Scan) -> None:
+    for line in scan.notes:
+        note(f"note: {line}")
+
+
+def _source_of(scan: Scan, check_counts: bool) -> tuple[str, bool]:
+    """Return the source of the clips, and whether other counts than the paper's are an error."""
+    if is_standin(scan.root):
         return STANDIN, False
-    if check_counts or not found.counts:
+    if check_counts or not scan.counts:
         return PAPER, True
-    name = found.root.resolve().name
+    name = scan.root.resolve().name
     return (f"own-{name}" if name in RESERVED else name), False
 
 
 def _check_speakers(frame: pd.DataFrame) -> None:
     folds = frame.groupby("speaker")["fold"].nunique()
     if crossing := sorted(folds.index[folds > 1]):
-        raise Faults(f"the speakers {', '.join(crossing)} are in several folds; a fold must keep its own")
+        raise Faults(f"the speakers {', '.join(crossing)} are in several folds; every speaker must be in one")

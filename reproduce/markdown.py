@@ -1,4 +1,4 @@
-"""Markdown that also reads as plain text."""
+"""Markdown that is also legible as plain text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["table"]
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table, every column as wide as its widest cell."""
+    """Return the lines of a Markdown table; every column is as wide as its widest cell."""
     widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
 
     def row(line: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""How to run a table, whatever the table."""
+"""The options of a command that runs tables."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ PROFILES = ("paper", "quick")
 
 @dataclass(frozen=True)
 class Options:
-    """How to run, whatever the table. ``roots``: corpus -> its folder; without one its stand-in is used.
-    ``profile``: None is 'paper' with a corpus and 'quick' without. ``dtype``: what networks compute in, see
-    ``runtime.mixed_precision``. ``assume``: 'id=value' each. ``jobs``: processes at a time, to prepare
-    audio (None: one a core) and to run (None: one, with all cores); ``scheduler``: the address of a Dask
-    cluster that runs instead.
+    """The options that every table shares; ``runs.resolve`` settles them for one table.
+
+    Attributes:
+        roots: A corpus's name and its folder; without a folder its stand-in is used.
+        profile: 'paper' or 'quick'; None chooses 'paper' with a corpus folder and 'quick' without.
+        seeds: Number of trainings of each system, with the seeds 0, 1, ...
+        device: As ``devices.choose`` takes it: 'auto', 'cpu', 'gpu', 'gpu:0,1', ...
+        dtype: The number format of the networks' arithmetic, see ``runtime.mixed_precision``.
+        jobs: Parallel processes. None prepares audio with one process per core, and runs one training at a
+            time with all cores.
+        scheduler: Address of a Dask cluster that does the runs; None does them on this machine.
+        check_counts: Whether other counts than the paper's are an error.
+        assume: Choices among the assumptions, each as 'id=value'.
+        data: The folder for prepared data.
+        results: The folder for reports and tables.
     """
 
     roots: Mapping[str, Path | None]

@@ -1,4 +1,4 @@
-"""Where results come from, and the title, order and banner of each source."""
+"""The sources of results, with the title, the order and the banner of each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 __all__ = ["NETWORK", "PAPER", "QUICK", "RESERVED", "STANDIN", "TITLES", "banner", "order", "warning"]
 
 PAPER, STANDIN = "paper", "standin"
-QUICK = "quick"  # results of the paper's corpora in the quick profile, which are not the paper's sizes
-NETWORK = "network"  # what is read off the network: Tables 2, 7 and 10
-RESERVED = (PAPER, QUICK, STANDIN, NETWORK)  # sources whose results are read otherwise than anybody's own
+QUICK = "quick"  # the paper's corpora in the quick profile, whose sizes are not the paper's
+NETWORK = "network"  # Tables 2, 7 and 10, which are read off the network
+RESERVED = (PAPER, QUICK, STANDIN, NETWORK)  # sources whose names have a meaning; no own corpus may take one
 TITLES = {
     PAPER: "The paper's corpora",
     QUICK: "The paper's corpora, quick profile",
@@ -24,25 +24,26 @@ WARNINGS = {
     ),
     QUICK: (
         "QUICK",
-        "these are results of small spectrograms and few epochs, not of the paper's sizes. They show that "
-        "everything runs and learns, and say nothing about the paper's numbers.",
+        "these are results with small spectrograms and few epochs, not with the paper's sizes. They show "
+        "that everything runs and learns, and say nothing about the paper's numbers.",
     ),
 }
 OWN_WARNING = (
     "NOT THE PAPER'S CORPUS",
-    "'{source}' has the layout of the paper's corpus but not its counts. Its results are not to be set "
-    "against the paper's numbers.",
+    "'{source}' has the layout of the paper's corpus but not its counts. Do not compare its results with the "
+    "paper's numbers.",
 )
 
 
 def order(folder: Path) -> tuple[int, str]:
-    """The paper's corpora first, then anybody's own, the stand-in, the networks."""
+    """Return a sort key of a source's folder: the paper, other corpora, the stand-in, the networks."""
     return {PAPER: 0, STANDIN: 2, NETWORK: 3}.get(folder.name, 1), folder.name
 
 
 def warning(source: str) -> tuple[str, str] | None:
-    """What results on anything but the paper's corpus, in its sizes, are marked with: a word or two, and a
-    sentence.
+    """Return the mark and the sentence that warn of results that cannot be compared with the paper's.
+
+    None for the paper's corpora in the paper's sizes.
     """
     if source == PAPER:
         return None
@@ -51,6 +52,6 @@ def warning(source: str) -> tuple[str, str] | None:
 
 
 def banner(source: str) -> list[str]:
-    """``warning`` as the lines that stand above results."""
-    told = warning(source)
-    return ["> **{}**: {}".format(*told), ""] if told else []
+    """Return the ``warning`` as the Markdown lines above results."""
+    marked = warning(source)
+    return ["> **{}**: {}".format(*marked), ""] if marked else []

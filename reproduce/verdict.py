@@ -1,17 +1,18 @@
-"""Whether one of our numbers agrees with the paper's: the one rule.
+"""The rule that decides whether one of our numbers agrees with the paper's.
 
-A recall on n test clips is known only to within the luck of those clips: with one seed the 95 % interval is
-theirs alone. Its limits are Wilson's for a recall; UAR is a mean of C recalls, and its distances to either
-limit are the root of the sum of the recalls' squared ones, over C (the MOVER of Zou and Donner 2008). Where
-many of the recalls are 100 %, whose upper distances are 0, that covers 84 to 90 %: so the limits are nowhere
-nearer than Wilson's of the mean m, of as many clips as give a share m the variance of the mean of recalls p,
-n = m (1 - m) / (Σ p (1 - p) / (n_c - 1) / C²). The wider of the two covers 94 to 98 % with 3 classes and with
-36, and more where all recalls are near 0 or 1 and not all near the same.
+A recall measured on n test clips is uncertain because n is finite. With one seed, this is the only
+uncertainty in our 95 % interval. For a recall, the limits are Wilson's. For UAR, the mean of C recalls, the
+distance to either limit is the root of the sum of the squared distances of the recalls' limits, divided by C
+(MOVER; Zou and Donner 2008). If many recalls are 100 %, whose upper distance is 0, MOVER's interval covers
+only 84 to 90 %. The limits are therefore at least as far away as Wilson's for the mean recall m on n clips,
+where n gives a proportion m the same variance as the mean of the recalls p:
+n = m (1 - m) / (Σ p (1 - p) / (n_c - 1) / C²). The wider of the two intervals covers 94 to 98 % with 3
+classes and with 36, and more if all recalls are near 0 or 1 but not near each other.
 
-Another seed would move it too, by how much is not known from one. From k seeds with variance v it is, and
-since the paper's value is itself one training, t² v (1 + 1/k) joins the sum, t being Student's with k - 1
-degrees of freedom. The paper's value is 'within' or 'outside' that interval. Clips count as independent,
-CHAINS's windows of one recording too.
+Another seed would change the number too; one seed does not show by how much. With k seeds of variance v,
+t² v (1 + 1/k) joins the sum of squares, since the paper's value is one training as well. t is Student's with
+k - 1 degrees of freedom. The paper's value is 'within' or 'outside' this interval. Clips count as
+independent, although CHAINS has several windows of one recording.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ Z = float(norm.ppf(0.975))
 
 
 def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float, float]:
-    """(mean, sd over seeds, low, high), all 0..1, of the mean of C proportions.
+    """Return the mean of C proportions over the seeds and its 95 % interval.
 
-    :param right: (k, C) counts of right answers for each of k seeds and C proportions (C = 1: a recall
-        or an accuracy; one a class: UAR; one a fold: the average of folds).
-    :param totals: (C,) counts of test clips.
+    Args:
+        right: (k, C) counts of correct clips for k seeds and C proportions. C = 1 is a recall or an
+            accuracy. UAR has one proportion per class, the average of folds one per fold.
+        totals: (C,) counts of test clips.
+
+    Returns:
+        The mean, the standard deviation over seeds, and the lower and upper limit, all in 0..1.
     """
     right, totals = np.asarray(right, float), np.asarray(totals, float)
     seeds, classes = right.shape
@@ -43,22 +48,22 @@ def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float
     mean = values.mean()
     if classes > 1:
         distances = np.maximum(distances, np.abs(_wilson(mean, _effective(recalls, totals)) - mean))
-    # the seeds' part, squared; of one seed it is not known
+    # The squared part of the seeds. It is unknown for one seed.
     other = t.ppf(0.975, seeds - 1) ** 2 * spread * (1 + 1 / seeds) if seeds > 1 else 0.0
     half = np.sqrt(distances**2 + other)
     return float(mean), float(np.sqrt(spread)), float(max(0, mean - half[0])), float(min(1, mean + half[1]))
 
 
 def _wilson(share: np.ndarray | float, total: np.ndarray | float) -> np.ndarray:
-    """Wilson's limits, low and high, of shares (C,) or one of as many clips: (2, C) or (2,)."""
+    """Return Wilson's lower and upper limits (2, C) of C proportions, or (2,) of one."""
     root = Z * np.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
     return (share + Z**2 / (2 * total) + np.stack([-root, root])) / (1 + Z**2 / total)
 
 
 def _effective(recalls: np.ndarray, totals: np.ndarray) -> float:
-    """On how many clips one proportion would be as uncertain as the mean of the recalls (C,) is.
+    """Return the number of clips on which one proportion is as uncertain as the mean of the recalls (C,).
 
-    Without end where each is 0 or 1: their variance says nothing then, and MOVER's limits hold.
+    Infinite if every recall is 0 or 1: their variance is 0 then, and MOVER's limits hold.
     """
     mean = recalls.mean()
     variance = (recalls * (1 - recalls) / np.maximum(totals - 1, 1)).sum() / len(recalls) ** 2
@@ -66,15 +71,20 @@ def _effective(recalls: np.ndarray, totals: np.ndarray) -> float:
 
 
 def verdict(paper: float, low: float, high: float) -> str:
-    """'within' or 'outside': the paper's value against our interval, in the same unit."""
+    """Return 'within' or 'outside': the paper's value against our interval, in the same unit."""
     return "within" if low <= paper <= high else "outside"
 
 
 def mcnemar(ours: np.ndarray, theirs: np.ndarray) -> tuple[int, int, float]:
-    """Exact McNemar test of two systems on the same clips: (only ours right, only theirs right, p).
+    """Compare two systems on the same clips with the exact McNemar test.
 
-    :param ours, theirs: (n,) bool, whether each system was right about each clip. p is two-sided: the
-        chance of a split at least as uneven of the clips on which they disagree, were both equally good.
+    Args:
+        ours: (n,) bool, whether the first system recognised each clip.
+        theirs: (n,) bool, the same for the second system.
+
+    Returns:
+        The number of clips that only the first system recognised, the number that only the second did, and
+        the two-sided p: the probability of a split at least this uneven if both systems are equally good.
     """
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     differing = only_ours + only_theirs
@@ -82,9 +92,9 @@ def mcnemar(ours: np.ndarray, theirs: np.ndarray) -> tuple[int, int, float]:
 
 
 def holm(values: Sequence[float]) -> np.ndarray:
-    """p-values (n,) adjusted for n comparisons made at a time (Holm 1979)."""
-    values = np.asarray(values, float)
-    order = values.argsort()
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))
+    """Adjust the p-values (n,) of n comparisons (Holm 1979)."""
+    raw = np.asarray(values, float)
+    ascending = raw.argsort()
+    adjusted = np.empty_like(raw)
+    adjusted[ascending] = np.minimum(1, np.maximum.accumulate(raw[ascending] * np.arange(len(raw), 0, -1)))
     return adjusted

@@ -20,9 +20,8 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data_prep.base.faults import Faults
+from data_prep.base.progress import Bar
 from freqcnn_gluon import runtime
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -131,7 +130,7 @@ def alternating(
         names.rotate(-1)
         return seconds_of
 
-    with tqdm(total=rounds, desc=f"{title}, warming up", unit="round", leave=False) as bar:
+    with Bar(total=rounds, desc=f"{title}, warming up", unit="round", leave=False) as bar:
         while time.perf_counter() < until:
             go_round()
             until = min(until, time.perf_counter() + seconds)

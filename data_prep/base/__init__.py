@@ -1,1 +1,1 @@
-"""What every part needs and no part owns: errors, commands, files, processes. Standard library only."""
+"""Errors, commands, files, processes and progress bars, for every package. Standard library and tqdm only."""

@@ -1,4 +1,4 @@
-"""What every command shares: plain errors, exit codes, Ctrl-C, and argparse types."""
+"""Error messages, exit codes, Ctrl-C and argparse types, the same for every command."""
 
 from __future__ import annotations
 
@@ -17,45 +17,51 @@ from data_prep.base.files import whole
 
 
 def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
-    """Wrap a command's ``main``: faults become an error message and exit code 1, no traceback.
+    """Wrap a command's ``main`` so that faults end it with a message and exit code 1, without a traceback.
 
-    So does what the system refuses (a full disk, a folder that may not be written): no code can foresee it.
-    Of many faults the first are shown, and all written to a file beside what was to be made, or here.
-    Where nobody reads on, as behind ``| head``, it ends without a word.
+    Errors of the operating system, such as a full disk, are reported in the same form. If there are more
+    faults than fit on a screen, all of them go to a file, whose name is printed. If the reader of stdout
+    has gone, as behind ``| head``, the command ends silently.
+
+    Args:
+        main: The command. It may return an exit code.
+
+    Returns:
+        A function that takes the arguments of ``main`` and returns the exit code.
     """
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
-        hook, sys.unraisablehook = sys.unraisablehook, _once_more
+        hook, sys.unraisablehook = sys.unraisablehook, _repeat_interrupt
         if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be in any encoding
+            sys.stdout.reconfigure(errors="backslashreplace")  # file names may be in any encoding
         try:
             code = main(*args, **kwargs) or 0
             if sys.stdout:
-                sys.stdout.flush()  # here, and not at Python's end, which is too late to leave quietly
+                sys.stdout.flush()  # Python's own flush at exit would print a traceback for a closed pipe
             return code
         except BrokenPipeError:
-            with open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), 1)  # for what Python still writes at its end
+            with open(os.devnull, "w") as devnull:
+                os.dup2(devnull.fileno(), 1)  # Python flushes stdout once more when it exits
             return 128 + signal.SIGPIPE
         except Faults as faults:
-            said, code = f"error: {faults}{_written(faults)}", 1
+            message, code = f"error: {faults}{_write_all(faults)}", 1
         except OSError as error:
-            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            said, code = f"error: {what}; check the disk and permissions", 1
+            cause = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            message, code = f"error: {cause}; check the disk and permissions", 1
         except KeyboardInterrupt as stop:
-            said, code = "; ".join(("stopped", *stop.args)), 130
+            message, code = "; ".join(("stopped", *stop.args)), 130
         finally:
             sys.unraisablehook = hook
-        # Out here the exception is gone, and with it the progress bars, which end their lines.
-        print(printable(said), file=sys.stderr)
+        # The exception is freed here, and with it the progress bars, which then end their lines.
+        print(printable(message), file=sys.stderr)
         return code
 
     return wrapped
 
 
-def _written(faults: Faults) -> str:
-    """Write all of more faults than are shown to a file, and say to which."""
+def _write_all(faults: Faults) -> str:
+    """Write the faults to a file if there are more than are shown; return a clause that names the file."""
     if len(faults.faults) <= SHOWN:
         return ""
     path = Path(f"{faults.out}-faults.txt" if faults.out else "faults.txt")
@@ -69,38 +75,38 @@ def _written(faults: Faults) -> str:
 
 @contextlib.contextmanager
 def resumable(out: Path | None = None) -> Iterator[None]:
-    """Around what fills ``out`` and is gone on with after a Ctrl-C, not done again: so that both are told."""
+    """Wrap resumable work: attach ``out`` to its Faults; after Ctrl-C say that the same command resumes."""
     try:
         yield
     except Faults as faults:
         faults.out = out
         raise
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on from here") from None
+        raise KeyboardInterrupt("run the same command again to resume") from None
 
 
-def _once_more(lost) -> None:
-    """Repeat a Ctrl-C a moment after it fell into a destructor, where Python would drop it."""
-    if issubclass(lost.exc_type, KeyboardInterrupt):
-        again = threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
-        again.daemon = True
+def _repeat_interrupt(unraisable) -> None:
+    """Send Ctrl-C again if it was raised in a destructor, where Python would drop it."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        timer = threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+        timer.daemon = True
         try:
-            again.start()
-        except KeyboardInterrupt:  # on a busy machine a thread starts so slowly that it is back already
-            _once_more(lost)
+            timer.start()
+        except KeyboardInterrupt:  # the timer has fired before start() returned, on a busy machine
+            _repeat_interrupt(unraisable)
     else:
-        sys.__unraisablehook__(lost)
+        sys.__unraisablehook__(unraisable)
 
 
 def natural(text: str) -> int:
-    """A command line's whole number from 0 up, for argparse's ``type``."""
+    """Parse a whole number of 0 or more, as an argparse ``type``."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 
 def positive(text: str) -> int:
-    """A command line's whole number from 1 up, for argparse's ``type``."""
+    """Parse a whole number of 1 or more, as an argparse ``type``."""
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)

@@ -1,9 +1,8 @@
-"""How many processors this process may use. Needs the standard library alone."""
+"""The number of processors that this process may use."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -13,12 +12,12 @@ SYS = Path("/sys")
 
 
 def processors() -> int:
-    """Logical ones that this process may use, or its container's quota of them if that is less."""
+    """Count the logical processors that this process may use, within its container's quota."""
     return max(1, min(len(_allowed()), *_quotas()))
 
 
 def cores() -> int:
-    """Physical ones that this process may use, or its container's quota of them if that is less."""
+    """Count the physical cores that this process may use, within its container's quota."""
 
     def core(cpu: int) -> tuple[str, ...]:
         topology = SYS / f"devices/system/cpu/cpu{cpu}/topology"
@@ -35,9 +34,9 @@ def _allowed() -> Collection[int]:
 
 
 def _quotas() -> list[int]:
-    """How many whole CPUs the control groups around this process grant; the first entry is no limit."""
+    """List the numbers of whole CPUs that the control groups around this process grant."""
     top = SYS / "fs/cgroup"
-    quotas = [sys.maxsize]
+    quotas = [len(_allowed())]  # never empty, also without control groups
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
         own = top / next((line[4:] for line in lines if line.startswith("0::/")), "")
@@ -45,8 +44,8 @@ def _quotas() -> list[int]:
             if file.exists():  # version 2: '200000 100000' or 'max 100000'
                 limit, period = file.read_text().split()
                 quotas += [] if limit == "max" else [int(limit) // int(period)]
-        limit, period = (int((top / f"cpu/cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
-        quotas += [limit // period] if limit > 0 else []
+        quota, span = (int((top / f"cpu/cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        quotas += [quota // span] if quota > 0 else []
     except (OSError, ValueError):
-        pass  # no control groups, or only one version of them
+        pass  # there are no control groups, or only one version of them
     return quotas

@@ -1,4 +1,4 @@
-"""How every command says what is wrong with its input: all of it, at once, in plain words."""
+"""The exception that lists everything wrong with an input, and the notes printed beside it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Faults(Exception):
-    """Everything found wrong with an input.
+    """Everything that is wrong with an input.
 
-    Each fault is one plain sentence that names the file, what is wrong with it and what to do. ``out``: what
-    the command that failed was to fill, if anything.
+    Attributes:
+        faults: One sentence for each fault. It names the file, the fault and the remedy.
+        out: The output that the failed command was writing, if any.
     """
 
     out: Path | None = None
@@ -35,10 +36,10 @@ class Faults(Exception):
 
 
 def printable(text: str) -> str:
-    """``text`` with its control characters spelt out: a terminal would obey those in a file's name."""
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    """Escape the control characters of ``text``: a terminal would obey those in a file's name."""
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def note(sentence: str) -> None:
-    """Say on stderr what is no fault and yet to be known before hours are spent."""
+    """Print on stderr what is not an error but should be known before a long computation."""
     print(printable(sentence), file=sys.stderr, flush=True)

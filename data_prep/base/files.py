@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, and folders in which one process works at a time.
+"""Files that appear whole or not at all, folders in which one process works at a time, and checksums.
 
-Both rest on ``flock``, whose locks end with the process that holds them, however it ends. On NFS they hold
-between machines only where the mount carries locks over (version 4, or 3 without ``nolock``).
+The locks are those of ``flock``: they end with the process that holds them, however it ends. On NFS they
+hold between machines only if the mount carries locks over (version 4, or 3 without ``nolock``).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-OWN = re.compile(r"\..+\.\d+\.tmp")  # Syncthing, for one, has a .*.tmp too
+OWN = re.compile(r"\..+\.\d+\.tmp")  # other programs, such as Syncthing, also write files named .*.tmp
 
 __all__ = ["alive", "checksum", "in_place", "locked", "naming", "whole"]
 
 
 @contextlib.contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; on success it is synced and renamed to ``path``.
+    """Yield a temporary path beside ``path`` to write to; on success sync it and rename it to ``path``.
 
-    The folder's entry is synced too, so that a power cut afterwards takes nothing back. After an exception
-    nothing is left behind; what a killed writer left behind, the next one in the folder sweeps away. The
-    process number keeps two writers apart.
+    The folder is synced too, so that a power cut cannot undo the rename. After an exception the temporary
+    file is removed. If the writer is killed, the next writer in the same folder removes its file. The process
+    number in the temporary name keeps two writers apart.
     """
     path = Path(path)
     made = [folder for folder in path.parents if not folder.exists()]
@@ -39,7 +39,7 @@ def whole(path: Path | str) -> Iterator[Path]:
             with open(aside, "rb") as written:
                 os.fsync(written.fileno())
             os.replace(aside, path)
-        for folder in (path.parent, *(each.parent for each in made)):
+        for folder in (path.parent, *(folder.parent for folder in made)):
             _sync(folder)
     finally:
         aside.unlink(missing_ok=True)
@@ -47,21 +47,26 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let what the system refuses within be said of ``path``: a failed write does not tell which file's."""
+    """Put ``path`` into an OSError that names no file, as that of a failed write, or its temporary file."""
     try:
         yield
     except OSError as error:
-        if error.filename is None or Path(error.filename).parent == path.parent:  # the file aside
+        if error.filename is None or Path(error.filename).parent == path.parent:
             error.filename = str(path)
         raise
 
 
 @contextlib.contextmanager
 def locked(folder: Path, busy: str, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock of ``folder``, the file .lock in it, which is made where it is not there.
+    """Hold the lock of ``folder``, which is the file .lock in it. Both are made if they are missing.
 
-    While another process holds it, that is told (``busy``: what that one does) and waited for; without
-    ``wait``, False is yielded instead of True and nothing is held.
+    Args:
+        folder: The folder to lock.
+        busy: What the process that holds the lock does, for the message printed while waiting for it.
+        wait: Whether to wait while another process holds the lock.
+
+    Yields:
+        Whether the lock is held. It is always True with ``wait``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w", opener=in_place) as file:
@@ -73,22 +78,26 @@ def locked(folder: Path, busy: str, wait: bool = True) -> Iterator[bool]:
         yield held
 
 
-def checksum(path: Path | str) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
+def in_place(path: str, flags: int) -> int:
+    """Open a file that is written in place, for ``open``'s opener: never follow a link out of the folder."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def checksum(path: Path | str, prefix: bytes = b"") -> str:
+    """Return the SHA-256 (hex) of ``prefix`` and the bytes of a file, read in parts.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digest = hashlib.sha256(prefix)
     with open(path, "rb") as file:
         while part := file.read(2**20):
             digest.update(part)
     return digest.hexdigest()
 
 
-def in_place(path: str, flags: int) -> int:
-    """An opener for what is not written as a whole: a link would lead the writing out of the folder."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
-
-
 def _lock(file) -> bool:
-    """Whether ``file`` is now locked by this process, or its file system knows no locks."""
+    """Lock ``file`` if no other process holds it. Return True also where the file system has no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -100,26 +109,26 @@ def _lock(file) -> bool:
 
 @contextlib.contextmanager
 def alive(aside: Path) -> Iterator[None]:
-    """Make ``aside``, whose name is OWN, and hold its lock: a sign that its writer lives, or it is swept."""
+    """Make ``aside``, whose name matches OWN, and hold its lock: the sweep removes files without a lock."""
     while True:
         with open(aside, "wb") as file:
             _lock(file)
             if aside.exists() and os.path.samestat(os.fstat(file.fileno()), aside.stat()):
                 yield
                 return
-        # it was swept between its making and its locking
+        # Another process removed the file before it was locked: make it again.
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what writers who no longer live have left in ``folder``."""
+    """Remove the temporary files of writers that were killed."""
     for left in filter(lambda path: OWN.fullmatch(path.name), folder.glob(".*.tmp")):
         with contextlib.suppress(OSError), open(left, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while the writer lives
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the writer lives
             left.unlink()
 
 
 def _sync(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some file systems cannot; the file itself is safe
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder; the file itself is safe
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Corpus folders in, manifests out: a module a corpus, each with the counts that the paper states."""
+"""From corpus folders to manifests: one module for each corpus, with the counts that the paper states."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from data_prep import manifest, store
 from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import ImageSettings
 
-__all__ = ["Scan", "listing", "prepare", "repeated"]
+__all__ = ["ACCEPT", "Scan", "build", "listing", "repeated"]
+
+ACCEPT = "Complete the corpus, or accept these counts with CHECK_COUNTS=no (command line: --no-check-counts)."
+"""What to do about other counts than the paper's."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What is in the folder ``root``: the ``manifest`` of its clips, the ``faults`` of its layout,
-    ``notes`` on what a reader of the results should know, and as ``counts`` what numbers otherwise than in
-    the paper: a corpus of which nothing does is the paper's.
+    """The content of a corpus folder.
+
+    Attributes:
+        root: The folder.
+        manifest: The manifest of its clips, with paths below ``root``.
+        faults: The faults of its layout.
+        notes: Facts that a reader of the results should know.
+        counts: Mismatches with the paper's counts. Empty means the paper's corpus.
     """
 
     root: Path
@@ -29,46 +37,57 @@ class Scan:
     counts: Sequence[str] = ()
 
 
-def prepare(
-    found: Scan,
+def build(
+    scan: Scan,
     out: Path,
     settings: ImageSettings,
     protocol: Callable[[pd.DataFrame], pd.DataFrame],
     counts: Sequence[str] = (),
     jobs: int | None = None,
 ) -> tuple[pd.DataFrame, store.Store]:
-    """Write ``out``/manifest.csv, as the corpus's ``protocol`` completes it, and the store of its images.
+    """Write a corpus's manifest and the store of its images.
 
-    ``counts``: those of ``found``, or none to go on with any. Raises Faults with all that is
-    wrong, layout, counts and clips; nothing has been written then.
+    Args:
+        scan: The content of the corpus folder.
+        out: The folder that gets manifest.csv and the store.
+        settings: The images' settings.
+        protocol: The function that adds the columns of the paper's protocol to the manifest.
+        counts: The count mismatches to report as faults: those of ``scan``, or none to accept any counts.
+        jobs: The number of processes; None for one per processor.
+
+    Returns:
+        The manifest and the store.
+
+    Raises:
+        Faults: Everything that is wrong: layout, counts and clips. Nothing has been written then.
     """
-    faults = [*found.faults, *counts]
+    faults = [*scan.faults, *counts]
     try:
-        frame = protocol(found.manifest)
+        frame = protocol(scan.manifest)
     except Faults as impossible:
         faults += impossible.faults
-    images = store.build(
-        found.manifest, found.root, store.store_folder(out, settings), settings, jobs, faults
-    )
+    images = store.build(scan.manifest, scan.root, store.store_folder(out, settings), settings, jobs, faults)
     manifest.write(frame, out / "manifest.csv")
     return frame, images
 
 
 def repeated(frame: pd.DataFrame, images: store.Store, most: int = 8) -> tuple[str, ...]:
-    """A note on the clips that are the same recording under two names, if there are any."""
+    """Return a note on clips with different names and the same recording, or nothing if there are none."""
     keyed = frame.assign(key=images.keys(frame["clip"]))
     groups = [group for _, group in keyed[keyed["key"].duplicated(keep=False)].groupby("key", sort=False)]
     if not groups:
         return ()
-    told = [
-        " and ".join(f"{each.clip} ({each.label}{each.partition and f', {each.partition}'})" for each in rows)
-        for rows in (group.itertuples() for group in groups[:most])
+    names = [
+        " and ".join(
+            f"{clip.clip} ({clip.label}{clip.partition and f', {clip.partition}'})" for clip in clips
+        )
+        for clips in (group.itertuples() for group in groups[:most])
     ]
     more = f"; and {len(groups) - most} more" if len(groups) > most else ""
-    return (f"clips that are the same recording: {'; '.join(told)}{more}.",)
+    return (f"clips that are the same recording: {'; '.join(names)}{more}.",)
 
 
 def listing(folder: Path, most: int = 8) -> str:
-    """The first names in ``folder``, for a message that says what is there instead."""
+    """Return the first names in ``folder``, for a message about its content."""
     names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     return (", ".join(names[:most]) + (", ..." if len(names) > most else "")) or "nothing"

@@ -10,10 +10,10 @@ import pandas as pd
 
 from data_prep import manifest
 from data_prep.base.faults import Faults
-from data_prep.corpora import Scan, listing
+from data_prep.corpora import ACCEPT, Scan, listing
 from data_prep.sound import audio
 
-LABELS = tuple(
+LABELS = tuple(  # the speakers
     f"{group}{number:02}"
     for group, count in (("frf", 4), ("frm", 4), ("irf", 12), ("irm", 16))
     for number in range(1, count + 1)
@@ -21,27 +21,44 @@ LABELS = tuple(
 FABLES = ("f01", "f02", "f03", "f04")
 SENTENCES = tuple(f"s{number:02}" for number in range(1, 34))
 FOLDS = {"f01": 1, "f02": 1, "f03": 2, "f04": 2} | dict.fromkeys(SENTENCES, 3)
-"""Text -> the fold of Table 6 in which it is validated; the other two folds train on it."""
+"""Text -> the fold of Table 6 whose validation part has it; the other two folds train on it."""
 
 EXPECTED = {1: 1530, 2: 1296, 3: 1188}
-"""Fold -> how many clips Table 6 validates on."""
+"""Fold -> the number of validation clips in Table 6."""
 
+SCAN_OPTIONS: tuple[str, ...] = ("window", "rest", "sentences")  # assumptions that ``scan`` takes
+PROTOCOL_OPTIONS: tuple[str, ...] = ()  # assumptions that ``protocol`` takes
 RESTS = ("drop", "keep", "half")
+"""What happens to the rest of a fable behind its last window.
+
+'drop': it is dropped. 'keep': it is a clip if it is at least a frame long. 'half': it is a clip if it is at
+least half a window long.
+"""
+
 SENTENCE_RULES = ("cut", "whole")
-TICK = 1e-9  # s: a length that is a whole number of windows must not fall short by rounding
-LAYOUTS = ("data/solo", "solo/data/solo")  # all archives in one data/, or each with its own
+TICK = 1e-9  # s, so that rounding does not take a window from a fable of a whole number of windows
+LAYOUTS = ("data/solo", "solo/data/solo")  # all archives unpacked into one data/, or each with its own
 NAME = re.compile(r"([^_]+)_([fs]\d\d)_solo\.wav", re.IGNORECASE)
 
 
 def scan(root: Path | str, window: float = 2.0, rest: str = "drop", sentences: str = "whole") -> Scan:
-    """The solo readings below ``root``, a row a clip, sorted by speaker, text and time.
+    """Read the layout of the corpus, and cut its solo readings into clips.
 
-    Fables are cut into windows of ``window`` s that do not overlap. What is left of one is dropped ('drop'),
-    kept if it is at least half a window ('half') or a frame ('keep'). ``sentences``: 'whole' or 'cut' too.
-    Column ``fold`` (int): the fold of Table 6 in which the clip is validated. Label and speaker are the
-    folder. The faults are files in the wrong folder or with a name of another kind. Of the whole corpus a
-    note tells where its clips number otherwise than in Table 6. Raises Faults where there is nothing to
-    read, or for a rule that there is not.
+    Label and speaker of a clip are its folder. The column ``fold`` (int) is the fold of Table 6 whose
+    validation part has the clip.
+
+    Args:
+        root: The folder that holds one of LAYOUTS.
+        window: The length in s of the windows, without overlap, that fables are cut into.
+        rest: One of RESTS.
+        sentences: 'whole' if each sentence is one clip, 'cut' if sentences are cut like fables.
+
+    Returns:
+        The clips, sorted by speaker, text and time. The scan's faults are files in the wrong folder or with
+        another kind of name. For the complete corpus, a note reports counts other than Table 6's.
+
+    Raises:
+        Faults: There are no readings, or a rule is not known.
     """
     _check_rule(window, rest, sentences)
     root = Path(root)
@@ -55,7 +72,7 @@ def scan(root: Path | str, window: float = 2.0, rest: str = "drop", sentences: s
         starts, stops = _windows(entry.seconds, window, rest)
         if not len(starts) and entry.text in FABLES:
             faults.append(
-                f"{root / entry.path}: lasts {entry.seconds:.2f} s, less than one window; replace it"
+                f"{root / entry.path}: lasts {entry.seconds:.2f} s, less than one window; replace the file"
             )
         clips += [
             (f"{entry.speaker}_{entry.text}_{number:03}", start, stop, *common)
@@ -64,24 +81,26 @@ def scan(root: Path | str, window: float = 2.0, rest: str = "drop", sentences: s
     columns = ["clip", "start", "stop", "path", "label", "speaker", "text", "partition", "fold"]
     frame = pd.DataFrame(clips, columns=columns)[[*manifest.COLUMNS, "fold"]]
     counts = count_faults(files)
-    return Scan(root, frame, faults, () if counts else _cut_otherwise(frame), counts)
+    return Scan(root, frame, faults, () if counts else _count_notes(frame), counts)
 
 
 def protocol(frame: pd.DataFrame) -> pd.DataFrame:
-    """The manifest itself: ``scan`` has told the folds already."""
+    """Return the manifest itself, which has its folds from ``scan``."""
     return frame
 
 
 def count_faults(files: pd.DataFrame) -> list[str]:
-    """Expected and found side by side, as one fault, unless there are the readings of the whole corpus.
+    """Compare the readings with those of the complete corpus. Return one fault with both, or nothing.
 
-    ``files``: speaker and text of each. How many clips are cut from them hangs on assumptions, and says
-    nothing of whose they are.
+    The number of clips cut from the readings depends on assumptions, so it is not compared.
+
+    Args:
+        files: The speaker and the text of each reading.
     """
-    found = files["text"].map(FOLDS).value_counts()
+    counts = files["text"].map(FOLDS).value_counts()
     speakers = files["speaker"].nunique()
-    wanted = {fold: len(LABELS) * list(FOLDS.values()).count(fold) for fold in EXPECTED}
-    if speakers == len(LABELS) and all(found.get(fold, 0) == wanted[fold] for fold in wanted):
+    expected = {fold: len(LABELS) * list(FOLDS.values()).count(fold) for fold in EXPECTED}
+    if speakers == len(LABELS) and all(counts.get(fold, 0) == expected[fold] for fold in expected):
         return []
     lines = [
         f"the readings are not CHAINS's {len(FOLDS)} of each of {len(LABELS)} speakers (here there are "
@@ -89,32 +108,33 @@ def count_faults(files: pd.DataFrame) -> list[str]:
         "  fold  texts       expected  found",
     ]
     for fold, texts in ((1, "f01 f02"), (2, "f03 f04"), (3, "s01 to s33")):
-        mark = "" if found.get(fold, 0) == wanted[fold] else "  <-"
-        lines.append(f"  {fold:4}  {texts:10}  {wanted[fold]:8}  {found.get(fold, 0):5}{mark}")
-    lines.append(
-        "Complete the corpus, or go on with these counts: CHECK_COUNTS=no (command line: --no-check-counts)."
-    )
-    return ["\n".join(lines)]
+        mark = "" if counts.get(fold, 0) == expected[fold] else "  <-"
+        lines.append(f"  {fold:4}  {texts:10}  {expected[fold]:8}  {counts.get(fold, 0):5}{mark}")
+    return ["\n".join([*lines, ACCEPT])]
 
 
-def _cut_otherwise(frame: pd.DataFrame) -> tuple[str, ...]:
-    """A note on the clips of the whole corpus, unless they number as in Table 6."""
-    found = [int((frame["fold"] == fold).sum()) for fold in EXPECTED]
-    if found == list(EXPECTED.values()):
+def _count_notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return a note on the numbers of clips of the complete corpus, or nothing if they are Table 6's."""
+    counts = [int((frame["fold"] == fold).sum()) for fold in EXPECTED]
+    if counts == list(EXPECTED.values()):
         return ()
-    here, wanted = (f"{a}, {b} and {c}" for a, b, c in (found, EXPECTED.values()))
+    actual, expected = (f"{a}, {b} and {c}" for a, b, c in (counts, EXPECTED.values()))
     return (
-        f"the folds hold {here} clips and Table 6's {wanted}: how the paper cut its readings is an "
-        "assumption; `python -m data_prep chains ROOT --calibrate` tells which way comes nearest.",
+        f"the folds hold {actual} clips and Table 6's {expected}: how the paper cut its readings is an "
+        "assumption. `python -m data_prep chains ROOT --calibrate` prints the nearest rules.",
     )
 
 
 def calibrate(root: Path | str) -> pd.DataFrame:
-    """How many clips each way to cut the readings gives, the nearest to Table 6 first.
+    """Count the clips that each rule of cutting gives, and compare them with Table 6.
 
-    A row for each window (0.5 to 6 s by 0.05 s), rest rule and for sentences 'whole' or 'cut', as ``scan``
-    takes them: the counts of the folds 1, 2 and 3 and their summed ``distance`` from Table 6's.
-    Raises Faults as ``scan`` does.
+    Returns:
+        A row for each window (0.5 to 6 s in steps of 0.05 s), rule for the rest and rule for sentences, as
+        ``scan`` takes them: the counts of the folds 1, 2 and 3, and the sum of their differences from
+        Table 6's as ``distance``. The nearest come first.
+
+    Raises:
+        Faults: As ``scan`` does.
     """
     files, faults = _files(Path(root))
     if faults:
@@ -131,7 +151,7 @@ def calibrate(root: Path | str) -> pd.DataFrame:
                 counts = counts | {"3": np.full(len(windows), (fold == 3).sum())}
             lines.append(pd.DataFrame({"window": windows, "rest": rest, "sentences": sentences, **counts}))
     frame = pd.concat(lines)
-    frame["distance"] = sum((frame[str(number)] - wanted).abs() for number, wanted in EXPECTED.items())
+    frame["distance"] = sum((frame[str(number)] - clips).abs() for number, clips in EXPECTED.items())
     order = ["distance", "sentences", "rest", "window"]
     return frame.sort_values(order, ascending=[True, False, True, True], ignore_index=True)
 
@@ -140,17 +160,17 @@ def _check_rule(window: float, rest: str, sentences: str) -> None:
     faults = []
     if not (np.isfinite(window) and window >= audio.SHORTEST):
         faults.append(
-            f"a window of {window:g} s is shorter than one frame of {audio.SHORTEST} s; choose a longer one"
+            f"a window of {window:g} s is shorter than one frame of {audio.SHORTEST} s; give a longer one"
         )
-    for what, rule, known in (("rest", rest, RESTS), ("sentences", sentences, SENTENCE_RULES)):
+    for name, rule, known in (("rest", rest, RESTS), ("sentences", sentences, SENTENCE_RULES)):
         if rule not in known:
-            faults.append(f"there is no rule {rule!r} for {what}: choose one of {', '.join(known)}")
+            faults.append(f"the rule {rule!r} for {name} is not known; give one of {', '.join(known)}")
     if faults:
         raise Faults(faults)
 
 
 def _windows(seconds: float, window: float, rest: str) -> tuple[np.ndarray, np.ndarray]:
-    """Start and stop in s of each clip cut from a fable of this length."""
+    """Return start and stop in s of each clip cut from a fable of this length."""
     count = int((seconds + TICK) // window)
     starts = np.arange(count) * window
     stops = starts + window
@@ -161,7 +181,7 @@ def _windows(seconds: float, window: float, rest: str) -> tuple[np.ndarray, np.n
 
 
 def _files(root: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Every solo reading: path, speaker, text, seconds; and what is wrong with the others."""
+    """List every solo reading (path, speaker, text, seconds), and the faults of the other files."""
     solo = _solo(root)
     rows, faults = [], []
     for folder in sorted(path for path in solo.iterdir() if path.is_dir() and not path.name.startswith(".")):
@@ -169,30 +189,31 @@ def _files(root: Path) -> tuple[pd.DataFrame, list[str]]:
         for path in sorted(folder.iterdir()):
             if path.name.startswith(".") or path.suffix.lower() != ".wav":
                 continue
-            name = NAME.fullmatch(path.name)
-            text = name[2].lower() if name else ""
+            match = NAME.fullmatch(path.name)
+            named, text = match.groups() if match else ("", "")
+            text = text.lower()
             if text not in FOLDS:
                 faults.append(f"{path}: its name is not like {speaker}_f01_solo.wav; move or rename it")
-            elif name[1].lower() != speaker:
-                faults.append(f"{path}: its name says speaker {name[1]}, its folder {speaker}; move it")
+            elif named.lower() != speaker:
+                faults.append(f"{path}: its name has speaker {named}, but its folder {speaker}; move it")
             else:
                 try:
                     rows.append((path.relative_to(root).as_posix(), speaker, text, audio.seconds(path)))
                 except Faults as fault:
                     faults += fault.faults
     if not rows:
-        raise Faults(faults or f"{solo}: there are no readings in it; it holds {listing(solo)}")
+        raise Faults(faults or f"{solo}: has no readings; it holds {listing(solo)}")
     return pd.DataFrame(rows, columns=["path", "speaker", "text", "seconds"]), faults
 
 
 def _solo(root: Path) -> Path:
-    """The folder that holds the speakers' folders."""
+    """Find the folder that holds the speakers' folders."""
     if not root.is_dir():
-        raise Faults(f"{root}: there is no such folder; give the one that holds {' or '.join(LAYOUTS)}")
-    found = [root / layout for layout in LAYOUTS if (root / layout).is_dir()]
-    if len(found) > 1:
+        raise Faults(f"{root}: does not exist; give the folder that holds {' or '.join(LAYOUTS)}")
+    folders = [root / layout for layout in LAYOUTS if (root / layout).is_dir()]
+    if len(folders) > 1:
         raise Faults(f"{root}: holds the solo readings twice, in {' and in '.join(LAYOUTS)}; remove one")
-    if not found:
+    if not folders:
         near = [
             folder
             for folder in (root.parent, root.parent.parent, *sorted(root.iterdir()))
@@ -200,4 +221,4 @@ def _solo(root: Path) -> Path:
         ]
         hint = f"; did you mean {near[0]}?" if near else ""
         raise Faults(f"{root}: holds neither {' nor '.join(LAYOUTS)}, but {listing(root)}{hint}")
-    return found[0]
+    return folders[0]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_prep import manifest, splits
 from data_prep.base.faults import Faults
-from data_prep.corpora import Scan, listing
+from data_prep.corpora import ACCEPT, Scan, listing
 
 EMOTIONS = {
     "anger": "Angry",
@@ -27,22 +27,35 @@ LABELS = tuple(EMOTIONS.values())
 FOLDS = 10
 EXPECTED = dict.fromkeys(LABELS, 210)
 SPEAKERS = 42
+SCAN_OPTIONS: tuple[str, ...] = ()  # assumptions that ``scan`` takes
+PROTOCOL_OPTIONS: tuple[str, ...] = ("folds_seed",)  # assumptions that ``protocol`` takes
 WRAPPER = "enterface database"
 
 
 def scan(root: Path | str) -> Scan:
-    """The records below ``root`` (or 'enterface database' in it), by subject, emotion and sentence.
+    """Read the layout of the corpus.
 
-    Subject, emotion and sentence are the folders': the files' own names are wrong for whole subjects. A
-    subject that has recorded fewer sentences than the fullest one is left out whole, as subjects 6 (never
-    cut into sentences) and 23 (three records are missing) have to be for the paper's 42 speakers of 30
-    records; if that would leave out half of the subjects, they are uneven by nature and all are kept.
-    Names with a leading dot, files that are no AVI, and folders that are no emotion are skipped. The faults
-    are sentences with several records. Raises Faults where there is nothing to read, or a folder twice.
+    Subject, emotion and sentence are taken from the folders, because the file names of some subjects are
+    wrong. A subject with fewer records than the others is left out completely. So the paper's 42 speakers
+    with 30 records each remain: subject 6 is not cut into sentences, and subject 23 lacks three records.
+    If more than half of the subjects had fewer records than the largest, the corpus is uneven by nature, and
+    every subject with a record is kept. Hidden files, files other than AVI, and folders that are not named
+    for an emotion are skipped.
+
+    Args:
+        root: The folder that holds the subjects, or 'enterface database' with them.
+
+    Returns:
+        The records, by subject, emotion and sentence. The scan's faults are sentences with several records;
+        its notes name the speakers that are left out.
+
+    Raises:
+        Faults: There are no records, or a folder is there twice.
     """
     root = Path(root)
     rows, faults = [], []
-    for number, subject in _numbered(_database(root), "subject"):
+    subjects = _numbered(_database(root), "subject")
+    for number, subject in subjects:
         for emotion, label in EMOTIONS.items():
             for sentence, folder in _numbered(_child(subject, emotion), "sentence"):
                 records = _records(folder)
@@ -54,50 +67,50 @@ def scan(root: Path | str) -> Scan:
     if not rows:
         emotions = "/".join(EMOTIONS)
         faults.append(
-            f"{root}: there are no records in it, laid out as subject N/{emotions}/sentence K/*.avi; "
-            f"it holds {listing(root)}"
+            f"{root}: has no records named subject N/{emotions}/sentence K/*.avi; it holds {listing(root)}"
         )
         raise Faults(faults)
     frame = pd.DataFrame(rows, columns=manifest.COLUMNS)
-    few = left_out(frame)
-    kept = frame[~frame["speaker"].isin(few)].reset_index(drop=True)
-    notes = (f"left out, since some of their records are missing: {', '.join(few)}.",) if few else ()
+    sizes = frame["speaker"].value_counts()
+    counts = {f"s{number:02}": int(sizes.get(f"s{number:02}", 0)) for number, _ in subjects}
+    omitted = _left_out(counts)
+    kept = frame[~frame["speaker"].isin(omitted)].reset_index(drop=True)
+    names = ", ".join(f"{speaker} ({counts[speaker]} of {sizes.max()} records)" for speaker in omitted)
+    notes = (f"speakers left out: {names}.",) if omitted else ()
     return Scan(root, kept, faults, notes, count_faults(kept))
 
 
-def left_out(frame: pd.DataFrame) -> list[str]:
-    """The speakers of a manifest that have too few records to be kept (see ``scan``)."""
-    counts = frame.groupby("speaker").size()
-    few = counts.index[counts < counts.max()]
-    return [] if len(few) > len(counts) / 2 else sorted(few)
+def _left_out(counts: dict[str, int]) -> list[str]:
+    """List the speakers that are left out because of their numbers of records (see ``scan``)."""
+    present = [count for count in counts.values() if count]
+    uneven = sum(count < max(present) for count in present) > len(present) / 2
+    least = 1 if uneven else max(present)
+    return [speaker for speaker, count in counts.items() if count < least]
 
 
 def protocol(frame: pd.DataFrame, folds_seed: int = 0) -> pd.DataFrame:
-    """The manifest with the ten folds of speakers as ``fold`` (see ``splits.speaker_folds``)."""
+    """Add the ten folds of speakers as the column ``fold``, see ``splits.speaker_folds``."""
     return splits.speaker_folds(frame, FOLDS, folds_seed)
 
 
 def count_faults(frame: pd.DataFrame) -> list[str]:
-    """Expected and found side by side, as one fault, unless there are the paper's 42 times 30 records."""
-    counts, speakers = frame.groupby("label").size(), frame["speaker"].nunique()
-    found = {label: int(counts.get(label, 0)) for label in LABELS}
-    if found == EXPECTED and speakers == SPEAKERS:
+    """Compare the counts with the paper's. Return one fault with both, or nothing if they are equal."""
+    sizes, speakers = frame.groupby("label").size(), frame["speaker"].nunique()
+    counts = {label: int(sizes.get(label, 0)) for label in LABELS}
+    if counts == EXPECTED and speakers == SPEAKERS:
         return []
     lines = [
         f"the records are not the paper's 1260 of {SPEAKERS} speakers (here: {len(frame)} of {speakers}):",
         "  emotion    expected  found",
     ]
     for label, expected in EXPECTED.items():
-        mark = "" if found[label] == expected else "  <-"
-        lines.append(f"  {label:9}  {expected:8}  {found[label]:5}{mark}")
-    lines.append(
-        "Complete the corpus, or go on with these counts: CHECK_COUNTS=no (command line: --no-check-counts)."
-    )
-    return ["\n".join(lines)]
+        mark = "" if counts[label] == expected else "  <-"
+        lines.append(f"  {label:9}  {expected:8}  {counts[label]:5}{mark}")
+    return ["\n".join([*lines, ACCEPT])]
 
 
 def folds_text(frame: pd.DataFrame) -> str:
-    """A line a fold: its speakers and how many records they have."""
+    """Return one line for each fold, with its speakers and its number of records."""
     return "\n".join(
         f"fold {fold:2}: {', '.join(sorted(set(group['speaker'])))} ({len(group)} records)"
         for fold, group in frame.groupby("fold")
@@ -105,32 +118,32 @@ def folds_text(frame: pd.DataFrame) -> str:
 
 
 def _database(root: Path) -> Path:
-    """The folder that holds the subjects."""
+    """Find the folder that holds the subjects."""
     if not root.is_dir():
-        raise Faults(f"{root}: there is no such folder; give the one that holds '{WRAPPER}' or subject 1")
+        raise Faults(f"{root}: does not exist; give the folder that holds '{WRAPPER}' or subject 1")
     return _child(root, WRAPPER) or root
 
 
 def _child(folder: Path, name: str) -> Path | None:
-    """The folder of this name in ``folder``, whatever its case and the blanks around it."""
-    found = [path for path in folder.iterdir() if path.is_dir() and path.name.strip().lower() == name]
-    if len(found) > 1:
-        names = " and ".join(sorted(repr(path.name) for path in found))
+    """Find the folder of this name in ``folder``, regardless of its case and of spaces around it."""
+    paths = [path for path in folder.iterdir() if path.is_dir() and path.name.strip().lower() == name]
+    if len(paths) > 1:
+        names = " and ".join(sorted(repr(path.name) for path in paths))
         raise Faults(f"{folder}: holds {name} more than once, {names}; keep one")
-    return found[0] if found else None
+    return paths[0] if paths else None
 
 
 def _numbered(folder: Path | None, kind: str) -> list[tuple[int, Path]]:
-    """The folders '<kind> N' in ``folder`` with their numbers, in their order."""
+    """List the folders named '<kind> N' in ``folder`` with their numbers, in order."""
     if folder is None:
         return []
-    found = [
+    matches = [
         (re.fullmatch(rf"\s*{kind}\s*(\d+)\s*", path.name, re.IGNORECASE), path) for path in folder.iterdir()
     ]
-    numbered = sorted((int(match[1]), path) for match, path in found if match and path.is_dir())
-    for (one, path), (other, again) in pairwise(numbered):
-        if one == other:
-            raise Faults(f"{folder}: holds {kind} {one} twice, {path.name!r} and {again.name!r}; keep one")
+    numbered = sorted((int(match[1]), path) for match, path in matches if match and path.is_dir())
+    for (first, path), (second, other) in pairwise(numbered):
+        if first == second:
+            raise Faults(f"{folder}: holds {kind} {first} twice, {path.name!r} and {other.name!r}; keep one")
     return numbered
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from data_prep import manifest, splits
 from data_prep.base.faults import Faults
-from data_prep.corpora import Scan, listing
+from data_prep.corpora import ACCEPT, Scan, listing
 
 PARTITIONS = ("train", "test")
 LABELS = ("AU", "US", "UK")
@@ -22,15 +22,26 @@ EXPECTED = {
     ("test", "UK"): 89,
 }
 OVERSAMPLED = {"UK": 2.0}  # Table 1: 246 -> 492
+SCAN_OPTIONS: tuple[str, ...] = ()  # assumptions that ``scan`` takes
+PROTOCOL_OPTIONS: tuple[str, ...] = ("over_sampling",)  # assumptions that ``protocol`` takes
 
 
 def scan(root: Path | str) -> Scan:
-    """The corpus whose folder ``root`` holds ``audio/``, its clips sorted by partition, label and name.
+    """Read the layout of the corpus.
 
-    A clip is named by its file without suffix (behind its partition where both partitions have that file),
-    the label is its folder, the speaker what precedes the name's first '_'. Names with a leading dot are
-    skipped. The faults are every folder that is missing or empty and every file in the wrong folder;
-    ``corpora.prepare`` raises them with those of the clips. Raises Faults where there are no clips at all.
+    A clip has the name of its file without the suffix, preceded by its partition if both partitions have
+    that file. Its label is its folder, and its speaker the part of the name before the first '_'. Names with
+    a leading dot are skipped.
+
+    Args:
+        root: The folder that holds ``audio/``.
+
+    Returns:
+        The clips, sorted by partition, label and name. The scan's faults are the folders that are missing or
+        empty and the files in the wrong folder; ``corpora.build`` raises them together with the clips' own.
+
+    Raises:
+        Faults: There are no clips.
     """
     root = Path(root)
     faults = _layout_faults(root)
@@ -40,7 +51,7 @@ def scan(root: Path | str) -> Scan:
             speaker, underscore, _ = path.stem.partition("_")
             if not underscore or not speaker.startswith(f"{label}-"):
                 faults.append(
-                    f"{path}: its name does not begin like {label}-12_, as all in {label}/ do; move it"
+                    f"{path}: its name does not begin with {label}-<number>_, as all in {label}/ do; move it"
                 )
             rows.append(
                 (path.stem, path.relative_to(root).as_posix(), np.nan, np.nan, label, speaker, "", partition)
@@ -57,24 +68,21 @@ def scan(root: Path | str) -> Scan:
 
 
 def protocol(frame: pd.DataFrame, over_sampling: str = "each", seed: int = 0) -> pd.DataFrame:
-    """The manifest with Table 1's over-sampling as ``copies`` (see ``splits.oversample``)."""
+    """Add Table 1's over-sampling as the column ``copies``, see ``splits.oversample``."""
     return splits.oversample(frame, OVERSAMPLED, over_sampling, seed)
 
 
 def count_faults(frame: pd.DataFrame) -> list[str]:
-    """Expected and found side by side, as one fault, unless the clips number as in Table 1."""
-    counts = frame.groupby(["partition", "label"]).size()
-    found = {group: int(counts.get(group, 0)) for group in EXPECTED}
-    if found == EXPECTED:
+    """Compare the counts with Table 1's. Return one fault with both, or nothing if they are equal."""
+    sizes = frame.groupby(["partition", "label"]).size()
+    counts = {group: int(sizes.get(group, 0)) for group in EXPECTED}
+    if counts == EXPECTED:
         return []
     lines = ["the clips are not those of the paper's Table 1:", "  partition  label  expected  found"]
     for (partition, label), expected in EXPECTED.items():
-        mark = "" if found[partition, label] == expected else "  <-"
-        lines.append(f"  {partition:9}  {label:5}  {expected:8}  {found[partition, label]:5}{mark}")
-    lines.append(
-        "Complete the corpus, or go on with these counts: CHECK_COUNTS=no (command line: --no-check-counts)."
-    )
-    return ["\n".join(lines)]
+        mark = "" if counts[partition, label] == expected else "  <-"
+        lines.append(f"  {partition:9}  {label:5}  {expected:8}  {counts[partition, label]:5}{mark}")
+    return ["\n".join([*lines, ACCEPT])]
 
 
 def _clips(folder: Path) -> list[Path]:
@@ -84,29 +92,28 @@ def _clips(folder: Path) -> list[Path]:
 
 
 def _layout_faults(root: Path) -> list[str]:
+    """List the faults of the folders; raise Faults if there is no ``audio/``."""
     audio = root / "audio"
     if not root.is_dir():
-        raise Faults(f"{root}: there is no such folder; give the one that holds audio/")
+        raise Faults(f"{root}: does not exist; give the folder that holds audio/")
     if not audio.is_dir():
         near = [p for p in (root.parent, *sorted(root.iterdir())) if (p / "audio" / "train").is_dir()]
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Faults(f"{audio}: there is no such folder; {root} holds {listing(root)}{hint}")
+        raise Faults(f"{audio}: does not exist; {root} holds {listing(root)}{hint}")
     faults = []
     for partition in PARTITIONS:
         for folder in sorted((audio / partition).glob("*")):
             if folder.name not in LABELS and folder.name.upper() in LABELS:
                 faults.append(
-                    f"{folder}: its name is not {folder.name.upper()}; rename it, or move its clips there"
+                    f"{folder}: its name is not {folder.name.upper()}; rename it, or move its clips"
                 )
         for label in LABELS:
             folder = audio / partition / label
             if not folder.is_dir():
-                faults.append(
-                    f"{folder}: there is no such folder; {folder.parent} holds {listing(folder.parent)}"
-                )
+                faults.append(f"{folder}: does not exist; {folder.parent} holds {listing(folder.parent)}")
             elif not _clips(folder):
-                faults.append(f"{folder}: there are no .wav files in it; it holds {listing(folder)}")
+                faults.append(f"{folder}: has no .wav files; it holds {listing(folder)}")
     if faults:
         folders = f"audio/{{{','.join(PARTITIONS)}}}/{{{','.join(LABELS)}}}/*.wav"
-        faults.append(f"UT-Podcast is laid out as {folders} below {root}")
+        faults.append(f"{root}: has not the layout of UT-Podcast; its clips must be {folders}")
     return faults

@@ -1,5 +1,5 @@
-"""The embedded default: synthesised speech in a corpus's own layout, so that everything runs with no corpus.
+"""Synthesised speech in the layout of each corpus, so that everything runs without a corpus.
 
-It stands in for a corpus and never passes for one: a folder of it carries STAND-IN.json, and what is
-computed from it is kept apart from what is computed from real recordings.
+A stand-in is always marked as one: its folder holds STAND-IN.json, and results computed from it are kept
+apart from results of real recordings.
 """

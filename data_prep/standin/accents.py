@@ -1,10 +1,10 @@
-"""Three accents of English out of eSpeak NG's voices.
+"""Three accents of English from eSpeak NG's voices.
 
-American and British English are eSpeak's own voices. Australian English is not among them, so it is a
-British pronunciation whose vowels are moved to where a broad Australian accent has them. Sets are Wells's
-(J. C. Wells, Accents of English, 1982, volumes 1 and 3); directions are those measured by F. Cox and
-S. Palethorpe ('Australian English', Journal of the International Phonetic Association 37, 2007),
-overdone where eSpeak has nothing nearer:
+American and British English are voices of eSpeak. Australian English is not, so it is made from a British
+pronunciation whose vowels are moved to those of a broad Australian accent. The lexical sets are Wells's
+(J. C. Wells, Accents of English, 1982, volumes 1 and 3). The directions are those measured by F. Cox and
+S. Palethorpe ('Australian English', Journal of the International Phonetic Association 37, 2007), and
+exaggerated where eSpeak has no nearer vowel:
 
     ====================  =============  =====  ======================================
     set                   British        here   in Australian English
@@ -29,13 +29,12 @@ overdone where eSpeak has nothing nearer:
     lettER                3              V      [ɐ], open
     ====================  =============  =====  ======================================
 
-Every second Australian sentence ends in the high rising terminal, which eSpeak has as a question's tune.
-All three accents go the same way, text to phonemes to speech, so that the way does not tell them apart.
+Every second Australian sentence ends in the high rising terminal, which is the tune of eSpeak's questions.
+All three accents are made in the same steps, from text to phonemes to speech, so that only the accent
+distinguishes them.
 """
 
 from __future__ import annotations
-
-import re
 
 from data_prep.standin.speech import SEPARATOR, ESpeak
 
@@ -44,10 +43,10 @@ VOICES = {
     "US": ("en-us", "en-us", "en-us", "en-us-nyc"),
     "UK": ("en", "en-gb-x-rp", "en", "en-gb-x-gbclan"),
 }
-"""eSpeak's voices for each accent; one named twice speaks twice as often.
+"""eSpeak's voices for each accent. A voice that is listed twice speaks twice as often.
 
-Scotland's is left out, since it says every r as Americans do, and so is the West Midlands', whose vowels
-have moved much as Australia's have: too few of either would speak to be learnt.
+The voices of Scotland, which pronounces every r as Americans do, and of the West Midlands, whose vowels are
+similar to Australia's, are left out: there would be too few speakers of either to learn from.
 """
 
 AUSTRALIAN = {
@@ -76,24 +75,26 @@ AUSTRALIAN = {
     "i@3": "i:",
     "3": "V",
 }
-"""British mnemonic to Australian mnemonic, both in eSpeak's table ``en``."""
+"""British mnemonic -> Australian mnemonic, both in eSpeak's table ``en``."""
 
-RISING = 0.5  # share of Australian sentences that end in a rise
+RISING = 0.5  # the share of Australian sentences that end in a rise
 
 
 def respell(accent: str, phonemes: str) -> str:
-    """Phonemes of ``ESpeak.phonemes`` as eSpeak reads them back, the Australian vowels moved."""
+    """Convert the phonemes of ``ESpeak.phonemes`` to eSpeak's input, with the vowels of the accent."""
     words = []
     for word in phonemes.split():
-        parts = [re.fullmatch(r"([',%=]*)(.*)", part).groups() for part in word.split(SEPARATOR)]
-        if accent == "AU":
-            parts = [(stress, AUSTRALIAN.get(name, name)) for stress, name in parts]
-        words.append("|".join(stress + name for stress, name in parts))  # | keeps neighbours from merging
+        parts = []
+        for part in word.split(SEPARATOR):
+            name = part.lstrip("',%=")
+            stress = part[: len(part) - len(name)]
+            parts.append(stress + (AUSTRALIAN.get(name, name) if accent == "AU" else name))
+        words.append("|".join(parts))  # the | keeps neighbouring phonemes from merging
     return " ".join(words)
 
 
 def pronounce(espeak: ESpeak, accent: str, voice: str, sentence: str, rising: bool) -> str:
-    """``sentence`` as ``[[phonemes]]`` with its punctuation; ``rising`` gives it the tune of a question."""
+    """Convert ``sentence`` to ``[[phonemes]]`` and punctuation, which of a ``rising`` one is '?'."""
     clauses = [
         f"[[{respell(accent, espeak.phonemes(clause, voice))}]]" for clause in sentence.rstrip(".").split(",")
     ]

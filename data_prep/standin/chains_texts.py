@@ -1,21 +1,25 @@
-"""What all the speakers of the stand-in for CHAINS read: four short fables and sentences."""
+"""The texts of the stand-in for CHAINS: four short fables, and sentences."""
 
 from __future__ import annotations
 
-FABLES = {
-    "f01": "A fox came to a frozen lake and saw the moon in the ice. He thought it was a round cheese, and "
+from data_prep.corpora import chains
+
+_FABLES = (
+    "A fox came to a frozen lake and saw the moon in the ice. He thought it was a round cheese, and "
     "scratched all night until his paws were sore. In the morning the cheese was gone, and the fox walked "
     "home.",
-    "f02": "Two goats met on a narrow bridge above the river. Neither would step back. They pushed until "
+    "Two goats met on a narrow bridge above the river. Neither would step back. They pushed until "
     "both fell into the cold water. The next two goats were wiser: one lay down, and the other stepped over "
     "her.",
-    "f03": "An old crow dropped one pebble after another into a deep jar. Slowly the water rose, until she "
+    "An old crow dropped one pebble after another into a deep jar. Slowly the water rose, until she "
     "could drink. The young crows laughed, and went thirsty until evening.",
-    "f04": "A farmer asked the north wind to dry his hay. The wind blew the hay across three fields. Now it "
+    "A farmer asked the north wind to dry his hay. The wind blew the hay across three fields. Now it "
     "is dry, said the wind. Now it is everywhere, said the farmer.",
-}
+)
+FABLES = dict(zip(chains.FABLES, _FABLES, strict=True))
+"""Text -> its words, for every fable of the corpus."""
 
-SENTENCES = {
+SENTENCES = {  # some of the corpus's sentences
     "s01": "The harbour lights were switched off at noon.",
     "s02": "She keeps five yellow buttons in a jar.",
     "s03": "Nobody heard the last train leave.",

@@ -1,10 +1,10 @@
-"""Six emotions by prosody and voice quality, all on the same sentences.
+"""Six emotions made by prosody and voice quality, on the same sentences.
 
-The directions are those on which reviews agree (I. Murray and J. Arnott, 'Toward the simulation of emotion
+The directions are those that reviews agree on (I. Murray and J. Arnott, 'Toward the simulation of emotion
 in synthetic speech', JASA 93, 1993; K. Scherer, 'Vocal communication of emotion', Speech Communication 40,
 2003): anger is fast, loud and bright; fear fast, high and trembling; sadness slow, low, narrow and dull;
 happiness fast, high and wide; surprise higher and wider still, rising to its end; disgust slow and low.
-Sizes are overdone, as amateurs before a camera do, and chosen so that they overlap between speakers.
+The sizes are exaggerated, as by amateur actors, and overlap between speakers.
 """
 
 from __future__ import annotations
@@ -21,9 +21,17 @@ OCTAVES = np.array([0.0, 250, 500, 1000, 2000, 4000, 8000, 24000])  # Hz
 
 @dataclass(frozen=True)
 class Manner:
-    """How an emotion is spoken. ``rate``: times the speaker's own; ``pitch``, ``pitch_range``: eSpeak's
-    steps added to it; ``tilt``: dB an octave above 500 Hz; ``swell``: dB from the clip's begin to its end;
-    ``tremor``: (Hz, depth) of the loudness; ``breath``: level of the breath in dB; ``pauses``: between words.
+    """How an emotion is spoken.
+
+    Attributes:
+        rate: The factor of the speaker's own rate.
+        pitch: The steps added to the speaker's pitch, in eSpeak's unit.
+        pitch_range: The steps added to the speaker's pitch range, in eSpeak's unit.
+        tilt: The slope of the spectrum above 500 Hz, in dB per octave.
+        swell: The change of the level from the clip's beginning to its end, in dB.
+        tremor: Frequency (Hz) and depth of the loudness's modulation.
+        breath: The level of the breath in dB.
+        pauses: Whether there are pauses between words.
     """
 
     rate: float
@@ -47,7 +55,7 @@ MANNERS = {
 
 
 def acted(rng: np.random.Generator, speech: np.ndarray, manner: Manner, rate: int) -> np.ndarray:
-    """``speech`` (n,) at ``rate`` Hz with the manner's voice quality and loudness, as this take has them."""
+    """Give ``speech`` (n,) at ``rate`` Hz the voice quality and loudness of a manner, varied at random."""
     seconds = np.arange(len(speech)) / rate
     tilt = manner.tilt + rng.normal(0, 1.5)
     speech = equalised(speech, OCTAVES, tilt * np.log2(np.clip(OCTAVES, 500, 8000) / 500), rate)

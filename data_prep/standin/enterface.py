@@ -1,7 +1,7 @@
-"""A stand-in for eNTERFACE'05: its layout, names, format and some of its oddities, and no real voice in it.
+"""A stand-in for eNTERFACE'05 with its layout, names, format and some of its oddities. No voice is real.
 
-Forty-two voices act six emotions on the same sentences; what differs between the emotions is emotions.py
-alone. The files are AVI with 48 kHz stereo PCM and a small moving picture.
+Forty-two voices act six emotions on the same sentences. The emotions differ only in what emotions.py does.
+The files are AVI with 48 kHz stereo PCM and a small moving picture.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from data_prep.standin.recording import equalised, recorded
 from data_prep.standin.speech import ESpeak
 from data_prep.standin.ut_podcast import VARIANTS
 
-RECIPE = 1  # count up whenever other bytes come out of the same settings
+RECIPE = 1  # increase it whenever the same settings give other bytes
 WHAT = "Synthesised by eSpeak NG: a stand-in for eNTERFACE'05 with no real speaker. It is not eNTERFACE'05."
 
 RATE, PICTURES = 48000, 25  # Hz of sound and pictures, as in eNTERFACE'05
 SUBJECTS = tuple(range(1, 45))
-UNCUT, PARTIAL = 6, 23  # as in the real corpus: six uncut files; no record of happiness 1 to 3
+UNCUT, PARTIAL = 6, 23  # as in the real corpus: one has six uncut files, one lacks happiness 1 to 3
 SENTENCES = (
     "Where did you put it?",
     "They are coming back.",
@@ -52,11 +52,21 @@ def write(
 ) -> None:
     """Write ``enterface database/subject N/<emotion>/sentence K/*.avi`` below ``out``.
 
-    Each emotion says the first ``sentences`` of SENTENCES (1 to 5; more than two take more disk and time). A
-    file's bytes hang on ``seed`` and its name alone. See ``folder.fill`` for what is kept and made anew.
+    A file's bytes depend only on ``seed`` and its name. See ``folder.fill`` for the files that are kept.
+
+    Args:
+        out: The folder of the stand-in.
+        subjects: The numbers of the subjects to synthesise.
+        sentences: The number of sentences for each emotion, 1 to 5. More than two take more disk and time.
+        seed: The seed of every random draw.
+        jobs: The number of processes; None for one per processor.
+
+    Raises:
+        Faults: The number of sentences is not possible, ``out`` holds clips but is not a stand-in, or eSpeak
+            NG fails.
     """
     if not 1 <= sentences <= len(SENTENCES):
-        raise Faults(f"{sentences} sentences cannot be said; choose 1 to {len(SENTENCES)}")
+        raise Faults(f"the number of sentences is {sentences}; give 1 to {len(SENTENCES)}")
     out = Path(out)
     settings = {
         "what": WHAT,
@@ -75,13 +85,13 @@ def write(
     )
     make = partial(_make, out, seed)
     fill(out, WRAPPER, settings, voices.set_index("subject"), plan, make, "stand-in eNTERFACE", jobs)
-    first = out / WRAPPER / f"subject {subjects[0]}"  # what else lies about in the real corpus
+    first = out / WRAPPER / f"subject {subjects[0]}"  # the real corpus has such files too
     (first / "neutral").mkdir(exist_ok=True)
     (first / "anger" / "Thumbs.db").touch()
 
 
 def _records(subject: int, sentences: int) -> list[dict]:
-    """A subject's files, named as the real ones are."""
+    """List a subject's files, with the names of the real ones."""
     if subject == UNCUT:
         return [
             {
@@ -91,7 +101,7 @@ def _records(subject: int, sentences: int) -> list[dict]:
             }
             for emotion, short in SHORT.items()
         ]
-    named = {11: "s12", 3: "s_3"}.get(subject, f"s{subject}")  # two subjects' files have another name
+    named = {11: "s12", 3: "s_3"}.get(subject, f"s{subject}")  # the files of two subjects have other names
     return [
         {
             "emotion": emotion,
@@ -105,7 +115,7 @@ def _records(subject: int, sentences: int) -> list[dict]:
 
 
 def _voice(subject: int, seed: int) -> dict:
-    """Who a subject is: hangs on the number and ``seed``."""
+    """Draw a subject's properties, which depend only on the number and ``seed``."""
     rng = np.random.default_rng([seed, subject])
     variants = (*VARIANTS["train"], *VARIANTS["test"])
     return {
@@ -115,13 +125,15 @@ def _voice(subject: int, seed: int) -> dict:
         "rate": int(rng.integers(140, 165)),  # words a minute
         "pitch": int(rng.integers(35, 61)),
         "pitch_range": int(rng.integers(40, 61)),
-        "tract": round(rng.uniform(0.95, 1.05), 2),  # all frequencies times this: a shorter or longer tract
+        "tract": round(
+            rng.uniform(0.95, 1.05), 2
+        ),  # the factor of all frequencies: a shorter or longer vocal tract
         **{f"eq_{band}": rng.normal(0, 1.5) for band in EQ_BANDS},  # dB: microphone and room
     }
 
 
 def _make(out: Path, seed: int, row: dict) -> None:
-    """Write one file. Runs in a fresh process."""
+    """Write one file, in a fresh process."""
     rng = np.random.default_rng([seed, row["subject"], list(EMOTIONS).index(row["emotion"]), row["sentence"]])
     manner = MANNERS[row["emotion"]]
     text = SENTENCES[max(row["sentence"], 1) - 1]
@@ -135,8 +147,8 @@ def _make(out: Path, seed: int, row: dict) -> None:
         int(np.clip(row["pitch"] + manner.pitch + rng.normal(0, 4), 0, 99)),
         int(np.clip(row["pitch_range"] + manner.pitch_range + rng.normal(0, 5), 0, 99)),
     )
-    heard = np.flatnonzero(np.abs(speech) > 0.01)
-    speech = speech[heard[0] : heard[-1] + 1]  # eSpeak's own silences around it tell rate and punctuation
+    audible = np.flatnonzero(np.abs(speech) > 0.01)
+    speech = speech[audible[0] : audible[-1] + 1]  # eSpeak's own silences depend on rate and punctuation
     speech = signal.resample_poly(speech, 320, round(147 * row["tract"]))  # 22.05 to 48 kHz, and the tract
     speech = equalised(speech, EQ_BANDS, [row[f"eq_{band}"] for band in EQ_BANDS], RATE)
     speech = np.pad(acted(rng, speech, manner, RATE), rng.integers(RATE // 20, RATE // 5, size=2))
@@ -145,9 +157,9 @@ def _make(out: Path, seed: int, row: dict) -> None:
 
 
 def _write_avi(path: Path, clip: np.ndarray) -> None:
-    """``clip`` (n,) as stereo PCM16 beside pictures of a bar that is as high as the clip is loud."""
+    """Write ``clip`` (n,) as stereo PCM16, with pictures of a bar whose height is the loudness."""
     sound = np.round(clip * 32767).astype(np.int16)[:, None].repeat(2, axis=1)
-    avi = io.BytesIO()  # as ``recording.write_wav`` does
+    avi = io.BytesIO()  # in memory first, so that a full disk is reported
     with av.open(avi, "w", format="avi", options={"fflags": "+bitexact"}) as container:
         video = container.add_stream("mpeg4", rate=PICTURES)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
@@ -161,8 +173,8 @@ def _write_avi(path: Path, clip: np.ndarray) -> None:
             frame.pts = number
             container.mux(video.encode(frame))
         container.mux(video.encode())
-        frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="s16", layout="stereo")
-        frame.sample_rate, frame.pts = RATE, 0
-        container.mux(audio.encode(frame))
+        block = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="s16", layout="stereo")
+        block.sample_rate, block.pts = RATE, 0
+        container.mux(audio.encode(block))
         container.mux(audio.encode())
     path.write_bytes(avi.getvalue())

@@ -1,4 +1,4 @@
-"""What every stand-in's folder has: a marker that says what it is, a table of who speaks, clips made once."""
+"""The folder of a stand-in: a marker with its settings, a table of its speakers, and its clips."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from data_prep.base.cores import processors
 from data_prep.base.faults import Faults
 from data_prep.base.files import locked, whole
+from data_prep.base.progress import Bar
 from data_prep.standin.speech import ESpeak, each_in_fresh_process
 
 MARKER, TABLE = "STAND-IN.json", "speakers.csv"
 
 
 def is_standin(root: Path | str) -> bool:
-    """Whether ``root`` carries the marker of a stand-in."""
+    """Return whether ``root`` has the marker of a stand-in."""
     return (Path(root) / MARKER).is_file()
 
 
@@ -33,27 +33,36 @@ def fill(
     title: str,
     jobs: int | None = None,
 ) -> None:
-    """Make ``out`` a stand-in of these ``settings``, with every clip of ``plan`` that it lacks.
+    """Write the files of a stand-in that are missing.
 
-    ``held``: the folder below ``out`` that holds the clips; ``plan``: a row a clip with its ``path``,
-    handed to ``make`` as a dict, in a process of its own, ``jobs`` at once (by default one a core).
-    ``speakers`` becomes speakers.csv. Clips that are there already are kept, unless the settings in
-    STAND-IN.json are others: then all are made anew. Raises Faults where ``out`` holds clips but no
-    marker, which may be a real corpus, and what ``make`` raises.
+    Existing clips are kept if STAND-IN.json has the same settings. Otherwise all clips are made again.
+
+    Args:
+        out: The folder of the stand-in.
+        held: The name of the folder in ``out`` that holds the clips.
+        settings: The settings that the clips depend on.
+        speakers: The table that is written to speakers.csv.
+        plan: A row for each clip, with its ``path`` below ``out``.
+        make: The function that writes one clip. It gets the clip's row as a dict, in a process of its own.
+        title: The title of the progress bar.
+        jobs: The number of processes at a time; None for one per processor.
+
+    Raises:
+        Faults: ``out`` holds clips but no marker, so it may be a real corpus; or ``make`` raised Faults.
     """
     (espeak,) = each_in_fresh_process(_espeak_version, [()])
     settings = settings | {"espeak_ng": espeak}
 
-    def due() -> list[dict]:
+    def missing() -> list[dict]:
         return [row for row in plan.to_dict("records") if not (out / row["path"]).exists()]
 
-    if _found(out, held) == settings and (out / TABLE).exists() and not due():
-        return  # it may well be in a folder that is read-only by now
+    if _stored_settings(out, held) == settings and (out / TABLE).exists() and not missing():
+        return  # before the lock, because a complete stand-in may be in a read-only folder
     with locked(out, "is making this stand-in"):
-        _settle(out, held, settings, speakers)
-        lacking = due()
-        made = each_in_fresh_process(make, [(row,) for row in lacking], jobs or processors())
-        for _ in tqdm(made, title, len(lacking), unit="clip", disable=not lacking):
+        _prepare(out, held, settings, speakers)
+        rows = missing()
+        written = each_in_fresh_process(make, [(row,) for row in rows], jobs or processors())
+        for _ in Bar(written, title, len(rows), unit="clip", disable=not rows):
             pass
 
 
@@ -61,28 +70,28 @@ def _espeak_version() -> str:
     return ESpeak().version
 
 
-def _found(out: Path, held: str) -> dict | None:
-    """The settings in ``out``'s marker: {} if it is damaged, None if there is none and no clips either."""
+def _stored_settings(out: Path, held: str) -> dict | None:
+    """Read the settings in the marker: {} if it is damaged, None if there is no marker and no clip."""
     marker = out / MARKER
     try:
-        found = json.loads(marker.read_text()) if marker.exists() else None
+        stored = json.loads(marker.read_text()) if marker.exists() else None
     except ValueError:
         return {}
-    if found is None and (out / held).exists():
+    if stored is None and (out / held).exists():
         raise Faults(
             f"{out}: holds {held}/ but no {MARKER}, so it may be a real corpus and is left alone; "
             "write the stand-in to another folder"
         )
-    return found
+    return stored
 
 
-def _settle(out: Path, held: str, settings: dict, speakers: pd.DataFrame) -> None:
+def _prepare(out: Path, held: str, settings: dict, speakers: pd.DataFrame) -> None:
+    """Remove the clips of other settings, and write the marker and the table."""
     table = out / TABLE
-    if _found(out, held) != settings:
+    if _stored_settings(out, held) != settings:
         if (out / held).exists():
-            shutil.rmtree(
-                out / held
-            )  # before the marker: if this is cut short, the old settings still differ
+            # Before the marker: if this is interrupted, the marker still has the other settings.
+            shutil.rmtree(out / held)
         table.unlink(missing_ok=True)
         with whole(out / MARKER) as aside:
             aside.write_text(json.dumps(settings, indent=2) + "\n")

@@ -1,8 +1,8 @@
-"""One utterance at a time out of eSpeak NG, each in a process of its own.
+"""Speech from eSpeak NG, each utterance in a process of its own.
 
-eSpeak NG keeps state between utterances (its second utterance of a text is not its first), so only a
-process that has said nothing yet says the same samples for the same arguments. It is licensed under
-GPLv3 as well, another reason why the library is loaded only in the short-lived child.
+eSpeak NG keeps state between utterances, so that a text's second utterance differs from its first. Only a
+fresh process gives the same samples for the same arguments. The library is licensed under GPLv3, which is
+another reason to load it only in short-lived child processes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import itertools
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,13 @@ from data_prep.base.processes import interrupts_held
 
 SAMPLE_RATE = 22050
 
-# Out of espeak-ng/speak_lib.h
+# From espeak-ng/speak_lib.h
 SYNCHRONOUS = 2
 PHONEME_EVENTS, DONT_EXIT = 0x0001, 0x8000
 UTF8, PHONEMES, END_PAUSE = 0x0001, 0x0100, 0x1000
 RATE, PITCH, RANGE = 1, 3, 4
 EVENT_END_OF_LIST, EVENT_PHONEME = 0, 7
-SEPARATOR = "."  # between phonemes; part of no English mnemonic
+SEPARATOR = "."  # between phonemes; no English mnemonic has it
 
 
 class _Event(ctypes.Structure):
@@ -51,16 +52,26 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int = 1) -> Iterator:
-    """Yield ``function(*call)`` for every call, in the order they end; each in a forked process of its own.
+    """Call a function several times, each time in a forked process of its own.
 
-    At most ``jobs`` run at once. ``Faults``, or what the system refuses (OSError), in a child is raised here;
-    a child that dies is a fault as well.
+    Args:
+        function: The function.
+        calls: The arguments of each call.
+        jobs: The number of processes at a time.
+
+    Yields:
+        The result of each call, in the order in which the calls end.
+
+    Raises:
+        Faults: A call raised Faults, or its process died.
+        OSError: A call raised OSError.
     """
     context = multiprocessing.get_context("fork")
-    calls, running = iter(calls), {}
+    remaining = iter(calls)
+    running: dict[Connection, tuple[ForkProcess, tuple]] = {}
     try:
         while True:
-            while len(running) < jobs and (call := next(calls, None)) is not None:
+            while len(running) < jobs and (call := next(remaining, None)) is not None:
                 here, there = context.Pipe(duplex=False)
                 child = context.Process(target=_child, args=(there, function, call))
                 with interrupts_held():
@@ -69,15 +80,16 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
                 running[here] = child, call
             if not running:
                 return
-            for here in wait(list(running)):
+            ready = wait(list(running))
+            for here in [pipe for pipe in running if pipe in ready]:
                 child, call = running.pop(here)
                 try:
                     error, result = here.recv()
                 except EOFError:
                     child.join()
                     error = Faults(
-                        f"eSpeak NG's process died (exit code {child.exitcode}) on {str(call):.120}: "
-                        "run it again"
+                        f"eSpeak NG's process died (exit code {child.exitcode}) on {str(call):.120}; "
+                        "run the same command again"
                     )
                 child.join()
                 here.close()
@@ -87,24 +99,26 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
     finally:
         for here, (child, _) in running.items():
             with contextlib.suppress(EOFError):
-                here.recv()  # a child cannot end while its answer is stuck in the pipe
+                here.recv()  # a child cannot end before its answer is read from the pipe
             child.join()
 
 
-def _child(there, function: Callable, call: tuple) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops; what has begun is ended properly
+def _child(there: Connection, function: Callable, call: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent lets the running calls end
+    answer: tuple[Exception | None, object]
     try:
         answer = None, function(*call)
     except (Faults, OSError) as error:
         answer = error, None
-    with contextlib.suppress(BrokenPipeError):  # the parent was killed meanwhile
+    with contextlib.suppress(BrokenPipeError):  # the parent was killed
         there.send(answer)
 
 
 class ESpeak:
-    """The library, loaded into this process. Make one in a fresh process, and say one thing with it.
+    """The library, loaded into this process. Make one in a fresh process, for one utterance.
 
-    Raises ``Faults`` where the library, a voice or a variant is missing or refuses.
+    Raises:
+        Faults: The library cannot be loaded.
     """
 
     def __init__(self) -> None:
@@ -115,27 +129,34 @@ class ESpeak:
 
             self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         except (ImportError, OSError) as error:
-            raise Faults(f"eSpeak NG cannot be loaded ({error}): pip install espeakng-loader") from None
+            raise Faults(f"eSpeak NG cannot be loaded ({error}); pip install espeakng-loader") from None
         self._data = Path(espeakng_loader.get_data_path())
         rate = self._library.espeak_Initialize(
             SYNCHRONOUS, 0, str(self._data).encode(), PHONEME_EVENTS | DONT_EXIT
         )
         if rate != SAMPLE_RATE:
             raise Faults(
-                f"{self._data}: eSpeak NG cannot read its data (answer {rate}): reinstall espeakng-loader"
+                f"{self._data}: eSpeak NG cannot read its data (answer {rate}); reinstall espeakng-loader"
             )
-        # The breath of some variants is noise, which the library seeds with the clock's second.
+        # The breath of some variants is noise, which the library would seed with the time in seconds.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._library.espeak_Info.restype = ctypes.c_char_p
 
     @property
     def version(self) -> str:
-        """Of eSpeak NG, such as ``1.52.0``."""
+        """The version of eSpeak NG, such as ``1.52.0``."""
         return self._library.espeak_Info(None).decode()
 
     def phonemes(self, text: str, voice: str) -> str:
-        """What ``voice`` makes of ``text``: eSpeak's mnemonics, ``.`` between them, blanks between words."""
+        """Convert ``text`` to the phonemes of ``voice``.
+
+        Returns:
+            eSpeak's mnemonics, with ``.`` between phonemes and spaces between words.
+
+        Raises:
+            Faults: There is no such voice.
+        """
         self._use(voice)
         clauses, rest = [], ctypes.c_char_p(text.encode())
         while rest.value is not None:
@@ -149,16 +170,27 @@ class ESpeak:
     def say(
         self, text: str, voice: str, variant: str, rate: int, pitch: int, pitch_range: int
     ) -> tuple[np.ndarray, list[str]]:
-        """Speak ``text``, where ``[[...]]`` holds phonemes.
+        """Speak a text.
 
-        ``rate`` is in words a minute, 80 to 450; ``pitch`` and ``pitch_range`` are 0 to 100, 50 is the
-        voice's own. Returns float64 samples in -1..1 at 22.05 kHz, shape (samples,), and the phonemes
-        that were in fact spoken, for eSpeak passes over what it does not know.
+        Args:
+            text: The text. Phonemes stand in ``[[...]]``.
+            voice: The voice.
+            variant: The variant of the voice, or ''.
+            rate: Words per minute, 80 to 450.
+            pitch: 0 to 100; 50 is the voice's own.
+            pitch_range: 0 to 100; 50 is the voice's own.
+
+        Returns:
+            float64 samples (n,) in -1..1 at 22.05 kHz, and the phonemes that were spoken. eSpeak omits
+            phonemes that it does not know.
+
+        Raises:
+            Faults: There is no such voice or variant, or eSpeak NG rejects the text or a value.
         """
         self._use(f"{voice}+{variant}" if variant else voice)
         for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, pitch_range)):
             if self._library.espeak_SetParameter(parameter, int(value), 0):
-                raise Faults(f"eSpeak NG refuses the value {value} for its parameter {parameter}")
+                raise Faults(f"eSpeak NG rejects the value {value} for its parameter {parameter}")
         blocks, spoken = [], []
 
         @_Callback
@@ -172,16 +204,16 @@ class ESpeak:
                     spoken.append(events[event].id.decode())
 
         self._library.espeak_SetSynthCallback(hear)
-        said = text.encode()
+        content = text.encode()
         answer = self._library.espeak_Synth(
-            said, len(said) + 1, 0, 1, 0, UTF8 | PHONEMES | END_PAUSE, None, None
+            content, len(content) + 1, 0, 1, 0, UTF8 | PHONEMES | END_PAUSE, None, None
         )
         if answer or self._library.espeak_Synchronize() or not blocks:
-            raise Faults(f"eSpeak NG's voice {voice}+{variant} says nothing (answer {answer}) to: {text}")
+            raise Faults(f"eSpeak NG's voice {voice}+{variant} speaks nothing (answer {answer}) for: {text}")
         return np.concatenate(blocks) / 32768, spoken
 
     def _use(self, voice: str) -> None:
-        variant = voice.partition("+")[2]  # an unknown variant is passed over without a word, so look for it
+        variant = voice.partition("+")[2]  # eSpeak ignores an unknown variant silently
         known = not variant or (self._data / "voices" / "!v" / variant).is_file()
         if not known or self._library.espeak_SetVoiceByName(voice.encode()):
-            raise Faults(f"eSpeak NG has no voice {voice}: reinstall espeakng-loader as constraints.txt says")
+            raise Faults(f"eSpeak NG has no voice {voice}; reinstall espeakng-loader as constraints.txt says")

@@ -1,7 +1,7 @@
-"""A stand-in for UT-Podcast: its layout, names and format, half of its clips, and no real voice in it.
+"""A stand-in for UT-Podcast with its layout, names and format, and half of its clips. No voice is real.
 
-What differs between the accents is accents.py alone. Voices, timbre, pitch, rate, level, noise and length
-are drawn alike for all three, so nothing but the accent gives a clip's class away.
+Voices, timbre, pitch, rate, level, noise and length are drawn in the same way for all three accents. So only
+the accent itself, from accents.py, distinguishes the classes.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from data_prep.standin.folder import fill
 from data_prep.standin.recording import equalised, recorded, write_wav
 from data_prep.standin.speech import ESpeak
 
-RECIPE = 2  # count up whenever other bytes come out of the same settings
+RECIPE = 2  # increase it whenever the same settings give other bytes
 WHAT = "Synthesised by eSpeak NG: a stand-in for UT-Podcast with no real speaker. It is not UT-Podcast."
 
 CLIPS = {"train": {"AU": 224, "US": 203, "UK": 123}, "test": {"AU": 166, "US": 120, "UK": 44}}
-"""Half of Table 1's counts, imbalance and all."""
+"""Half of Table 1's counts, with their imbalance."""
 
 RATE = 8000  # Hz, as in UT-Podcast
-PARTITIONS, ACCENTS = ("train", "test"), ("AU", "US", "UK")  # their order feeds the random numbers
+PARTITIONS, ACCENTS = ("train", "test"), ("AU", "US", "UK")  # the seeds of the draws depend on their order
 FIRST_SPEAKER = {"train": 1, "test": 301}
 
-# eSpeak's own variants, without whisperers, robots and singers; those in testing are not in training.
+# eSpeak's own variants, without whispering, robotic and singing ones. Training and test share none.
 VARIANTS = {
     "train": (
         "m1",
@@ -63,13 +63,20 @@ def write(
     seed: int = 0,
     jobs: int | None = None,
 ) -> None:
-    """Write ``clips[partition][accent]`` clips of ``seconds`` (shortest, longest) below ``out``.
+    """Write ``audio/<partition>/<accent>/<accent>-<speaker>__<number>.wav`` below ``out``.
 
-    A clip is ``audio/<partition>/<accent>/<accent>-<speaker>__<number>.wav``, 8 kHz mono PCM16, and its
-    bytes hang on ``seed``, ``seconds`` and its name alone. Clips that are there already are kept, unless
-    the settings in ``out``'s STAND-IN.json are others: then all are made anew. ``jobs`` processes work at
-    once, by default one a core. Raises ``Faults`` where ``out`` holds audio that is no stand-in's, and
-    where eSpeak NG fails.
+    The files are 8 kHz mono PCM16. A file's bytes depend only on ``seed``, ``seconds`` and its name.
+    See ``folder.fill`` for the files that are kept.
+
+    Args:
+        out: The folder of the stand-in.
+        clips: Partition -> accent -> number of clips.
+        seconds: The lengths in s of the shortest and the longest clip.
+        seed: The seed of every random draw.
+        jobs: The number of processes; None for one per processor.
+
+    Raises:
+        Faults: ``out`` holds clips but is not a stand-in, or eSpeak NG fails.
     """
     settings = {"what": WHAT, "recipe": RECIPE, "seed": seed, "seconds": list(seconds), "clips": clips}
     plan = pd.DataFrame(_plan(clips, seed))
@@ -82,15 +89,15 @@ def write(
 
 
 def _plan(clips: dict[str, dict[str, int]], seed: int) -> list[dict]:
-    """A row a clip: its path and everything that its speaker brings along."""
+    """List the clips, each with its path and its speaker's properties."""
     rows = []
     for partition, per_accent in clips.items():
-        for accent, wanted in per_accent.items():
+        for accent, total in per_accent.items():
             speakers = (_speaker(partition, accent, index, seed) for index in count())
-            each = (
+            numbered = (
                 (speaker, number) for speaker in speakers for number in range(1, 1 + speaker.pop("clips"))
             )
-            for speaker, number in islice(each, wanted):
+            for speaker, number in islice(numbered, total):
                 path = f"audio/{partition}/{accent}/{speaker['speaker']}__{number}.wav"
                 rows.append({**speaker, "number": number, "path": path})
     return rows
@@ -101,12 +108,13 @@ def _rng(seed: int, partition: str, accent: str, *ids: int) -> np.random.Generat
 
 
 def _speaker(partition: str, accent: str, index: int, seed: int) -> dict:
-    """The ``index``-th speaker of an accent: who that is hangs on nothing else."""
+    """Draw the properties of an accent's speaker, which depend only on the arguments."""
     rng = _rng(seed, partition, accent, index)
     variants, voices = VARIANTS[partition], accents.VOICES[accent]
     number = FIRST_SPEAKER[partition] + index
     return {
-        "speaker": f"{accent}-{number}" + ("_1" if index % 4 == 3 else ""),  # two of a podcast: UK-17_1
+        "speaker": f"{accent}-{number}"
+        + ("_1" if index % 4 == 3 else ""),  # some podcasts have two speakers: UK-17_1
         "partition": partition,
         "accent": accent,
         "index": index,
@@ -115,14 +123,14 @@ def _speaker(partition: str, accent: str, index: int, seed: int) -> dict:
         "rate": int(rng.integers(105, 150)),  # words a minute
         "pitch": int(rng.integers(35, 66)),
         "pitch_range": int(rng.integers(35, 66)),
-        "tract": rng.uniform(0.96, 1.04),  # all frequencies times this: a shorter or longer vocal tract
+        "tract": rng.uniform(0.96, 1.04),  # the factor of all frequencies: a shorter or longer vocal tract
         **{f"eq_{band}": rng.normal(0, 1.5) for band in EQ_BANDS},  # dB: microphone and room
         "clips": int(rng.integers(4, 7)),
     }
 
 
 def _make(out: Path, seconds: tuple[float, float], seed: int, row: dict) -> None:
-    """Write one clip. Runs in a fresh process."""
+    """Write one clip, in a fresh process."""
     rng = _rng(seed, row["partition"], row["accent"], row["index"], row["number"])
     length = int(rng.uniform(*seconds) * RATE)
     speech = _speech(rng, row, 1.3 * seconds[1])
@@ -135,15 +143,15 @@ def _make(out: Path, seconds: tuple[float, float], seed: int, row: dict) -> None
 
 
 def _speech(rng: np.random.Generator, row: dict, seconds: float) -> np.ndarray:
-    """Sentences for at least ``seconds`` seconds at 22.05 kHz."""
+    """Speak sentences for at least ``seconds`` s, at 22.05 kHz."""
     espeak = ESpeak()
     rate = row["rate"] + int(rng.integers(-10, 11))
     pitch = row["pitch"] + int(rng.integers(-5, 6))
-    said, words = [], 0
+    sentences, words = [], 0
     while words < 1.5 * seconds * rate / 60 + 3:
         sentence = texts.sentence(rng, row["partition"])
         words += len(sentence.split())
-        said.append(
+        sentences.append(
             accents.pronounce(
                 espeak,
                 row["accent"],
@@ -152,5 +160,7 @@ def _speech(rng: np.random.Generator, row: dict, seconds: float) -> np.ndarray:
                 rising=row["accent"] == "AU" and rng.random() < accents.RISING,
             )
         )
-    samples, _ = espeak.say(" ".join(said), row["voice"], row["variant"], rate, pitch, row["pitch_range"])
+    samples, _ = espeak.say(
+        " ".join(sentences), row["voice"], row["variant"], rate, pitch, row["pitch_range"]
+    )
     return samples

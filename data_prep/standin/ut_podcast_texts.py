@@ -1,8 +1,8 @@
-"""What the synthesised speakers say: short scenes out of a small seeded grammar.
+"""The sentences of the stand-in for UT-Podcast: short scenes drawn from a small grammar.
 
-The words are few, and nearly every stressed syllable holds a vowel or an r by which the three accents
-differ ('later' is [leɪɾɚ], [leɪtə] or [laɪtɐ]): a free choice of words would hide the accent from a
-network that sees some hundred clips. Testing has subjects of its own, hence no sentence that training has.
+The grammar has few words, and nearly every stressed syllable has a vowel or an r that differs between the
+three accents ('later' is [leɪɾɚ], [leɪtə] or [laɪtɐ]): a free choice of words would hide the accent from a
+network that sees some hundred clips. The test part has other subjects, so no sentence is in both parts.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ ENDS = (
 
 
 def sentence(rng: np.random.Generator, partition: str) -> str:
-    """One sentence of ``partition`` (train or test), some ten words long, ending in a full stop."""
+    """Draw a sentence of ``partition`` (train or test), about ten words long, with a full stop."""
     subject, verb, adjective, thing, end = (
         str(rng.choice(choices)) for choices in (SUBJECTS[partition], VERBS, ADJECTIVES, THINGS, ENDS)
     )

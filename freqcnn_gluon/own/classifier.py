@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from data_prep.base.faults import Faults
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
 from freqcnn_gluon import runtime
@@ -32,7 +32,7 @@ def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None =
     """
     if not len(files):
         raise Faults("there are no recordings; give at least one")
-    with workers(jobs, len(files)) as stream:
+    with pool(jobs, len(files)) as stream:
         found = list(stream(partial(_image, ImageSettings(size)), files))
     if faults := [fault for each in found if isinstance(each, Faults) for fault in each.faults]:
         raise Faults(dict.fromkeys(faults))

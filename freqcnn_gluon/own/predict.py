@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from data_prep import manifest, splits, store
 from data_prep.base.faults import Faults, note
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
+from data_prep.base.progress import Bar
 from data_prep.corpora import own
 from data_prep.manifest import Clip
 from data_prep.sound import audio
@@ -66,7 +66,7 @@ def predictions(
     about = model.about
     recordings = [recordings] if isinstance(recordings, (Path, str)) else recordings
     clips = [each if isinstance(each, tuple) else (Path(each), None, None) for each in recordings]
-    with workers(jobs) as stream:
+    with pool(jobs) as stream:
         found = windows(clips, about.images, about.median, about.longest, stream)
         for number, parts in groupby(_through(model, found), key=lambda each: each[0]):
             yield _joined(about.labels, clips[number][0], [part for _, part in parts])
@@ -153,7 +153,7 @@ def evaluate(
             f"{source}: the model was trained on every clip of it; give recordings that it never heard"
         )
     answers = list(
-        tqdm(
+        Bar(
             predictions(model, manifest.clips(frame, found.root), jobs), "evaluating", len(frame), unit="clip"
         )
     )

@@ -12,9 +12,9 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
+from data_prep.base.progress import Bar
 from freqcnn_gluon import runtime
 from freqcnn_gluon.network.blocks import ConvUnit
 from freqcnn_gluon.training.batches import Batches
@@ -105,7 +105,7 @@ class Training:
     def run(self, callback: Callable[[dict], None]) -> Outcome:
         """Train until the last epoch; ``callback`` receives the history's entry after each epoch."""
         self.prepare()
-        bar = tqdm(
+        bar = Bar(
             total=self.settings.epochs,
             initial=len(self.place.history),
             desc=self.title,
@@ -135,7 +135,7 @@ class Training:
             )
             _infer_shapes(self.net, self.examples, self.settings.seed, self.devices)
 
-    def epoch(self, bar: tqdm, callback: Callable[[dict], None]) -> None:
+    def epoch(self, bar: Bar, callback: Callable[[dict], None]) -> None:
         """Train for one epoch or for what is left of it, evaluate, and save a checkpoint if one is due."""
         place, seed, number = self.place, self.settings.seed, len(self.place.history)
         first = place.batches

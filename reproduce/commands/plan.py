@@ -12,17 +12,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from data_prep.base.faults import Faults
+from data_prep.base.progress import Bar
 from reproduce import markdown as text
-from reproduce.assumptions import choices, shared
-from reproduce.corpora import CORPORA, Corpus, counted
+from reproduce.assumptions import shared
+from reproduce.corpora import CORPORA, counted
 from reproduce.options import Options
 from reproduce.paper.published import published
 from reproduce.peers import PEERS
 from reproduce.runs.report import read
-from reproduce.runs.resolve import profile, runs_of, sizes
+from reproduce.runs.resolve import Job, resolve, runs_of
 from reproduce.runs.run import Run
 from reproduce.sources import STANDIN
 from reproduce.tables import Table
@@ -111,25 +110,25 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     check_dtype(options.dtype, device)
     processor = str(versions()["cpu"]) if device == "cpu" else f"GPU {devices[0]}"
     numbers = [table.number for table in tables]
-    resolved = [replace(options, assume=shared(options.assume, table.number, numbers)) for table in tables]
-    counts = [_counts(table, own) for table, own in zip(tables, resolved)]
-    planned = [
-        runs_of(table, table.systems(), own, of.source, "")
-        for table, own, of in zip(tables, resolved, counts)
+    jobs = [
+        resolve(table, replace(options, assume=shared(options.assume, table.number, numbers)))
+        for table in tables
     ]
+    counts = [_counts(job) for job in jobs]
+    planned = [runs_of(job, job.table.systems(), of.source, "") for job, of in zip(jobs, counts)]
     pairs = [(run, of) for runs, of in zip(planned, counts) for run in runs]
     timed, finished = _timed(pairs, options), _finished(options.results)
     costs = {run.folder(Path()): _cost(run, of, timed, _key(asdict(run)) in finished) for run, of in pairs}
     lines, stores = [], {}
-    for table, runs, of in zip(tables, planned, counts):
-        size = sizes(table, options).size
+    for job, runs, of in zip(jobs, planned, counts):
+        table, size = job.table, job.sizes.size
         stores[table.corpus, size] = 4 * size**2 * of.clips
         own_costs = [costs[folder] for folder in dict.fromkeys(run.folder(Path()) for run in runs)]
         lines.append(_line(str(table.number), own_costs, stores[table.corpus, size], kind, gpus))
     lines.append(_line("total", list(costs.values()), sum(stores.values()), kind, gpus))
     head = ["Table", "Runs", "Runs done", "Hours here", "Memory, GB", "Disk, GB", f"{kind} hours"]
     head.append(f"Hours on {gpus} × {kind}")
-    profiles = " and ".join(sorted({profile(table, options) for table in tables}))
+    profiles = " and ".join(sorted({job.profile for job in jobs}))
     notes = [*_notes(processor, options.dtype, kind, gpus), *_missing(tables, options)]
     title = f"## Cost of the tables, profile {profiles}"
     return "\n".join([title, "", *text.table(head, lines), "", *notes])
@@ -165,17 +164,16 @@ def _missing(tables: Sequence[Table], options: Options) -> list[str]:
     return [f"No folder was given for {titles}: the counts are the paper's. A stand-in has fewer clips."]
 
 
-def _counts(table: Table, options: Options) -> Counts:
+def _counts(job: Job) -> Counts:
     """Count the clips of the corpus from its list of files, or take the paper's counts if it is missing."""
+    table, chosen = job.table, job.choices["data"]
     module = CORPORA[table.corpus].module
-    if root := options.roots.get(table.corpus):
-        chosen = choices(table.number, options.assume)["data"]
-        frame, source = counted(table.corpus, root, options.data, chosen, options.check_counts, options.jobs)
-        corpus = Corpus(source, frame, None, (), root, root)
+    if job.root:
+        split, source = counted(table.corpus, job.root, job.data, chosen, job.check_counts, job.processes)
         folds = {
-            fold: (len(corpus.clips(fold, "train")), len(corpus.clips(fold, "test"))) for fold in table.folds
+            fold: (len(split.clips(fold, "train")), len(split.clips(fold, "test"))) for fold in table.folds
         }
-        return Counts(source, len(frame), folds, frame["label"].nunique())
+        return Counts(source, len(split.manifest), folds, len(split.labels))
     classes = len(module.LABELS)
     if table.corpus == "ut_podcast":
         paper = published("table01_ut_podcast_counts")
@@ -203,7 +201,7 @@ def _timed(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[
     due = {(run.system, run.size): of.classes for run, of in pairs if run.system not in PEERS}
     return {
         (system, size): seconds(build(system, classes, size), classes, size, first, options.dtype)
-        for (system, size), classes in tqdm(due.items(), "timing", unit="network")
+        for (system, size), classes in Bar(due.items(), "timing", unit="network")
     }
 
 
@@ -231,14 +229,15 @@ def _cost(run: Run, counts: Counts, timed: Mapping[tuple[str, int], Seconds], do
     if run.system in PEERS:
         return Cost(done)
     arguments = json.dumps(run.choices["network"])
-    network = _network(run.system, counts.classes, run.size, run.batch_size, arguments)
+    size, batch_size = run.network_sizes()
+    network = _network(run.system, counts.classes, size, batch_size, arguments)
     training: Mapping[str, Any] = run.choices["training"]
-    took, epochs = timed[run.system, run.size], training["epochs"]
+    took, epochs = timed[run.system, size], training["epochs"]
     train, test = counts.folds[run.fold]
     samples = network.scale * (train * took.sample + test * took.prediction)
     return Cost(
         done,
-        hours=epochs * (samples + train / run.batch_size * took.step) / 3600,
+        hours=epochs * (samples + train / batch_size * took.step) / 3600,
         operations=epochs * (STEP * train + test) * network.operations,
         memory=network.memory,
         weights=network.weights,

@@ -9,14 +9,13 @@ import re
 from pathlib import Path
 
 from data_prep.base.files import whole
+from reproduce.assumptions import choices
 from reproduce.paper.audit import audit
 from reproduce.paper.audit import write as write_audit
 from reproduce.render.table import summary, write
 from reproduce.runs.report import reports_in
 from reproduce.sources import NETWORK
-from reproduce.tables import TABLES
-from reproduce.tables.architectures import architecture_table
-from reproduce.tables.comparison import ARCHITECTURES
+from reproduce.tables import TABLES, ArchitectureTable, trained
 
 __all__ = ["fill_marks", "render_reference"]
 
@@ -36,7 +35,7 @@ def fill_marks(text: str, root: Path) -> str:
 
     def block(match: re.Match) -> str:
         number = int(match[2])
-        return f"{match[1]}{summary(TABLES[number], reports_in(root / match[3], number))}{match[4]}"
+        return f"{match[1]}{summary(trained(number), reports_in(root / match[3], number))}{match[4]}"
 
     return MARK.sub(block, text)
 
@@ -50,13 +49,14 @@ def render_reference(root: Path) -> list[Path]:
     reference = root / "results" / "reference"
     stems = [reference / "audit"]
     write_audit(audit(), stems[0])
-    for number in ARCHITECTURES:
-        stems.append(reference / NETWORK / f"table{number:02}")
-        architecture_table(number).write(stems[-1])
+    for number, table in TABLES.items():
+        if isinstance(table, ArchitectureTable):
+            stems.append(reference / NETWORK / f"table{number:02}")
+            table.compare(choices(number)["network"]).write(stems[-1])
     for listed in sorted(reference.glob("*/table??.json")):
         number = int(listed.stem[-2:])
         stems.append(listed.with_suffix(""))
-        write(TABLES[number], reports_in(listed.parent, number), stems[-1])
+        write(trained(number), reports_in(listed.parent, number), stems[-1])
     written = [path for stem in stems for path in sorted(stem.parent.glob(f"{stem.name}.*"))]
     readme = root / "README.md"
     text = fill_marks(readme.read_text(encoding="utf-8"), root)

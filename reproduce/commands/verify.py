@@ -24,9 +24,10 @@ from reproduce.assumptions import choices
 from reproduce.corpora import Corpus, prepare
 from reproduce.runs.execute import execute
 from reproduce.runs.report import Report, reports_in
+from reproduce.runs.resolve import sizes
 from reproduce.runs.run import Run
 from reproduce.sources import STANDIN
-from reproduce.tables import Profile, trained
+from reproduce.tables import trained
 
 __all__ = ["SAMPLE_SECONDS", "Verified", "compare", "draw", "markdown", "verify"]
 
@@ -100,7 +101,7 @@ def verify(
         if run.data not in corpora:
             corpora[run.data] = _corpus(run, roots, data, jobs)
         corpus = corpora[run.data]
-        if (fingerprint := corpus.store.fingerprint(corpus.manifest)) != run.data:
+        if (fingerprint := corpus.fingerprint()) != run.data:
             here = {"versions": versions(), "device": report.content["device"], "data": fingerprint}
             yield compare(report, here)
             continue
@@ -142,15 +143,12 @@ def draw(results: Path, sample: int | None, seed: int) -> list[Report]:
 
 def _corpus(run: Run, roots: Mapping[str, Path | None], data: Path, jobs: int | None) -> Corpus:
     """Prepare the corpus of a run."""
-    from freqcnn_gluon.network.architectures import architecture
-
     table = trained(run.table)
     root = None if run.source == STANDIN else roots.get(table.corpus)
     if root is None and run.source != STANDIN:
         option = f"--{table.corpus.replace('_', '-')}"
         raise Faults(f"{run.row} was run on '{run.source}'; give the corpus's folder with {option}")
-    profile = table.quick if run.profile == "quick" else Profile()
-    size = run.size or profile.size or architecture(table.architecture).size
+    size = run.size or sizes(table, run.profile).size
     # Peers do not use images, so their runs have no choices for them.
     images: Mapping[str, Any] = run.choices.get("image") or choices(run.table, [])["image"]
     return prepare(

@@ -300,4 +300,4 @@ def _runs(reports: Sequence[Report], folder: Path, environments: Mapping[str, Ma
 def description_of(id: str, comparison: Comparison) -> Description:
     """Gather the content of a table that describes a corpus or a network."""
     grid = comparison.grid()
-    return Description(id, comparison, Grid(list(grid.columns), grid.values.tolist()), comparison.told())
+    return Description(id, comparison, Grid(list(grid.columns), grid.values.tolist()), comparison.summary())

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
+from data_prep.base.progress import Bar
 from reproduce.assumptions import assumptions
 from reproduce.page.content import Source, description_of, environments_of, results_of
 from reproduce.paper.audit import KINDS, UNCHECKED, audit
 from reproduce.render.table import MCNEMAR
 from reproduce.runs.report import Report, reports_in
 from reproduce.sources import NETWORK, TITLES, order, warning
-from reproduce.tables import TABLES
+from reproduce.tables import TABLES, TRAINED, trained
 from reproduce.tables.comparison import compared_in
 
 __all__ = ["page", "report"]
@@ -89,18 +89,18 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
         raise Faults(f"{results}: there are no results yet; `make table3` makes the first")
     by_folder = _reports(folders)
     total = sum(len(by_number) for by_number in by_folder.values())
-    with tqdm(total=total, desc="drawing", unit="table", leave=False) as bar:
+    with Bar(total=total, desc="drawing", unit="table", leave=False) as bar:
         for index, (folder, by_number) in enumerate(by_folder.items()):
             environments = environments_of([one for reports in by_number.values() for one in reports])
             tables = []
             for number, reports in by_number.items():
                 id = f"s{index}-table{number}"
-                tables.append(results_of(id, TABLES[number], reports, folder, data, environments))
+                tables.append(results_of(id, trained(number), reports, folder, data, environments))
                 bar.update()
             descriptions = [
-                description_of(f"s{index}-table{number}", compared_in(folder, number))
+                description_of(f"s{index}-table{number}", compared_in(folder, number, TABLES[number].title))
                 for number in _numbers(folder, "csv")
-                if number not in TABLES
+                if number not in TRAINED
             ]
             yield Source(
                 id=f"s{index}",
@@ -118,7 +118,7 @@ def _reports(folders: Sequence[Path]) -> dict[Path, dict[int, list[Report]]]:
     faults: list[str] = []
     for folder, by_number in by_folder.items():
         for number in _numbers(folder, "json"):
-            if number not in TABLES:
+            if number not in TRAINED:
                 continue
             try:
                 by_number[number] = reports_in(folder, number)

@@ -1,4 +1,4 @@
-"""The paper's published numbers, typed in cell by cell in the CSV files beside this module."""
+"""The paper's published numbers, typed cell by cell into the CSV files beside this module."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ FOLDER = Path(__file__).parent
 
 
 def published(name: str) -> pd.DataFrame:
-    """The table in paper/``name``.csv, indexed by its first column; percentages as printed."""
+    """Read ``name``.csv, indexed by its first column; percentages are as printed."""
     return pd.read_csv(FOLDER / f"{name}.csv", index_col=0)

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep import manifest
 from data_prep.base.faults import Faults
 from data_prep.base.files import locked, whole
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
+from data_prep.base.progress import Bar
 from data_prep.sound import audio
 from reproduce.corpora import Corpus
 
@@ -82,7 +82,7 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
     Raises:
         Faults: a file cannot be read, or the features on disk are damaged.
     """
-    frame = corpus.manifest
+    frame = corpus.split.manifest
     content = [kind.name, kind.version, *corpus.store.keys(frame["clip"])]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
     folder = corpus.folder / f"{kind.name}-{digest}"
@@ -104,14 +104,14 @@ def extract(kind: Kind, corpus: Corpus, jobs: int | None = None) -> Features:
 
 def _compute(kind: Kind, corpus: Corpus, folder: Path, jobs: int | None) -> None:
     """Write values.f32, then about.json, which marks the folder as complete."""
-    clips = manifest.clips(corpus.manifest, corpus.root)
-    with workers(jobs, len(clips)) as stream, whole(folder / "values.f32") as temporary:
+    clips = manifest.clips(corpus.split.manifest, corpus.root)
+    with pool(jobs, len(clips)) as stream, whole(folder / "values.f32") as temporary:
         rate = min(HIGHEST, *stream(audio.rate_of, dict.fromkeys(path for path, *_ in clips)))
         computed = stream(functools.partial(_features, kind, rate), clips)
         counts: list[int] = []
         shape: tuple[int, ...] = ()
         with open(temporary, "wb") as file:
-            for shape, count, content in tqdm(computed, kind.name, len(clips), unit="clip"):
+            for shape, count, content in Bar(computed, kind.name, len(clips), unit="clip"):
                 counts.append(count)
                 file.write(content)
     with whole(folder / "about.json") as temporary:

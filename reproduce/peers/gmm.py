@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from tqdm import tqdm
 
+from data_prep.base.progress import Bar
 from reproduce.peers.mfcc import PLAIN_MFCC
 from reproduce.peers.peer import Answer, Peer, Task
 
@@ -27,7 +27,7 @@ def recognise(task: Task, gmm_components: int = 32) -> Answer:
     rows, counts = task.features.of(task.test)
     starts = counts.cumsum() - counts
     test_frames = np.asarray(values[rows], np.float64)
-    for number in tqdm(range(task.classes), task.title, unit="class"):
+    for number in Bar(range(task.classes), task.title, unit="class"):
         rows, _ = task.features.of(task.train[task.train_labels == number])
         if not len(rows):
             continue  # A class without training clips keeps the score -inf and is never predicted.

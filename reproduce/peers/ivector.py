@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from tqdm import tqdm
 
+from data_prep.base.progress import Bar
 from reproduce.peers.mfcc import MFCC
 from reproduce.peers.peer import Answer, Peer, Task
 from reproduce.peers.plda import Plda, class_means
@@ -198,7 +198,7 @@ def _vectors(task: Task, frames_per_gaussian: int) -> tuple[np.ndarray, np.ndarr
     test_rows, test_counts = task.features.of(task.test)
     sizes = _sizes(len(rows), len(counts), frames_per_gaussian)
     steps = UBM_ITERATIONS + EM_ITERATIONS + len(counts) + len(test_counts)
-    with tqdm(total=steps, desc=task.title, unit="step") as bar:
+    with Bar(total=steps, desc=task.title, unit="step") as bar:
         values = task.features.values
         model = background_model(values[rows], sizes["gaussians"], task.seed, bar.update)
         zeroth, first = statistics(model, values[rows], counts, bar.update)

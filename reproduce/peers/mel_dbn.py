@@ -10,8 +10,8 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from tqdm import tqdm
 
+from data_prep.base.progress import Bar
 from reproduce.peers.features import Kind
 from reproduce.peers.mfcc import all_frames, deltas
 from reproduce.peers.peer import Answer, Peer, Task
@@ -122,7 +122,7 @@ def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6, dtype: str =
 def _machines(inputs: np.ndarray, task: Task) -> list[BernoulliRBM]:
     """Train RBMs on ``inputs`` (n, d), each on the hidden units of the one before."""
     machines = []
-    for units in tqdm(BELIEFS, f"{task.title} DBN", unit="RBM"):
+    for units in Bar(BELIEFS, f"{task.title} DBN", unit="RBM"):
         machine = BernoulliRBM(
             units, learning_rate=RBM_RATE, n_iter=RBM_EPOCHS, batch_size=32, random_state=task.seed
         )

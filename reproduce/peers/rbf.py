@@ -11,8 +11,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
 
+from data_prep.base.progress import Bar
 from reproduce.peers.contours import contours, functionals
 from reproduce.peers.features import Kind
 from reproduce.peers.peer import Answer, Peer, Task
@@ -95,7 +95,7 @@ def recognise(task: Task, rbf_units: int = 40) -> Answer:
     units = min(rbf_units, len(task.train))
     scores = np.full((len(task.test), task.classes), -np.inf)
     scores[:, known] = 0  # A class without training clips keeps the score -inf and is never predicted.
-    with tqdm(total=len(paths) * len(pairs), desc=task.title, unit="network") as bar:
+    with Bar(total=len(paths) * len(pairs), desc=task.title, unit="network") as bar:
         for path in paths:
             for pair, outputs in _sub_paths(task, path, pairs, units):
                 scores[:, pair] += outputs

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from tqdm import tqdm
 
+from data_prep.base.progress import Bar
 from reproduce.peers.contours import contours, functionals
 from reproduce.peers.features import Kind
 from reproduce.peers.peer import Answer, Peer, Task
@@ -23,7 +23,7 @@ def _statistics(samples: np.ndarray, rate: int) -> np.ndarray:
 def recognise(task: Task, svm_kernel: str = "linear", svm_c: float = 0.01) -> Answer:
     """Choose the class that wins most pairwise decisions of an SVM on standardised statistics."""
     values = np.asarray(task.features.values)
-    with tqdm(total=1, desc=task.title, unit="SVM") as bar:
+    with Bar(total=1, desc=task.title, unit="SVM") as bar:
         machine = make_pipeline(StandardScaler(), SVC(C=svm_c, kernel=svm_kernel, class_weight="balanced"))
         machine.fit(values[task.train], task.train_labels)
         scores = np.full((len(task.test), task.classes), -np.inf)

@@ -1,7 +1,7 @@
-"""One run: a configuration in, ``results/<source>/tableNN/<row>/<fold>-s<seed>-<hash>/report.json`` out.
+"""One run: from its configuration to ``results``/<source>/tableNN/<row>/<fold>-s<seed>-<hash>/report.json.
 
-A run that diverges leaves failed.json instead: the ``run``, the ``fault`` in a sentence, and the ``commit``,
-``versions`` and ``device`` with which it is not tried again.
+A run that diverges leaves failed.json instead. It holds the ``run``, the ``fault`` in a sentence, and the
+``commit``, ``versions`` and ``device`` with which the run is not tried again.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data_prep.base.files import locked, whole
-from freqcnn_gluon.training import workers as cluster
+from freqcnn_gluon.training import workers
 from reproduce.corpora import Corpus
 from reproduce.peers import PEERS
 from reproduce.runs.provenance import commit, now
@@ -25,7 +27,7 @@ from reproduce.runs.systems import predictions, recognised, trained
 
 __all__ = ["execute"]
 
-LEFT, DONE, TRAINING = range(3)  # what the first of several workers tells the others of a run
+LEFT, DONE, TRAINING = range(3)  # the first worker broadcasts one of these to the others
 
 
 def execute(
@@ -36,90 +38,109 @@ def execute(
     title: str = "",
     jobs: int | None = None,
     wait: bool = True,
-) -> dict | None:
-    """The run's report: read if it is done, otherwise trained, evaluated and written.
+) -> dict[str, Any] | None:
+    """Return the run's report; train, evaluate and write it first if it is not done yet.
 
-    The content of failed.json if the run diverges, or did with the same code and versions on the same device.
-    While another process has the run, it is waited for or, without ``wait``, None is returned.
+    Rank 0 of several workers (see ``training.workers``) owns the run. The other ranks only help to train a
+    network.
 
-    Among several workers (see ``training.workers``) the first does it all; the others help to train the
-    network, if one is to be trained, and return None where the first does, else nothing of a report.
+    Args:
+        run: The run.
+        corpus: Its corpus.
+        results: The folder of all results.
+        device: As ``devices.choose`` takes it.
+        title: Text of the progress bar; by default the run's row.
+        jobs: Processes that compute a peer's features; None starts one per core.
+        wait: Whether to wait while another process has the run.
+
+    Returns:
+        The content of report.json. The content of failed.json if the run diverges, or did so before with
+        the same code and versions on the same device. None if another process has the run and ``wait`` is
+        False. Other ranks than 0 return {} in place of a report.
     """
     from freqcnn_gluon.training.divergence import Diverged
 
-    workers, title = cluster.join(), title or run.row
-    if not workers.rank:
-        found = _executed(run, corpus, results, device, title, jobs, wait)
-        workers.broadcast(LEFT if found is None else DONE)
-        return found
-    while (stage := workers.broadcast(0)) == TRAINING:
-        with contextlib.suppress(Diverged):  # the first worker writes it down
-            trained(run, corpus, run.folder(results), device, title, jobs)
+    group, title = workers.join(), title or run.row
+    if not group.rank:
+        report = _executed(run, corpus, results, device, title, jobs, wait)
+        group.broadcast(LEFT if report is None else DONE)
+        return report
+    while (stage := group.broadcast(0)) == TRAINING:
+        with contextlib.suppress(Diverged):  # rank 0 writes failed.json
+            trained(run, corpus, run.folder(results), device, title)
     return None if stage == LEFT else {}
 
 
 def _executed(
     run: Run, corpus: Corpus, results: Path, device: str, title: str, jobs: int | None, wait: bool
-) -> dict | None:
-    """What ``execute`` returns of a run, which one process has at a time."""
+) -> dict[str, Any] | None:
+    """Execute the run on rank 0, with a lock that lets only one process have it."""
     if report := done(run, results):
         return report
     folder = run.folder(results)
     with locked(folder, "has this run", wait) as held:
         if not held:
             return None
-        if report := done(run, results):  # meanwhile
+        if report := done(run, results):  # another process has finished it since
             return report
-        return _made(run, corpus, folder, device, title, jobs)
+        return _new(run, corpus, folder, device, title, jobs)
 
 
-def _made(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None) -> dict:
-    # Neither of these imports MXNet.
+def _new(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None) -> dict[str, Any]:
+    """Execute a run that has no report, unless it failed before under the same circumstances."""
+    # These imports do not load MXNet.
     from freqcnn_gluon import runtime
     from freqcnn_gluon.devices import choose
     from freqcnn_gluon.training.divergence import Diverged
 
     kind, numbers = choose(device)
-    made_by = {
+    circumstances = {
         "commit": commit(),
         "versions": runtime.versions(),
         "device": [f"{kind}({number})" for number in numbers],
     }
     failed = folder / "failed.json"
-    told = recorded(run, failed)
-    # an older record has no commit
-    if told and all(told.get(name, value) == value for name, value in made_by.items()):
+    if (failure := recorded(run, failed)) and _same(failure, circumstances):
         print(
             f"{title}: failed before and is not tried again, see {failed}; delete it to try again",
             file=sys.stderr,
         )
-        return told
+        return failure
     started = time.time()
-    way = recognised if run.system in PEERS else trained
+    identity = {"run": asdict(run), "labels": list(corpus.split.labels)}
     try:
-        if way is trained:
-            cluster.join().broadcast(TRAINING)
-        found, scores = way(run, corpus, folder, device, title, jobs)
+        if run.system in PEERS:
+            measured, scores = recognised(run, corpus, folder, title, jobs)
+        else:
+            workers.join().broadcast(TRAINING)
+            measured, scores = trained(run, corpus, folder, device, title)
         if not np.isfinite(scores).all():
             raise Diverged("its scores are not finite")
     except Diverged as fault:
         print(f"{title}: failed: {fault}", file=sys.stderr)
-        told = {"run": asdict(run), "labels": list(corpus.labels), "fault": str(fault), **made_by}
-        with whole(failed) as path:
-            path.write_text(as_json(told | {"finished": now()}), encoding="utf-8")
-        return told
+        failure = {**identity, "fault": str(fault), **circumstances}
+        _write(failed, failure | {"finished": now()})
+        return failure
     report = {
-        "run": asdict(run),
-        "labels": list(corpus.labels),
-        **found,
-        "predictions": predictions(corpus, run.fold, scores),
-        "remarks": corpus.remarks(),
-        "commit": made_by["commit"],
-        "versions": made_by["versions"],
+        **identity,
+        **measured,
+        "predictions": predictions(corpus.split, run.fold, scores),
+        "remarks": corpus.split.remarks(),
+        "commit": circumstances["commit"],
+        "versions": circumstances["versions"],
         "finished": now(),
         "seconds": round(time.time() - started, 1),
     }
-    with whole(folder / "report.json") as path:
-        path.write_text(as_json(report), encoding="utf-8")
+    _write(folder / "report.json", report)
     failed.unlink(missing_ok=True)
     return report
+
+
+def _same(failure: Mapping[str, Any], circumstances: Mapping[str, Any]) -> bool:
+    """Whether a failure has the same circumstances; an older failed.json does not state the commit."""
+    return all(failure.get(name, value) == value for name, value in circumstances.items())
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    with whole(path) as aside:
+        aside.write_text(as_json(content), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Several runs at a time: in processes on this machine, or in the workers of a Dask cluster.
 
-Each goes through ``runs.execute`` with its lock, so that it is done once whoever else is about it, and a run
-whose worker is lost is given to another, which goes on from the checkpoint.
+Each run goes through ``runs.execute`` and its lock, so that no run is done twice. If a worker is lost,
+another one takes its run and resumes from the checkpoint.
 """
 
 from __future__ import annotations
@@ -18,49 +18,85 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.system import MEMORY_LIMIT
-from tqdm import tqdm
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import alive
 from data_prep.base.processes import interrupts_held
+from data_prep.base.progress import Bar
 from data_prep.store import Store
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
-from reproduce.corpora import Corpus
+from reproduce.corpora import Corpus, Split
 from reproduce.peers import PEERS, peer
 from reproduce.peers.features import extract
 from reproduce.runs.execute import execute
 from reproduce.runs.report import done
+from reproduce.runs.resolve import Job
 from reproduce.runs.run import Run
-
-if TYPE_CHECKING:
-    from reproduce.options import Options
 
 __all__ = ["execute_all", "shares"]
 
 WORKER = "OMP_NUM_THREADS=8 .venv/bin/python -m dask worker {} --nthreads 1 --memory-limit 0"
 SETTINGS = {
-    "distributed.nanny.pre-spawn-environ": {},  # its one thread for each library: see _environment
-    "distributed.scheduler.worker-saturation": 1.0,  # a worker has one run, and none in wait
+    "distributed.nanny.pre-spawn-environ": {},  # Dask would set one thread per library; see _environment
+    "distributed.scheduler.worker-saturation": 1.0,  # a worker has one run and no queue
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
-    # MXNet keeps what it once had: a worker that paused for it would never go on.
+    # MXNet never returns memory to the system, so a worker that pauses for memory would pause for ever.
     "distributed.worker.memory.pause": False,
 }
 
 
-def shares(jobs: int, device: str) -> tuple[list[str], int]:
-    """The device of each of ``jobs`` runs that go at a time, as ``devices.choose`` takes it, and the threads
-    that each may have. On the CPU there are never more runs than threads.
+@dataclass(frozen=True)
+class _Place:
+    """Where a worker finds the corpus and the results, and how it reports progress.
 
-    Raises Faults where devices cannot be shared out evenly.
+    Attributes:
+        source: The corpus's source.
+        split: The corpus's clips and folds.
+        store: The folder of its spectrograms, which are too large to send.
+        root, folder: The folders of the ``Corpus``.
+        results: The folder of all results.
+        devices: The device of each worker of this machine, by the worker's name.
+        device: The device of any other worker.
+        topic: Name of the events that a worker logs when it begins a run.
+    """
+
+    source: str
+    split: Split
+    store: Path
+    root: Path
+    folder: Path
+    results: Path
+    devices: Mapping[int, str]
+    device: str
+    topic: str
+
+    @property
+    def token(self) -> Path:
+        """The file by which a worker recognises that its results folder is the same as the scheduler's."""
+        return self.results / self.source / f".{self.topic}.tmp"
+
+
+def shares(jobs: int, device: str) -> tuple[list[str], int]:
+    """Share out devices and threads among parallel runs.
+
+    Args:
+        jobs: Number of parallel runs. On the CPU there are never more than threads.
+        device: All devices, as ``devices.choose`` takes them.
+
+    Returns:
+        The device of each run, and the number of threads that each may use.
+
+    Raises:
+        Faults: The devices cannot be shared out evenly.
     """
     kind, numbers = choose(device)
     if kind == "cpu":
@@ -71,117 +107,123 @@ def shares(jobs: int, device: str) -> tuple[list[str], int]:
             "give as many JOBS as devices, or a multiple"
         )
     own = [numbers[job % len(numbers) :: jobs] for job in range(jobs)]
-    devices = [f"{kind}:{','.join(map(str, each))}" for each in own]
+    devices = [f"{kind}:{','.join(map(str, share))}" for share in own]
     return devices, max(1, runtime.threads() // jobs)
 
 
-def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, options: Options) -> list[dict]:
-    """What ``runs.execute`` returns of each of the ``runs``; the ``titles`` say on the progress bar which
-    are running.
+def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, job: Job) -> list[dict[str, Any]]:
+    """Return the report of each of the ``runs``, as ``runs.execute`` does.
 
-    Raises Faults for a scheduler that is not there, workers that do not see this machine's folders, more
-    runs at a time than there is memory for, and a run that ends its process again and again.
+    Args:
+        runs: The runs, all on one corpus.
+        titles: Their names on the progress bar.
+        corpus: The corpus.
+        job: The resolved table.
+
+    Raises:
+        Faults: The scheduler does not answer, a worker does not see this machine's folders, the runs need
+            more memory than there is, or a run has ended its process several times.
     """
-    found = [done(run, options.results) for run in runs]
-    left = [number for number, content in enumerate(found) if content is None]
-    if not left:
-        return found
-    if not options.scheduler and choose(options.device)[0] == "cpu":
-        _check_memory({titles[number]: runs[number] for number in left}, len(corpus.labels), options)
-    for system in dict.fromkeys(runs[number].system for number in left):
-        if system in PEERS:  # a worker is a daemon, which may have no processes of its own
-            extract(peer(system).features, corpus, options.jobs)
-    with _cluster(len(left), options) as (client, devices), _Bar(client, len(runs), len(left)) as bar:
-        given = corpus.store.folder.resolve(), replace(corpus, store=None, folder=corpus.folder.resolve())
-        results = options.results.resolve()
+    contents = {}
+    for number, run in enumerate(runs):
+        if (content := done(run, job.results)) is not None:
+            contents[number] = content
+    left = [number for number in range(len(runs)) if number not in contents]
+    if left:
+        if not job.scheduler and choose(job.device)[0] == "cpu":
+            _check_memory({titles[number]: runs[number] for number in left}, corpus, job)
+        for system in dict.fromkeys(runs[number].system for number in left):
+            if system in PEERS:  # a worker is a daemon, which cannot start processes of its own
+                extract(peer(system).features, corpus, job.processes)
+        named = {number: (runs[number], titles[number]) for number in left}
+        contents |= _executed(named, corpus, job, len(runs))
+    return [contents[number] for number in range(len(runs))]
 
-        def hand_out(number: int, wait: bool):
-            asked = (runs[number], titles[number], *given, results, devices, options.device, bar.topic, wait)
-            return client.submit(_execute, *asked, pure=False)
 
-        sign = _sign(results, corpus, bar.topic)
-        sign.parent.mkdir(parents=True, exist_ok=True)
-        with alive(sign):
+def _executed(
+    left: Mapping[int, tuple[Run, str]], corpus: Corpus, job: Job, total: int
+) -> dict[int, dict[str, Any]]:
+    """Execute the runs that are left of ``total``, given with their titles by their numbers."""
+    contents: dict[int, dict[str, Any]] = {}
+    with _cluster(len(left), job) as (client, devices), _Bar(client, total, len(left)) as bar:
+        place = _place(corpus, job, devices, bar.topic)
+
+        def submit(number: int, wait: bool):
+            return client.submit(_execute, *left[number], place, wait, pure=False)
+
+        place.token.parent.mkdir(parents=True, exist_ok=True)
+        with alive(place.token):
             try:
-                under_way = {hand_out(number, wait=False): number for number in left}
+                under_way = {submit(number, wait=False): number for number in left}
                 while under_way:
                     time.sleep(0.2)
                     bar.refresh()
-                    for future in [each for each in under_way if each.done()]:
+                    for future in [future for future in under_way if future.done()]:
                         number = under_way.pop(future)
-                        found[number] = content = _result(future, titles[number], options)
-                        bar.ended(titles[number], content)
-                        if content is None:  # another process has it: left for the end, and waited for then
-                            under_way[hand_out(number, wait=True)] = number
+                        title = left[number][1]
+                        content = _result(future, title, job)
+                        bar.ended(title, content)
+                        if content is not None:
+                            contents[number] = content
+                        else:  # another process has it: postpone the run, and wait for it then
+                            under_way[submit(number, wait=True)] = number
             finally:
-                sign.unlink()
-    return found
+                place.token.unlink()
+    return contents
 
 
-def _check_memory(runs: Mapping[str, Run], classes: int, options: Options) -> None:
-    """Raise Faults if a run, by its title, takes more than its share, for which Dask would kill it."""
-    share = MEMORY_LIMIT / len(shares(options.jobs, options.device)[0])
+def _place(corpus: Corpus, job: Job, devices: Mapping[int, str], topic: str) -> _Place:
+    return _Place(
+        corpus.source,
+        corpus.split,
+        corpus.store.folder.resolve(),
+        corpus.root,
+        corpus.folder.resolve(),
+        job.results.resolve(),
+        devices,
+        job.device,
+        topic,
+    )
+
+
+def _check_memory(runs: Mapping[str, Run], corpus: Corpus, job: Job) -> None:
+    """Raise Faults if a run, given by its title, needs more than its share, for which Dask would kill it."""
+    share = MEMORY_LIMIT / len(shares(job.processes or 1, job.device)[0])
+    classes = len(corpus.split.labels)
     needed = {
-        title: _needed(run.system, classes, run.size, run.batch_size, json.dumps(run.choices["network"]))
+        title: _needed(run.system, classes, *run.network_sizes(), json.dumps(run.choices["network"]))
         for title, run in runs.items()
         if run.system not in PEERS
     }
     title = max(needed, key=needed.__getitem__, default=None)
     if title and needed[title] > share:
         raise Faults(
-            f"{title} takes about {needed[title] / 1e9:.1f} GB of memory, and each of so many runs at a time "
-            f"has {share / 1e9:.1f} GB here: give JOBS={max(1, int(MEMORY_LIMIT / needed[title]))}"
+            f"{title} takes about {needed[title] / 1e9:.1f} GB of memory, and each parallel run has "
+            f"{share / 1e9:.1f} GB here: give JOBS={max(1, int(MEMORY_LIMIT / needed[title]))}"
         )
 
 
 @functools.cache  # folds and seeds train the same network
 def _needed(system: str, classes: int, size: int, batch_size: int, arguments: str) -> int:
-    """Bytes that a training takes; ``arguments``: the network's, as JSON."""
+    """Return the bytes that a training needs; ``arguments`` are the network's, as JSON."""
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.training.memory import needed_bytes
 
     return needed_bytes(build(system, classes, size, **json.loads(arguments)), size, batch_size)
 
 
-def _sign(results: Path, corpus: Corpus, topic: str) -> Path:
-    """The file by which a worker knows that its ``results`` are those of who asked."""
-    return results / corpus.source / f".{topic}.tmp"
-
-
 @contextlib.contextmanager
-def _cluster(left: int, options: Options) -> Iterator[tuple[Client, dict[int, str]]]:
-    """Whom to hand the runs to, and on this machine the device of each worker, by its name."""
-    if options.scheduler:
-        try:
-            client = Client(options.scheduler, timeout=15, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise Faults(
-                f"no Dask scheduler answers at {options.scheduler} ({error}): start one with "
-                f"`.venv/bin/python -m dask scheduler`, and workers in this folder with "
-                f"`{WORKER.format('tcp://…')}`"
-            ) from None
-        with client:
-            if not client.nthreads():
-                print(
-                    f"{options.scheduler} has no workers yet; waiting for them: start them in this folder "
-                    f"with `{WORKER.format(options.scheduler)}`",
-                    file=sys.stderr,
-                )
-                client.wait_for_workers(1)
-            try:
-                client.run(pkgutil.resolve_name, "reproduce.runs.parallel:_execute.__name__")
-            except ImportError as error:  # with which a worker would end, and say so to nobody
-                raise Faults(
-                    f"a worker of {options.scheduler} lacks the program ({error}): start workers in this "
-                    f"folder, with `{WORKER.format(options.scheduler)}`"
-                ) from None
+def _cluster(left: int, job: Job) -> Iterator[tuple[Client, dict[int, str]]]:
+    """Yield a client of the cluster, and the device of each worker of this machine by its name."""
+    if job.scheduler:
+        with _remote(job.scheduler) as client:
             yield client, {}
         return
-    devices, threads = shares(options.jobs, options.device)
+    devices, threads = shares(job.processes or 1, job.device)
     settings = dask.config.set(SETTINGS)
     environment = _environment({"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"})
     with settings, environment, contextlib.ExitStack() as stack:
-        with interrupts_held():  # so are all its threads and processes: Ctrl-C is for this one alone
+        with interrupts_held():  # the cluster's threads and processes inherit this: only we get Ctrl-C
             cluster = LocalCluster(
                 n_workers=min(len(devices), left),
                 threads_per_worker=1,
@@ -195,9 +237,38 @@ def _cluster(left: int, options: Options) -> Iterator[tuple[Client, dict[int, st
 
 
 @contextlib.contextmanager
+def _remote(scheduler: str) -> Iterator[Client]:
+    """Yield a client of the Dask cluster at an address, once it has a worker that can do runs."""
+    try:
+        client = Client(scheduler, timeout=15, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise Faults(
+            f"no Dask scheduler answers at {scheduler} ({error}): start one with `.venv/bin/python -m dask "
+            f"scheduler`, and workers in this folder with `{WORKER.format('tcp://…')}`"
+        ) from None
+    with client:
+        if not client.nthreads():
+            print(
+                f"{scheduler} has no workers yet; waiting for them: start them in this folder with "
+                f"`{WORKER.format(scheduler)}`",
+                file=sys.stderr,
+            )
+            client.wait_for_workers(1)
+        try:
+            client.run(pkgutil.resolve_name, "reproduce.runs.parallel:_execute.__name__")
+        except ImportError as error:  # a worker would fail in silence if it were given a run
+            raise Faults(
+                f"a worker of {scheduler} lacks the program ({error}): start workers in this folder, with "
+                f"`{WORKER.format(scheduler)}`"
+            ) from None
+        yield client
+
+
+@contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set the ``variables`` for processes that start within, those in the place of lost ones too, and take
-    away what is for this one alone.
+    """Set variables for the processes that start in this block, replacements of lost ones included.
+
+    The variables that ``runtime`` set for this process alone are removed meanwhile.
     """
     changed = {**dict.fromkeys(runtime.SET), **variables}
     before = {name: os.environ.get(name) for name in changed}
@@ -215,20 +286,20 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 
 class _Bar:
-    """How many runs are done and which are under way."""
+    """A progress bar that shows how many runs are done and which ones are running."""
 
-    def __init__(self, client: Client, runs: int, left: int):
+    def __init__(self, client: Client, total: int, left: int):
         self.topic = f"freqcnn-{uuid.uuid4()}.{os.getpid()}"
         self._running: dict[str, None] = {}
-        self._bar = tqdm(
+        self._bar = Bar(
             desc="runs",
-            total=runs,
-            initial=runs - left,
+            total=total,
+            initial=total - left,
             unit="run",
             dynamic_ncols=True,
             smoothing=0,
             mininterval=1,
-            miniters=0,  # the time goes on though no run ends
+            miniters=0,  # so that the elapsed time advances although no run ends
         )
         client.subscribe_topic(self.topic, self._began)
 
@@ -242,11 +313,12 @@ class _Bar:
         title = event[1]
         if title in self._running:
             self._bar.write(
-                f"{title}: its worker was lost, another goes on from the last checkpoint", file=sys.stderr
+                f"{title}: its worker was lost; another one resumes from the last checkpoint",
+                file=sys.stderr,
             )
         self._running[title] = None
 
-    def ended(self, title: str, content: dict | None) -> None:
+    def ended(self, title: str, content: dict[str, Any] | None) -> None:
         self._running.pop(title, None)
         if content and "fault" in content:
             self._bar.write(f"{title}: failed: {content['fault']}", file=sys.stderr)
@@ -257,36 +329,27 @@ class _Bar:
         self._bar.update(0)
 
 
-def _result(future, title: str, options: Options) -> dict | None:
-    """The run's content, or what stopped it as Faults."""
+def _result(future, title: str, job: Job) -> dict[str, Any] | None:
+    """Return what ``_execute`` returned; raise Faults if its worker or the scheduler was lost."""
     try:
         return future.result()
     except KilledWorker:
-        remedy = "give fewer JOBS" if not options.scheduler else "give the workers more memory"
+        remedy = "give fewer JOBS" if not job.scheduler else "give the workers more memory"
         raise Faults(
-            f"{title}: every worker that took it was killed, most likely for want of memory: {remedy}"
+            f"{title}: every worker that took it was killed, most likely for lack of memory: {remedy}"
         ) from None
     except CancelledError:
         raise Faults(
-            f"the scheduler at {options.scheduler} is gone; the same command goes on when it is back"
+            f"the scheduler at {job.scheduler} is gone; the same command resumes when it is back"
         ) from None
 
 
-def _execute(
-    run: Run,
-    title: str,
-    store: Path,
-    corpus: Corpus,
-    results: Path,
-    devices: Mapping[int, str],
-    device: str,
-    topic: str,
-    wait: bool,
-) -> dict | None:
-    """What a worker does: ``runs.execute`` with the corpus of the folder ``store``.
+def _execute(run: Run, title: str, place: _Place, wait: bool) -> dict[str, Any] | None:
+    """Execute a run in a worker, with the ``runs.execute`` of this process.
 
-    Raises Faults if that or the ``results`` are not those of who asked, or if the worker does several things
-    at a time: seeds are a process's, not a thread's.
+    Raises:
+        Faults: The worker sees other images or results, or it does several runs at a time, which would draw
+            from one random number generator since seeds belong to a process.
     """
     worker = get_worker()
     if worker.state.nthreads != 1:
@@ -295,16 +358,18 @@ def _execute(
             "from one another's random numbers: start it with --nthreads 1"
         )
     shared = "every worker needs DATA and RESULTS at the same place, on storage that they share"
-    if not _sign(results, corpus, topic).exists():
-        raise Faults(f"{results}: is not the same folder for the worker {worker.address}: {shared}")
+    if not place.token.exists():
+        raise Faults(f"{place.results}: is not the same folder for the worker {worker.address}: {shared}")
     try:
-        corpus = replace(corpus, store=Store(store))
-        same = corpus.store.fingerprint(corpus.manifest) == run.data
+        corpus = Corpus(place.source, place.split, Store(place.store), place.root, place.folder)
+        same = corpus.fingerprint() == run.data
     except (Faults, OSError) as fault:
-        raise Faults(f"{fault} (says the worker {worker.address}): {shared}") from None
+        raise Faults(f"{fault} (on the worker {worker.address}): {shared}") from None
     if not same:
-        raise Faults(f"{store}: holds other images for the worker {worker.address}: {shared}")
-    worker.log_event(topic, title)
-    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a killed worker would leave behind
+        raise Faults(f"{place.store}: holds other images for the worker {worker.address}: {shared}")
+    worker.log_event(place.topic, title)
+    Bar.set_lock(threading.RLock())  # tqdm's own lock is a semaphore, which a killed worker would not release
     with open(os.devnull, "w") as unseen, contextlib.redirect_stderr(unseen):
-        return execute(run, corpus, results, devices.get(worker.name, device), title, 1, wait)
+        return execute(
+            run, corpus, place.results, place.devices.get(worker.name, place.device), title, 1, wait
+        )

@@ -1,7 +1,7 @@
-"""report.json and failed.json read again: whole, of this version, and not at odds with themselves.
+"""report.json and failed.json: read, validated, found by their run, and listed by tableNN.json.
 
-A number of a table comes from a report's counts, and the counts from its predictions: a file that was cut,
-edited, put in another's place or written by an older version is told, and never shown.
+A table's number comes from a report's counts, and the counts come from its predictions. A file that was cut,
+edited, put in the place of another or written by an older version raises Faults; its numbers are never shown.
 """
 
 from __future__ import annotations
@@ -12,28 +12,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from data_prep.base.faults import Faults
 from reproduce.runs.run import Run
 from reproduce.sources import PAPER
-from reproduce.tables import TABLES, System, Table
+from reproduce.tables import System, Table, trained
 
 __all__ = ["Report", "as_json", "done", "links", "read", "recorded", "reports_in", "reports_of"]
 
 SETTINGS = "learning_rate schedule momentum weight_decay micro_batch".split()
-CLOSE = 1e-9  # of a share that is counted again
+CLOSE = 1e-9  # how far a stated share may be from the recomputed one
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report.json, or the failed.json of a run that diverged: its ``content``, and its path below the
-    source's folder of results.
+    """A report.json, or the failed.json of a run that diverged.
+
+    Attributes:
+        link: The file's path below the source's folder of results.
+        content: The file's content.
     """
 
     link: str
-    content: dict
+    content: dict[str, Any]
 
     @property
     def fault(self) -> str:
@@ -42,15 +46,19 @@ class Report:
 
 
 def reports_of(system: System, reports: Sequence[Report]) -> list[Report]:
-    """The reports of one system, in the order given."""
+    """Select the reports of one system, in the order given."""
     home = (system.home, system.name)
     return [
         report for report in reports if (report.content["run"]["table"], report.content["run"]["row"]) == home
     ]
 
 
-def read(path: Path) -> dict:
-    """The content of a report.json or failed.json. Raises Faults, which name it, for what is neither."""
+def read(path: Path) -> dict[str, Any]:
+    """Return the content of a report.json or failed.json.
+
+    Raises:
+        Faults: The file is missing, cannot be read, or is not valid.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         _check_run(content["run"])
@@ -69,141 +77,154 @@ def read(path: Path) -> dict:
     return content
 
 
-def _refused(path: Path, why: str) -> Faults:
+def _refused(path: Path, reason: str) -> Faults:
     return Faults(
-        f"{path}: is damaged or of another version ({why.splitlines()[0]}); delete it, and the command that "
-        "made it makes it again"
+        f"{path}: is damaged or of another version ({reason.splitlines()[0]}); delete it, and the command "
+        "that made it makes it again"
     )
 
 
 def links(listed: Path) -> list[str]:
-    """The reports that a tableNN.json names, as paths below its folder. Raises Faults, which name it."""
+    """Return the reports that a tableNN.json lists, as paths below its folder.
+
+    Raises:
+        Faults: The file is missing, cannot be read, or is not such a list.
+    """
     try:
-        found = json.loads(listed.read_text(encoding="utf-8"))
+        paths = json.loads(listed.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Faults(f"{listed}: is missing, so there are no reports of its table") from None
     except OSError as error:
         raise Faults(f"{listed}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise _refused(listed, str(error)) from None
-    if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
-        raise _refused(listed, "it is no list of reports")
-    for link in found:
+    if not isinstance(paths, list) or not paths or not all(isinstance(link, str) for link in paths):
+        raise _refused(listed, "it is not a list of reports")
+    for link in paths:
         path = PurePosixPath(link)
         if path.is_absolute() or ".." in path.parts or path.name not in ("report.json", "failed.json"):
-            raise _refused(listed, f"{link!r} is no report below its folder")
-    return found
+            raise _refused(listed, f"{link!r} is not a report below its folder")
+    return paths
 
 
-def _check_run(run: Mapping) -> None:
+def _check_run(run: Mapping[str, Any]) -> None:
     names = [field.name for field in fields(Run)]
     if missing := [name for name in names if name not in run]:
         raise ValueError(f"its run lacks {', '.join(missing)}")
-    if more := sorted(set(run) - set(names)):
-        raise ValueError(f"no run of this version has {', '.join(more)}")
-    _typed(run, str, "source", "row", "system", "fold", "profile", "data")
-    _typed(run, int, "table", "seed")
+    if unknown := sorted(set(run) - set(names)):
+        raise ValueError(f"no run of this version has {', '.join(unknown)}")
+    _check_types(run, str, "source", "row", "system", "fold", "profile", "data")
+    _check_types(run, int, "table", "seed")
     for name in ("size", "batch_size"):
         if run[name] is not None:
-            _typed(run, int, name)
-    if not all(isinstance(each, dict) for each in [run["choices"], *run["choices"].values()]):
-        raise ValueError("its choices are none")
+            _check_types(run, int, name)
+    if not all(isinstance(group, dict) for group in [run["choices"], *run["choices"].values()]):
+        raise ValueError("its choices are not objects")
     if (run["source"], run["profile"]) == (PAPER, "quick"):
-        raise ValueError("it is quick and among those of the paper's sizes")
+        raise ValueError("it is of the quick profile, but among the reports of the paper's sizes")
 
 
-def _typed(content: Mapping, kind: type, *names: str) -> None:
+def _check_types(content: Mapping[str, Any], kind: type, *names: str) -> None:
     for name in names:
         if type(content[name]) is not kind:
             raise ValueError(f"its {name} is {str(content[name]):.40}")
 
 
-def _check_failed(content: Mapping) -> None:
-    _typed(content, str, "fault", "finished")
-    _typed(content, list, "labels", "device")
-    _typed(content, dict, "versions")
-
-
-def _check(content: Mapping) -> None:
-    """Raise ValueError, KeyError or TypeError for what no run leaves."""
-    if "fault" in content:
-        raise ValueError("it is of a run that failed")
-    labels = content["labels"]
-    if len(set(labels)) < len(labels) or not labels or not all(isinstance(each, str) for each in labels):
-        raise ValueError("its labels are no different names")
-    _typed(content, list, "remarks", "device", "history")
-    _typed(content, dict, "versions", "settings", "clips", "predictions")
-    _typed(content, str, "finished")
-    _typed(content["clips"], int, "train", "test")
-    if not content["device"] or not all(re.fullmatch(r"\w+\(\d+\)", each) for each in content["device"]):
-        raise ValueError("its device is none")
-    _number(content, "training_seconds")
-    counts = _counted(labels, content["predictions"])
-    if counts.sum() != content["clips"]["test"]:
-        raise ValueError(f"it has {counts.sum()} predictions of {content['clips']['test']} clips")
-    if content["metrics"]["confusion"] != counts.tolist():
-        raise ValueError("its counts are not its predictions'")
-    _check_shares(content["metrics"], counts)
-    if content["history"]:
-        _check_history(content)
-    elif "1-EER" in content.get("measures", {}):
-        _number(content["measures"], "1-EER", "threshold", "targets")
-
-
-def _counted(labels: list[str], predictions: Mapping) -> np.ndarray:
-    """Counts (true, predicted) of the predictions."""
-    number = {label: at for at, label in enumerate(labels)}
-    counts = np.zeros((len(labels), len(labels)), int)
-    for clip, told in predictions.items():
-        counts[number[told["true"]], number[told["predicted"]]] += 1
-        shares = told["probability"]
-        if len(shares) != len(labels) or not all(0 <= share <= 1 for share in shares):
-            raise ValueError(f"the probabilities of clip {clip!r} are none")
-        if shares[number[told["predicted"]]] < max(shares):
-            raise ValueError(f"clip {clip!r} is taken for another class than its likeliest")
-    return counts
-
-
-def _check_shares(metrics: Mapping, counts: np.ndarray) -> None:
-    present = counts.sum(axis=1) > 0
-    recalls = counts.diagonal()[present] / counts[present].sum(axis=1)
-    for name, share in (("accuracy", counts.trace() / counts.sum()), ("uar", recalls.mean())):
-        _number(metrics, name)
-        if abs(metrics[name] - share) > CLOSE:
-            raise ValueError(f"its {name} is not its counts'")
-
-
-def _check_history(content: Mapping) -> None:
-    history = content["history"]
-    _typed(content, int, "parameters", "best_epoch_on_test")
-    _typed(content["run"]["choices"], dict, "image", "network", "training")
-    _number(content["settings"], *(name for name in SETTINGS if name != "schedule"))
-    for number, entry in enumerate(history, 1):
-        _number(entry, "loss", "accuracy", "seconds")
-        _number(entry["test"], "uar", "accuracy")
-        if entry["epoch"] != number:
-            raise ValueError("its epochs do not follow one another")
-    if history[-1]["test"] != content["metrics"]:
-        raise ValueError("its last epoch has other metrics than itself")
-    best = max(history, key=lambda entry: entry["test"]["uar"])["epoch"]
-    if content["best_epoch_on_test"] != best:
-        raise ValueError("its best epoch is another")
-    content["settings"]["schedule"]
-
-
-def _number(content: Mapping, *names: str) -> None:
+def _check_numbers(content: Mapping[str, Any], *names: str) -> None:
     for name in names:
         value = content[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ValueError(f"its {name} is {str(value):.40}")
 
 
-def done(run: Run, results: Path) -> dict | None:
-    """The report of a run that is done, else None. Raises Faults for one that is damaged or another run's."""
+def _check_failed(content: Mapping[str, Any]) -> None:
+    _check_types(content, str, "fault", "finished")
+    _check_types(content, list, "labels", "device")
+    _check_types(content, dict, "versions")
+
+
+def _check(content: Mapping[str, Any]) -> None:
+    """Raise ValueError, KeyError or TypeError if no run writes such a report."""
+    if "fault" in content:
+        raise ValueError("it is of a run that failed")
+    labels = content["labels"]
+    if len(set(labels)) < len(labels) or not labels or not all(isinstance(label, str) for label in labels):
+        raise ValueError("its labels are not distinct names")
+    _check_types(content, list, "remarks", "device", "history")
+    _check_types(content, dict, "versions", "settings", "clips", "predictions")
+    _check_types(content, str, "finished")
+    _check_types(content["clips"], int, "train", "test")
+    if not content["device"] or not all(re.fullmatch(r"\w+\(\d+\)", name) for name in content["device"]):
+        raise ValueError("its device is not a list such as cpu(0)")
+    _check_numbers(content, "training_seconds")
+    counts = _confusion(labels, content["predictions"])
+    if counts.sum() != content["clips"]["test"]:
+        raise ValueError(f"it has {counts.sum()} predictions of {content['clips']['test']} clips")
+    if content["metrics"]["confusion"] != counts.tolist():
+        raise ValueError("its counts are not those of its predictions")
+    _check_shares(content["metrics"], counts)
+    if content["history"]:
+        _check_history(content)
+    elif "1-EER" in content.get("measures", {}):
+        _check_numbers(content["measures"], "1-EER", "threshold", "targets")
+
+
+def _confusion(labels: list[str], predictions: Mapping[str, Any]) -> np.ndarray:
+    """Count the predictions (true, predicted), and check their probabilities."""
+    number = {label: index for index, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)), int)
+    for clip, prediction in predictions.items():
+        counts[number[prediction["true"]], number[prediction["predicted"]]] += 1
+        shares = prediction["probability"]
+        if len(shares) != len(labels) or not all(0 <= share <= 1 for share in shares):
+            raise ValueError(f"clip {clip!r} does not have one probability in 0..1 for each label")
+        if shares[number[prediction["predicted"]]] < max(shares):
+            raise ValueError(f"the prediction of clip {clip!r} is not its most probable class")
+    return counts
+
+
+def _check_shares(metrics: Mapping[str, Any], counts: np.ndarray) -> None:
+    present = counts.sum(axis=1) > 0
+    recalls = counts.diagonal()[present] / counts[present].sum(axis=1)
+    for name, share in (("accuracy", counts.trace() / counts.sum()), ("uar", recalls.mean())):
+        _check_numbers(metrics, name)
+        if abs(metrics[name] - share) > CLOSE:
+            raise ValueError(f"its {name} is not that of its counts")
+
+
+def _check_history(content: Mapping[str, Any]) -> None:
+    history = content["history"]
+    _check_types(content, int, "parameters", "best_epoch_on_test")
+    _check_types(content["run"]["choices"], dict, "image", "network", "training")
+    _check_numbers(content["settings"], *(name for name in SETTINGS if name != "schedule"))
+    for number, entry in enumerate(history, 1):
+        _check_numbers(entry, "loss", "accuracy", "seconds")
+        _check_numbers(entry["test"], "uar", "accuracy")
+        if entry["epoch"] != number:
+            raise ValueError("its epochs are not numbered 1, 2, ...")
+    if history[-1]["test"] != content["metrics"]:
+        raise ValueError("its metrics are not those of its last epoch")
+    best = max(history, key=lambda entry: entry["test"]["uar"])["epoch"]
+    if content["best_epoch_on_test"] != best:
+        raise ValueError("its best epoch is not the one with the highest UAR")
+    content["settings"]["schedule"]  # raises KeyError if it is missing
+
+
+def done(run: Run, results: Path) -> dict[str, Any] | None:
+    """Return the report of a run, or None if it is not done.
+
+    Raises:
+        Faults: The report is damaged, or it is another run's.
+    """
     return recorded(run, run.folder(results) / "report.json")
 
 
-def recorded(run: Run, path: Path) -> dict | None:
+def recorded(run: Run, path: Path) -> dict[str, Any] | None:
+    """Return the content of a report.json or failed.json of ``run``, or None if there is no such file.
+
+    Raises:
+        Faults: The file is damaged, or it is another run's.
+    """
     if not path.exists():
         return None
     content = read(path)
@@ -213,13 +234,14 @@ def recorded(run: Run, path: Path) -> dict | None:
 
 
 def reports_in(folder: Path, number: int) -> list[Report]:
-    """The reports that ``folder``/tableNN.json names, in its order.
+    """Return the reports that ``folder``/tableNN.json lists, in its order and each once.
 
-    Raises Faults with everything that is wrong: the list or a report is missing or damaged, a report is in
-    another run's folder, or they are not those of one table.
+    Raises:
+        Faults: Everything that is wrong: the list or a report is missing or damaged, a report is in another
+            run's folder, or the reports do not belong to one table.
     """
     listed = folder / f"table{number:02}.json"
-    found, faults = [], []
+    reports, faults = [], []
     for link in dict.fromkeys(links(listed)):
         path = folder / link
         try:
@@ -229,39 +251,39 @@ def reports_in(folder: Path, number: int) -> list[Report]:
             continue
         if Run(**content["run"]).folder(folder.parent) != path.parent:
             faults.append(f"{path}: is the report of another run than its folder is named for; put it back")
-        found.append(Report(link, content))
+        reports.append(Report(link, content))
     if not faults:
         remedy = f"`make table{number}` writes the list of the table's reports again"
-        faults = [f"{listed}: {each}; {remedy}" for each in _not_together(TABLES[number], found)]
+        faults = [f"{listed}: {fault}; {remedy}" for fault in _mismatches(trained(number), reports)]
     if faults:
         raise Faults(faults)
-    return found
+    return reports
 
 
-def _not_together(table: Table, found: Sequence[Report]) -> list[str]:
-    """Why these are not the reports of one table."""
+def _mismatches(table: Table, reports: Sequence[Report]) -> list[str]:
+    """List the reasons why the reports are not those of one table."""
     faults = []
     for name in ("data", "profile"):
-        if len({each.content["run"][name] for each in found}) > 1:
+        if len({report.content["run"][name] for report in reports}) > 1:
             faults.append(f"its reports are of more than one {name}")
-    if len({tuple(each.content["labels"]) for each in found}) > 1:
-        faults.append("its reports have not all the same labels")
+    if len({tuple(report.content["labels"]) for report in reports}) > 1:
+        faults.append("its reports have different labels")
     rows: dict[tuple[int, str], list[tuple[int, str]]] = {}
-    for each in found:
-        run = each.content["run"]
+    for report in reports:
+        run = report.content["run"]
         rows.setdefault((run["table"], run["row"]), []).append((run["seed"], run["fold"]))
     known = {(system.home, system.name) for system in table.systems()}
     for (home, row), runs in rows.items():
         if (home, row) not in known:
-            faults.append(f"{row} is no row of table {table.number}")
+            faults.append(f"{row} is not a row of table {table.number}")
             continue
         seeds = {seed for seed, _ in runs}
         if sorted(runs) != sorted((seed, fold) for seed in seeds for fold in table.folds):
-            faults.append(f"{row} has not one report for each fold and seed")
+            faults.append(f"{row} does not have one report for each fold and seed")
     return faults
 
 
-def as_json(report: dict) -> str:
-    """Indented, but a list of numbers or names stays on one line."""
+def as_json(report: dict[str, Any]) -> str:
+    """Return indented JSON in which a list of numbers or names stays on one line."""
     text = json.dumps(report, indent=1)
     return re.sub(r"\[[^\[\]{}]*\]", lambda leaf: f"[{' '.join(leaf[0][1:-1].split())}]", text)

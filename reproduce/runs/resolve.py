@@ -1,86 +1,155 @@
-"""From a table and the options to its runs: sizes, choices and seeds, settled once."""
+"""From a table and the options to its runs: profile, sizes and choices, settled once."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from reproduce.assumptions import choices
+from reproduce.assumptions import Choices, assumptions, choices
 from reproduce.options import Options
 from reproduce.peers import NETWORKS, PEERS
 from reproduce.runs.run import Run
 from reproduce.sources import PAPER, QUICK
-from reproduce.tables import Profile, System, Table
+from reproduce.tables import Sizes, System, Table
 
-__all__ = ["profile", "runs_of", "sizes"]
-
-
-def profile(table: Table, options: Options) -> str:
-    """'paper' or 'quick', as asked or by whether the corpus is there."""
-    return options.profile or ("paper" if options.roots.get(table.corpus) else "quick")
+__all__ = ["Job", "resolve", "runs_of", "sizes"]
 
 
-def sizes(table: Table, options: Options) -> Profile:
-    """The table's sizes in the profile; its epochs are None where they are the assumptions'."""
+@dataclass(frozen=True)
+class Job:
+    """A table with everything that its runs need; made by ``resolve``.
+
+    Attributes:
+        table: The table of results.
+        profile: 'paper' or 'quick'.
+        sizes: Size, batch size and epochs in this profile and with these choices.
+        choices: The values of the assumptions, see ``assumptions.choices``; ``training`` has the epochs and,
+            unless it is float32, the dtype.
+        root: The corpus's folder, or None for its stand-in.
+        check_counts: Whether other counts than the paper's are an error.
+        seeds: Number of trainings of each system.
+        device, dtype, scheduler, data, results: As in ``Options``.
+        processes: Parallel processes, ``Options.jobs``.
+    """
+
+    table: Table
+    profile: str
+    sizes: Sizes
+    choices: Choices
+    root: Path | None
+    check_counts: bool
+    seeds: int
+    device: str
+    dtype: str
+    processes: int | None
+    scheduler: str | None
+    data: Path
+    results: Path
+
+
+def resolve(table: Table, options: Options) -> Job:
+    """Settle the options of a command for one table.
+
+    Raises:
+        Faults: An assumption cannot be chosen as ``options.assume`` says.
+    """
+    chosen, root = choices(table.number, options.assume), options.roots.get(table.corpus)
+    profile = options.profile or ("paper" if root else "quick")
+    settled = sizes(table, profile)
+    if any(override.startswith("epochs=") for override in options.assume):
+        settled = replace(settled, epochs=chosen["training"]["epochs"])
+    chosen["training"]["epochs"] = settled.epochs
+    if options.dtype != "float32":  # a run does not name float32, which keeps the hashes of older runs
+        chosen["training"]["dtype"] = options.dtype
+    return Job(
+        table=table,
+        profile=profile,
+        sizes=settled,
+        choices=chosen,
+        root=root,
+        check_counts=options.check_counts,
+        seeds=options.seeds,
+        device=options.device,
+        dtype=options.dtype,
+        processes=options.jobs,
+        scheduler=options.scheduler,
+        data=options.data,
+        results=options.results,
+    )
+
+
+def sizes(table: Table, profile: str) -> Sizes:
+    """Return the table's sizes in the profile 'paper' or 'quick'."""
     from freqcnn_gluon.network.architectures import architecture
 
+    if profile == "quick":
+        return table.quick
     paper = architecture(table.architecture)
-    own = table.quick if profile(table, options) == "quick" else Profile()
-    return Profile(own.size or paper.size, own.batch_size or paper.batch_size, own.epochs)
+    return Sizes(paper.size, paper.batch_size, assumptions()["epochs"].choice)
 
 
-def runs_of(table: Table, systems: Sequence[System], options: Options, source: str, data: str) -> list[Run]:
-    """The runs of ``systems`` on a corpus's ``source`` with the fingerprint ``data``, by fold and seed.
+def runs_of(job: Job, systems: Sequence[System], source: str, data: str) -> list[Run]:
+    """List the runs of some systems, ordered by system, fold and seed.
 
-    In the quick profile the paper's corpora are the source QUICK, whose files are its own.
+    In the quick profile the paper's corpora have the source QUICK, which keeps their results apart.
+
+    Args:
+        job: The resolved table.
+        systems: Systems of the table; those that are not run at all are left out.
+        source: The corpus's source.
+        data: The corpus's fingerprint.
     """
-    if source == PAPER and profile(table, options) == "quick":
+    if source == PAPER and job.profile == "quick":
         source = QUICK
-    chosen, own = choices(table.number, options.assume), sizes(table, options)
-    if own.epochs and not any(each.startswith("epochs=") for each in options.assume):
-        chosen["training"]["epochs"] = own.epochs
-    if options.dtype != "float32":  # float32 has no name in a run, so that its hash is what it always was
-        chosen["training"]["dtype"] = options.dtype
     return [
-        Run(
-            source=source,
-            table=system.home,
-            row=system.name,
-            system=system.system,
-            fold=fold,
-            seed=seed,
-            profile=profile(table, options),
-            data=data,
-            **_settings(system, table, chosen, own.size, own.batch_size),
-        )
+        _run(job, system, system.system, fold, seed, source, data)
         for system in systems
         if system.system
-        for fold in table.folds
-        for seed in range(options.seeds)
+        for fold in job.table.folds
+        for seed in range(job.seeds)
     ]
 
 
-def _settings(
-    system: System, table: Table, chosen: Mapping[str, dict], size: int, batch_size: int
-) -> dict[str, object]:
-    """A run's size, batch size and choices: those that its kind of system has."""
-    if system.system in PEERS:
-        peer = {**chosen.get(system.system, {}), **system.options}
-        if system.system in NETWORKS and "dtype" in chosen["training"]:
-            peer["dtype"] = chosen["training"]["dtype"]
-        return {"size": None, "batch_size": None, "choices": {"data": chosen["data"], "peer": peer}}
-    kept = {where: each for where, each in chosen.items() if where not in PEERS}
-    network = _network(system, table, chosen["network"], size)
-    return {"size": size, "batch_size": batch_size, "choices": kept | {"network": network}}
+def _run(job: Job, system: System, name: str, fold: str, seed: int, source: str, data: str) -> Run:
+    """Build one run; a peer has no size, no batch size and none of the networks' choices."""
+    is_peer = name in PEERS
+    return Run(
+        source=source,
+        table=system.home,
+        row=system.name,
+        system=name,
+        fold=fold,
+        seed=seed,
+        profile=job.profile,
+        size=None if is_peer else job.sizes.size,
+        batch_size=None if is_peer else job.sizes.batch_size,
+        data=data,
+        choices=_peer_choices(system, name, job.choices) if is_peer else _network_choices(system, job),
+    )
 
 
-def _network(system: System, table: Table, chosen: Mapping[str, object], size: int) -> dict[str, object]:
-    """FreqCNN's keyword arguments; a peer takes none, its defaults are not the list's to change."""
+def _peer_choices(system: System, name: str, chosen: Choices) -> Choices:
+    peer = {**chosen.get(name, {}), **system.options}
+    if name in NETWORKS and "dtype" in chosen["training"]:
+        peer["dtype"] = chosen["training"]["dtype"]
+    return {"data": chosen["data"], "peer": peer}
+
+
+def _network_choices(system: System, job: Job) -> Choices:
+    kept = {where: values for where, values in job.choices.items() if where not in PEERS}
+    return kept | {"network": _network(system, job.table, job.choices["network"], job.sizes.size)}
+
+
+def _network(system: System, table: Table, chosen: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """Return FreqCNN's keyword arguments; empty for another network, whose defaults stay as they are."""
     if system.system != table.architecture:
         return {}
     network = {**chosen, **system.options}
     if segments := network.get("segments"):
         blocks = [size >> block for block in range(5)]
-        if any(side % segments for side in blocks):  # small spectrograms: as many as the block has rows for
+        if any(side % segments for side in blocks):  # a small spectrogram has too few rows in later blocks
             network["segments"] = [math.gcd(segments, side) for side in blocks]
     return network

@@ -1,4 +1,4 @@
-"""A run: everything that decides a result, and the folder that it names."""
+"""A run: everything that decides a result, and the folder that is named after it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,28 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from reproduce.assumptions import Choices
+
 __all__ = ["Run"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that decides a result. ``table``, ``row``: a ``System``'s home and name; ``system``: a
-    network of ``network.zoo``, or one of ``peers``, which has no ``size`` and ``batch_size``.
-    ``fold``: 'test' or a fold's number. ``data``: the fingerprint of manifest and images. ``choices``: the
-    assumptions' (see ``assumptions.choices``), FreqCNN's or the peer's arguments among them.
+    """Everything that decides a result. A hash of all fields names the folder, so no field may change.
+
+    Attributes:
+        source: Where the clips come from, see ``reproduce.sources``.
+        table: The home of the ``System``.
+        row: The name of the ``System``.
+        system: A network of ``network.zoo`` or one of ``reproduce.peers``.
+        fold: 'test' or the number of a fold.
+        seed: The seed of the training.
+        profile: 'paper' or 'quick'.
+        size: Side of the spectrograms in pixels; None for a peer, which does not see the networks' images.
+        batch_size: Samples in a batch; None for a peer.
+        data: The fingerprint of the manifest and the images.
+        choices: The choices among the assumptions, see ``assumptions.choices``. They include the arguments
+            of FreqCNN ('network') or of the peer ('peer').
     """
 
     source: str
@@ -28,10 +41,16 @@ class Run:
     size: int | None
     batch_size: int | None
     data: str
-    choices: dict[str, dict[str, object]]
+    choices: Choices
+
+    def network_sizes(self) -> tuple[int, int]:
+        """Return a network's size and batch size. Raises ValueError for a peer, which has neither."""
+        if self.size is None or self.batch_size is None:
+            raise ValueError(f"{self.row} is a peer, which has no size and no batch size")
+        return self.size, self.batch_size
 
     def folder(self, results: Path) -> Path:
-        """Where this run's report and checkpoint are; the hash keeps other configurations apart."""
+        """Return the folder of the run's report and checkpoint below ``results``."""
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
         row = self.row.lower().replace(" ", "-")
         return results / self.source / f"table{self.table:02}" / row / f"{self.fold}-s{self.seed}-{digest}"

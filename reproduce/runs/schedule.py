@@ -1,81 +1,96 @@
-"""A table from beginning to end: corpus, runs, rendering; whatever is done already is not done again."""
+"""All runs of a table, one after the other or several at a time; finished runs are not repeated."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from data_prep.base.faults import Faults, note
 from data_prep.sound.spectrogram import ImageSettings
-from freqcnn_gluon.training import workers as cluster
-from reproduce.assumptions import choices
-from reproduce.corpora import prepare
-from reproduce.options import Options
+from freqcnn_gluon.training import workers
+from reproduce.corpora import Corpus, prepare
 from reproduce.runs.execute import execute
 from reproduce.runs.report import Report, done
-from reproduce.runs.resolve import runs_of, sizes
+from reproduce.runs.resolve import Job, runs_of
 from reproduce.runs.run import Run
-from reproduce.tables import System, Table
+from reproduce.tables import System
 
 __all__ = ["run_all"]
 
 
-def run_all(table: Table, systems: Sequence[System], options: Options) -> list[Report]:
-    """The reports of ``systems``, in their order, then by fold and seed.
+def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
+    """Return the reports of ``systems``, ordered by system, fold and seed; do the runs first.
 
-    A run that another process has is left for the end, and waited for then. Among several workers the first
-    has the reports' content. Raises Faults if both batches and runs are to be shared out.
+    A run that another process has is postponed to the end and waited for there. Of several workers only
+    rank 0 has the reports' content.
+
+    Raises:
+        Faults: The job shares out both batches and runs, its device or dtype is not available, the corpus
+            is faulty, or a report is damaged.
     """
-    # Does not import MXNet, which a table that is done need not wait for.
+    # These imports do not load MXNet, so that a finished table is shown at once.
     from freqcnn_gluon.devices import choose
     from freqcnn_gluon.runtime import check_dtype
 
-    if options.scheduler and cluster.join().count > 1:
+    group = workers.join()
+    if job.scheduler and group.count > 1:
         raise Faults("HOSTS shares every batch and SCHEDULER whole runs: give one of the two")
-    if not options.scheduler:  # whose workers have other devices
-        kind, _ = choose(options.device)  # its faults are told before anything is prepared
-        check_dtype(options.dtype, kind)
-    chosen = choices(table.number, options.assume)
-    with cluster.join().in_turn():
-        corpus = prepare(
-            table.corpus,
-            options.roots.get(table.corpus),
-            options.data,
-            ImageSettings(size=sizes(table, options).size, **chosen["image"]),
-            chosen["data"],
-            options.check_counts,
-            options.jobs,
-        )
-    runs = runs_of(table, systems, options, corpus.source, corpus.store.fingerprint(corpus.manifest))
-    _check_done(runs, options.results)
-    titles = [_title(run, options) for run in runs]
-    several = (options.jobs or 1) > 1
-    if several and cluster.join().count > 1 and not cluster.join().rank:
-        _tell_of_jobs()
-    if options.scheduler or (several and cluster.join().count == 1):
-        from reproduce.runs.parallel import execute_all  # Dask takes its time to be imported
+    if not job.scheduler:  # a cluster's workers have devices of their own
+        kind, _ = choose(job.device)  # raises Faults before the corpus is prepared
+        check_dtype(job.dtype, kind)
+    with group.in_turn():
+        corpus = _prepared(job)
+    runs = runs_of(job, systems, corpus.source, corpus.fingerprint())
+    _check_done(runs, job.results)
+    titles = [_title(run, job) for run in runs]
+    several = (job.processes or 1) > 1
+    if several and group.count > 1 and not group.rank:
+        _note_jobs()
+    if job.scheduler or (several and group.count == 1):
+        from reproduce.runs.parallel import execute_all  # importing Dask takes a while
 
-        contents = execute_all(runs, titles, corpus, options)
+        contents = execute_all(runs, titles, corpus, job)
     else:
-        contents = [None] * len(runs)
-        for wait in (False, True):
-            for number, (run, title) in enumerate(zip(runs, titles)):
-                if contents[number] is None:
-                    place = f"[{number + 1}/{len(runs)}] {title}"
-                    contents[number] = execute(
-                        run, corpus, options.results, options.device, place, options.jobs, wait
-                    )
-    return [_report(run, content, options) for run, content in zip(runs, contents)]
+        contents = _one_by_one(runs, titles, corpus, job)
+    return [_report(run, content, job.results) for run, content in zip(runs, contents)]
 
 
-@functools.cache  # once, however many tables there are
-def _tell_of_jobs() -> None:
+def _prepared(job: Job) -> Corpus:
+    image = ImageSettings(size=job.sizes.size, **job.choices["image"])
+    return prepare(
+        job.table.corpus,
+        job.root,
+        job.data,
+        image,
+        job.choices["data"],
+        job.check_counts,
+        job.processes,
+    )
+
+
+def _one_by_one(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, job: Job) -> list[dict[str, Any]]:
+    """Execute the runs in their order, and then those that another process had."""
+    contents: dict[int, dict[str, Any]] = {}
+    for wait in (False, True):
+        for number, (run, title) in enumerate(zip(runs, titles)):
+            if number in contents:
+                continue
+            progress = f"[{number + 1}/{len(runs)}] {title}"
+            content = execute(run, corpus, job.results, job.device, progress, job.processes, wait)
+            if content is not None:
+                contents[number] = content
+    return [contents[number] for number in range(len(runs))]
+
+
+@functools.cache  # printed once, for any number of tables
+def _note_jobs() -> None:
     note("note: HOSTS shares every batch, so runs go one at a time: JOBS is for preparing audio alone")
 
 
 def _check_done(runs: Sequence[Run], results: Path) -> None:
-    """Raise Faults for every damaged report, before hours go into the runs that come before it."""
+    """Raise Faults that name every damaged report, before hours are spent on other runs."""
     faults = []
     for run in runs:
         try:
@@ -86,11 +101,11 @@ def _check_done(runs: Sequence[Run], results: Path) -> None:
         raise Faults(faults)
 
 
-def _title(run: Run, options: Options) -> str:
+def _title(run: Run, job: Job) -> str:
     fold = f" fold {run.fold}" if run.fold != "test" else ""
-    return f"{run.row}{fold}" + (f" seed {run.seed}" if options.seeds > 1 else "")
+    return f"{run.row}{fold}" + (f" seed {run.seed}" if job.seeds > 1 else "")
 
 
-def _report(run: Run, content: dict, options: Options) -> Report:
-    folder = run.folder(options.results).relative_to(options.results / run.source)
+def _report(run: Run, content: dict[str, Any], results: Path) -> Report:
+    folder = run.folder(results).relative_to(results / run.source)
     return Report(f"{folder.as_posix()}/{'failed' if 'fault' in content else 'report'}.json", content)

@@ -1,25 +1,39 @@
-"""How a run is done, by its kind of system: a network is trained, a peer recognises."""
+"""The two kinds of runs: a network is trained, a peer recognises the test clips."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from freqcnn_gluon.training import workers as cluster
-from reproduce.corpora import Corpus
+from freqcnn_gluon.training import workers
+from reproduce.corpora import Corpus, Split
 from reproduce.peers import peer
 from reproduce.peers.features import extract
 from reproduce.peers.peer import Task, softmax
 from reproduce.runs.run import Run
 
+__all__ = ["predictions", "recognised", "trained"]
+
 
 def trained(
-    run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None
-) -> tuple[dict, np.ndarray]:
-    """A network: what its report says, and the probabilities (n, classes) of the test clips."""
+    run: Run, corpus: Corpus, folder: Path, device: str, title: str
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Train the run's network.
+
+    Args:
+        run: The run.
+        corpus: Its corpus.
+        folder: The folder for checkpoints and weights.
+        device: As ``devices.choose`` takes it.
+        title: Text of the progress bar.
+
+    Returns:
+        The results for report.json and the probabilities (n, classes) of the n test clips.
+    """
     from freqcnn_gluon import runtime
     from freqcnn_gluon.network.describe import parameter_count
     from freqcnn_gluon.network.zoo import build
@@ -28,24 +42,14 @@ def trained(
     from freqcnn_gluon.training.memory import micro_batch
     from freqcnn_gluon.training.settings import Settings
 
-    devices, workers = runtime.contexts(device), cluster.join()
-    net = build(run.system, len(corpus.labels), run.size, **run.choices["network"])
-    share = micro_batch(net, run.size, -(-run.batch_size // (len(devices) * workers.count)))
-    settings = Settings(
-        batch_size=run.batch_size, micro_batch=share, seed=run.seed, **run.choices["training"]
-    )
+    devices, group, (size, batch_size) = runtime.contexts(device), workers.join(), run.network_sizes()
+    classes = len(corpus.split.labels)
+    net = build(run.system, classes, size, **run.choices["network"])
+    share = micro_batch(net, size, -(-batch_size // (len(devices) * group.count)))
+    settings = Settings(batch_size=batch_size, micro_batch=share, seed=run.seed, **run.choices["training"])
     parts = {name: Examples(corpus.store.images, *corpus.part(run.fold, name)) for name in ("train", "test")}
-    outcome = train(
-        net,
-        settings,
-        parts["train"],
-        {"test": parts["test"]},
-        len(corpus.labels),
-        devices,
-        folder,
-        title,
-        workers=workers,
-    )
+    held_out = {"test": parts["test"]}
+    outcome = train(net, settings, parts["train"], held_out, classes, devices, folder, title, workers=group)
     return {
         "metrics": outcome.history[-1]["test"],
         "best_epoch_on_test": max(outcome.history, key=lambda entry: entry["test"]["uar"])["epoch"],
@@ -54,40 +58,49 @@ def trained(
         "parameters": parameter_count(net),
         "clips": {name: len(examples) for name, examples in parts.items()},
         "device": [str(device) for device in devices],
-        "workers": workers.count,
+        "workers": group.count,
         "training_seconds": round(sum(entry["seconds"] for entry in outcome.history), 1),
     }, outcome.probabilities["test"]
 
 
 def recognised(
-    run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: int | None
-) -> tuple[dict, np.ndarray]:
-    """A system of ``reproduce.peers``: what its report says, and its scores as probabilities."""
+    run: Run, corpus: Corpus, folder: Path, title: str, jobs: int | None
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Let the run's peer learn and recognise the test clips, on the CPU; over-sampled clips count once.
+
+    Args:
+        run: The run.
+        corpus: Its corpus.
+        folder: The folder for checkpoints.
+        title: Text of the progress bar.
+        jobs: Processes that compute features; None starts one per core.
+
+    Returns:
+        The results for report.json and the scores (n, classes) of the n test clips as probabilities.
+    """
     from freqcnn_gluon.training.metrics import metrics
 
     system = peer(run.system)
     features = extract(system.features, corpus, jobs)
     started = time.time()
-    (train, train_labels), (test, test_labels) = (
-        corpus.numbers(run.fold, part) for part in ("train", "test")
+    classes = len(corpus.split.labels)
+    train, train_labels = corpus.split.numbers(run.fold, "train")
+    test, test_labels = corpus.split.numbers(run.fold, "test")
+    train, first = np.unique(train, return_index=True)
+    task = Task(
+        features,
+        train,
+        train_labels[first],
+        test,
+        test_labels,
+        classes=classes,
+        seed=run.seed,
+        title=title,
+        folder=folder,
     )
-    train, first = np.unique(train, return_index=True)  # over-sampled clips once
-    answer = system.recognise(
-        Task(
-            features,
-            train,
-            train_labels[first],
-            test,
-            test_labels,
-            classes=len(corpus.labels),
-            seed=run.seed,
-            title=title,
-            folder=folder,
-        ),
-        **run.choices["peer"],
-    )
+    answer = system.recognise(task, **run.choices["peer"])
     return {
-        "metrics": metrics(test_labels, answer.scores.argmax(axis=1), len(corpus.labels)),
+        "metrics": metrics(test_labels, answer.scores.argmax(axis=1), classes),
         "measures": answer.measures,
         "history": [],
         "settings": answer.sizes,
@@ -97,13 +110,19 @@ def recognised(
     }, softmax(answer.scores)
 
 
-def predictions(corpus: Corpus, fold: str, probabilities: np.ndarray) -> dict[str, dict]:
-    """clip -> its true and predicted label and the probability of each class, in the labels' order."""
-    tested = corpus.clips(fold, "test")
+def predictions(split: Split, fold: str, probabilities: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Return, for each test clip, its true and predicted label and the probability of each class.
+
+    Args:
+        split: The clips and folds.
+        fold: The fold that was tested.
+        probabilities: (n, classes), in the order of ``split.clips(fold, "test")`` and ``split.labels``.
+    """
+    tested = split.clips(fold, "test")
     return {
         clip: {
             "true": label,
-            "predicted": corpus.labels[row.argmax()],
+            "predicted": split.labels[row.argmax()],
             "probability": np.round(row, 5).tolist(),
         }
         for clip, label, row in zip(tested["clip"], tested["label"], probabilities.astype(float))

@@ -1,7 +1,8 @@
-"""The tables that describe corpora and networks, printed from them beside the paper's."""
+"""A table that describes a corpus or a network, cell by cell beside the paper's table."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,25 +14,23 @@ from data_prep.base.files import whole
 from reproduce import markdown as text
 from reproduce.sources import NETWORK, PAPER, banner
 
-__all__ = ["ARCHITECTURES", "ASSUMED", "COUNTS", "Comparison", "compared_in", "tidy"]
+__all__ = ["ASSUMED", "Comparison", "CountTable", "compared_in", "tidy"]
 
-ARCHITECTURES = {
-    2: "Best parameters of the FreqCNN model in accent classification on the UT-Podcast",
-    7: "Best parameters of the FreqCNN model in speaker identification on the CHAINS",
-    10: "Best parameters of the FreqCNN model in speech emotion recognition on the eNTERFACE",
-}
-COUNTS = {
-    1: "The number of training and testing records per accent",
-    6: "Details of three-fold data set of the CHAINS corpus",
-}
-ASSUMED = "conv_pool_activation"  # the one thing that the network's cells say and the paper's do not
+ASSUMED = "conv_pool_activation"  # the only assumption that the network's cells show and the paper's do not
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table cell for cell. ``frame``: row, column, paper, ours, verdict ('same', 'assumed', 'different',
-    or empty where the data are not the paper's), in the table's order. ``source``: whose data.
-    ``further``: columns of ours that the paper does not have, by row.
+    """A table whose cells are compared with the paper's.
+
+    Attributes:
+        number: The paper's number of the table.
+        title: The paper's title.
+        source: The source that the cells describe, see ``reproduce.sources``.
+        frame: One line per cell, in the table's order, with the columns row, column, paper, ours and
+            verdict: 'same', 'assumed' or 'different', or empty if the source is not the paper's.
+        further: Columns that the paper does not have, indexed by row.
+        notes: Markdown lines below the table.
     """
 
     number: int
@@ -42,57 +41,90 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
     def markdown(self) -> str:
-        """The paper's layout; a cell that differs has the paper's and, in brackets, what is here."""
+        """Render the paper's layout; a cell that differs shows the paper's text and ours in brackets."""
         grid = self.grid().join(self.further)
         lines = [f"## Table {self.number}: {self.title}", "", *banner(self.source)]
         lines += text.table(list(grid.columns), grid.astype(str).values.tolist())
-        return "\n".join([*lines, "", *self.told(), *self.notes]) + "\n"
+        return "\n".join([*lines, "", *self.summary(), *self.notes]) + "\n"
 
     def grid(self) -> pd.DataFrame:
-        """The paper's rows and columns, each cell as it is shown."""
+        """Arrange the cells, as they are shown, in the paper's rows and columns."""
         columns = list(dict.fromkeys(self.frame["column"]))
         shown = self.frame.assign(shown=self.frame.apply(_shown, axis=1))
         grid = shown.pivot(index="row", columns="column", values="shown")
         return grid.reindex(index=dict.fromkeys(self.frame["row"]), columns=columns)
 
-    def told(self) -> list[str]:
-        """How many cells agree, and how the others are to be read."""
+    def summary(self) -> list[str]:
+        """Say how many cells agree and how to read the others."""
         filled = self.frame[(self.frame["paper"] != "") | (self.frame["ours"] != "")]
         counts = filled["verdict"].value_counts()
-        told = [f"{counts['same']} of {len(filled)} cells are the paper's."] if "same" in counts else []
+        lines = []
+        if "same" in counts:
+            lines.append(f"{counts['same']} of {len(filled)} cells are the same as the paper's.")
         if counts.get("assumed"):
-            told.append(
-                f"{counts['assumed']} say more than the paper: '[+ …]' is the assumption `{ASSUMED}`."
+            lines.append(
+                f"{counts['assumed']} cells say more than the paper: '[+ …]' is the assumption `{ASSUMED}`."
             )
         if counts.get("different"):
-            told.append(f"{counts['different']} differ: 'paper [here: …]'.")
+            lines.append(f"{counts['different']} cells differ: 'paper [here: …]'.")
         if self.source != PAPER:
-            told.append("A cell with other numbers than the paper's reads 'paper [here: …]'.")
-        return told
+            lines.append("A cell that differs from the paper's reads 'paper [here: …]'.")
+        return lines
 
     def write(self, stem: Path) -> str:
-        """Write ``stem``.md and ``stem``.csv and return the Markdown."""
-        said = self.markdown()
+        """Write ``stem``.md and ``stem``.csv, and return the Markdown."""
+        rendered = self.markdown()
         with whole(stem.with_suffix(".csv")) as path:
             self.frame.to_csv(path, index=False)
         with whole(stem.with_suffix(".md")) as path:
-            path.write_text(said, encoding="utf-8")
-        return said
+            path.write_text(rendered, encoding="utf-8")
+        return rendered
 
 
-def compared_in(folder: Path, number: int) -> Comparison:
-    """Table ``number`` from ``folder``/tableNN.csv as it was written, without ``further`` and ``notes``."""
+@dataclass(frozen=True)
+class CountTable:
+    """A table that counts the clips of a corpus.
+
+    Attributes:
+        number: The paper's number of the table.
+        title: The paper's title.
+        corpus: Name in ``reproduce.corpora.CORPORA``.
+        count: Takes the manifest and returns the paper's table and ours, with the same rows and columns.
+    """
+
+    number: int
+    title: str
+    corpus: str
+    count: Callable[[pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
+
+    def compare(self, clips: pd.DataFrame, source: str) -> Comparison:
+        """Compare the manifest ``clips`` with the paper's table.
+
+        Only the source 'paper' gets verdicts; any other carries its banner.
+        """
+        paper, ours = self.count(clips)
+        frame = tidy(paper, ours)
+        same = frame["paper"] == frame["ours"]
+        frame["verdict"] = same.map({True: "same", False: "different"}) if source == PAPER else ""
+        return Comparison(self.number, self.title, source, frame, pd.DataFrame(index=paper.index))
+
+
+def compared_in(folder: Path, number: int, title: str) -> Comparison:
+    """Read ``folder``/tableNN.csv, as ``Comparison.write`` wrote it; ``further`` and ``notes`` are empty.
+
+    Raises:
+        Faults: The file is missing or damaged.
+    """
     path = folder / f"table{number:02}.csv"
     frame, _ = manifest.records(path)
     if faults := manifest.header_faults(frame, path, ("row", "column", "paper", "ours", "verdict")):
         raise Faults(faults)
     source = PAPER if folder.name == NETWORK else folder.name
-    title = {**ARCHITECTURES, **COUNTS}[number]
     return Comparison(number, title, source, frame, pd.DataFrame(index=frame["row"].unique()))
 
 
 def tidy(paper: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
-    """A row for each cell: row, column, paper, ours."""
+    """Return one line per cell: row, column, paper, ours. Both tables have the same rows and columns."""
     return pd.DataFrame(
         [
             {"row": row, "column": column, "paper": paper.loc[row, column], "ours": ours.loc[row, column]}

@@ -1,31 +1,42 @@
-"""What a table of results consists of: systems that are run, and the cells that show what they reached."""
+"""The parts of a table of results: the systems that it runs and the cells that show their results."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ALL", "AVERAGE", "Cell", "Profile", "System", "Table"]
+__all__ = ["ALL", "AVERAGE", "Cell", "Sizes", "System", "Table"]
 
 AVERAGE = "average"  # a cell's fold: the mean of the folds' values
-ALL = "all"  # a cell's fold: every fold's test clips in one
+ALL = "all"  # a cell's fold: the test clips of every fold, pooled
 
 
 @dataclass(frozen=True)
-class Profile:
-    """Sizes that differ between the paper's settings and a demonstration. None: the paper's own."""
+class Sizes:
+    """The settings that differ between the profiles 'paper' and 'quick'.
 
-    size: int | None = None
-    batch_size: int | None = None
-    epochs: int | None = None
+    Attributes:
+        size: Side of the square spectrograms, in pixels.
+        batch_size: Samples in a batch.
+        epochs: Passes over the training clips.
+    """
+
+    size: int
+    batch_size: int
+    epochs: int
 
 
 @dataclass(frozen=True)
 class System:
-    """What is trained. ``home`` is the table below which its runs are kept, under ``name``: a table that
-    shows another one's system takes its runs from there. ``system`` is its name in
-    ``network.zoo`` or ``reproduce.peers``, or None where only the paper's figures are shown;
-    ``options``: keyword arguments of FreqCNN or of the peer's ``recognise``.
+    """A network or a peer that a table compares.
+
+    Attributes:
+        home: Number of the table below which the runs are kept. A table that shows another table's system
+            takes its runs from there.
+        name: Name of the runs' folder and of the report's row.
+        system: Name in ``network.zoo`` or ``reproduce.peers``; None where the paper's figures alone are
+            shown.
+        options: Keyword arguments of FreqCNN or of the peer's ``recognise``.
     """
 
     home: int
@@ -36,12 +47,19 @@ class System:
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a table, where it stands (``row`` and ``column`` heads) and what it measures.
+    """One number of a table.
 
-    ``fold``: a fold's name, AVERAGE or ALL. ``measure``: 'ACC', 'UAR', one of a peer's ``measures`` or a
-    class's label: its recall, or, with ``predicted``, how many of its clips were taken for that class.
-    ``paper``: as printed, in per cent or, with ``predicted``, a count; None where it could not be read
-    or, not ``printed``, where the paper has no such number.
+    Attributes:
+        row: Heads of the cell's row, from left to right.
+        column: Head of the cell's column.
+        system: The system that the number describes.
+        fold: A fold's name, AVERAGE or ALL.
+        measure: 'ACC', 'UAR', one of a peer's ``measures``, or the label of a class: its recall or, with
+            ``predicted``, the number of its clips that were recognised as that class.
+        paper: The printed number, in per cent (a count with ``predicted``). None or NaN if it is illegible
+            or, unless ``printed``, if the paper has no such number.
+        predicted: Label of the recognised class in a confusion matrix, otherwise None.
+        printed: Whether the paper prints this cell.
     """
 
     row: tuple[str, ...]
@@ -56,9 +74,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """``heads`` names the columns of ``Cell.row``. ``architecture`` gives the paper's size and batch size
-    to every system; ``quick`` is the demonstration's. ``claim``: the system whose lead the paper claims.
-    ``notes``: sentences below the table.
+    """A table of results.
+
+    Attributes:
+        number: The paper's number of the table.
+        title: The paper's title.
+        corpus: Name in ``reproduce.corpora.CORPORA``.
+        architecture: FreqCNN's name in ``network.architectures``. Every system takes its size and batch
+            size in the profile 'paper'.
+        folds: The folds that each system is tested on; 'test' is the corpus's own split.
+        heads: Names of the columns that hold ``Cell.row``.
+        cells: Every number of the table, row by row.
+        quick: Sizes in the profile 'quick'.
+        claim: The system that the paper claims to be the best.
+        notes: Sentences below the table.
     """
 
     number: int
@@ -68,14 +97,14 @@ class Table:
     folds: tuple[str, ...]
     heads: tuple[str, ...]
     cells: tuple[Cell, ...]
-    quick: Profile
+    quick: Sizes
     claim: System
     notes: tuple[str, ...] = ()
 
     def systems(self) -> tuple[System, ...]:
-        """Every system that has a cell, in the order of the cells."""
-        found: list[System] = []
+        """List every system that has a cell, in the order of the cells."""
+        systems: list[System] = []
         for cell in self.cells:
-            if cell.system not in found:
-                found.append(cell.system)
-        return tuple(found)
+            if cell.system not in systems:
+                systems.append(cell.system)
+        return tuple(systems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reproduce.paper.published import published
-from reproduce.tables.table import Cell, Profile, System, Table
+from reproduce.tables.table import Cell, Sizes, System, Table
 
 _SYSTEMS = {
     "i-Vector": "ivector",
@@ -30,6 +30,6 @@ TABLE = Table(
         for measure in ("AU", "UK", "US", "UAR")
         for name, system in SYSTEMS.items()
     ),
-    quick=Profile(size=64, batch_size=16, epochs=7),
+    quick=Sizes(size=64, batch_size=16, epochs=7),
     claim=SYSTEMS["FreqCNN"],
 )

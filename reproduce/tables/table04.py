@@ -1,6 +1,7 @@
-"""Table 4: frequency segments alone and with the global path, and how many of them, without attention.
+"""Table 4: 0, 2, 4 or 8 frequency segments, with and without the global path, all without attention.
 
-That it is without attention shows in Table 5, whose 'All BC' is this table's n = 2 to the digit.
+The paper does not say that these networks have no attention. Table 5 shows it: its 'All BC', which has none,
+repeats this table's n = 2 digit by digit.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from itertools import product
 
 from reproduce.paper.published import published
-from reproduce.tables.table import Cell, Profile, System, Table
+from reproduce.tables.table import Cell, Sizes, System, Table
 
-# Small enough that the fourteen networks of Table 5 are done in half an hour on two cores.
-QUICK = Profile(size=32, batch_size=16, epochs=5)
+# Small enough to train the fourteen networks of Table 5 in half an hour on two cores.
+QUICK = Sizes(size=32, batch_size=16, epochs=5)
 
 _PAPER = published("table04_segments").set_index("measure", append=True)
 _PATHS = {"local": "Local frequency only", "global+local": "Global and local frequency"}
@@ -35,11 +36,11 @@ TABLE = Table(
     heads=("Evaluation", "Measure"),
     cells=tuple(
         Cell((_PATHS[path], measure), str(n), system, "test", measure, _PAPER.loc[(path, measure), str(n)])
-        for only, measure in product(_PATHS, ("UAR", "ACC"))
+        for wanted, measure in product(_PATHS, ("UAR", "ACC"))
         for (path, n), system in SYSTEMS.items()
-        if path == only
+        if path == wanted
     ),
     quick=QUICK,
     claim=SYSTEMS["global+local", 4],
-    notes=("'0' segments: the whole spectrogram only. No attention in any of them.",),
+    notes=("'0' segments: the global path alone. None of these networks has attention.",),
 )

@@ -1,4 +1,4 @@
-"""Table 5: splits along frequency and time, 0 to 3 attention blocks, feature-based and spatial-based."""
+"""Table 5: frequency or time splits, 0 to 3 attention blocks, feature-based or spatial-based attention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _system(axis: str, blocks: int, attention: str) -> System:
     if (axis, blocks, attention) == ("frequency", 2, "feature"):
         return _TABLE_3["FreqCNN"]
     options = {"axis": axis, "attention_blocks": blocks}
-    if not blocks:  # nothing to be feature-based or spatial-based: one network for both columns
+    if not blocks:  # without attention the feature-based and the spatial-based network are the same
         return System(5, f"{axis} All BC", "table2", options)
     return System(5, f"{axis} {blocks} AC {attention}", "table2", options | {"attention": attention})
 
@@ -48,7 +48,8 @@ TABLE = Table(
     quick=QUICK,
     claim=SYSTEMS["frequency", 2, "feature"],
     notes=(
-        "'All BC' has no attention; by frequency it is Table 4's 'global and local, 2', and '2 AC' "
-        "feature-based is Table 3's FreqCNN: one network each, trained once if size and epochs are the same.",
+        "'All BC' has no attention. Split along frequency it is Table 4's network with 2 global and local "
+        "segments; with '2 AC', feature-based, it is Table 3's FreqCNN. The tables share these runs if their "
+        "sizes and epochs are the same.",
     ),
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reproduce.paper.published import published
-from reproduce.tables.table import AVERAGE, Cell, Profile, System, Table
+from reproduce.tables.table import AVERAGE, Cell, Sizes, System, Table
 
 FOLDS = ("1", "2", "3")
-# For Tables 8 and 9, whose twenty-one networks have half an hour on two cores. Smaller spectrograms give
-# more steps in that time, but FreqCNN then stays at chance in some folds for most of them.
-QUICK = Profile(size=64, batch_size=16, epochs=3)
+# Small enough to train the twenty-one networks of Tables 8 and 9 in half an hour on two cores. Smaller
+# spectrograms would allow more steps in that time, but FreqCNN then stays at chance in some folds for most of
+# them.
+QUICK = Sizes(size=64, batch_size=16, epochs=3)
 
 SYSTEMS = {
     "FreqCNN": System(8, "FreqCNN", "table7"),
@@ -25,7 +26,10 @@ _IVECTOR = published("table08_chains_ivector")
 
 
 def fold_cells(row: tuple[str, ...], system: System, paper: Mapping[str, float]) -> list[Cell]:
-    """ACC and UAR of each fold and of their average, as Tables 8 and 9 print them in one line."""
+    """List ACC and UAR of each fold and of the folds' average: one line of Table 8 or 9.
+
+    ``paper`` maps 'fold1_ACC' and the like to the printed numbers; the paper has none for a missing key.
+    """
     columns = {f"#{fold}": (fold, f"fold{fold}") for fold in FOLDS} | {"Average": (AVERAGE, "average")}
     places = [
         (f"{head} {measure}", fold, measure, f"{prefix}_{measure}")
@@ -40,7 +44,7 @@ def fold_cells(row: tuple[str, ...], system: System, paper: Mapping[str, float])
 
 def _cells() -> list[Cell]:
     paper = published("table08_chains_models")
-    cells = [cell for name, each in SYSTEMS.items() for cell in fold_cells((name,), each, paper.loc[name])]
+    cells = [cell for name in SYSTEMS for cell in fold_cells((name,), SYSTEMS[name], paper.loc[name])]
     for fold in FOLDS:
         for row, measure, printed in (
             ("i-Vector (1-EER)", "1-EER", _IVECTOR.loc[int(fold), "one_minus_EER"]),
@@ -62,7 +66,8 @@ TABLE = Table(
     quick=QUICK,
     claim=SYSTEMS["FreqCNN"],
     notes=(
-        "i-Vector (1-EER): verification, each speaker enrolled with 3 of its test clips; in its interval the "
-        "trials of same speakers count. Identification is the other rows' task. VQ, GMM: the text's figure.",
+        "i-Vector (1-EER) is speaker verification: 3 test clips of each speaker enrol it, and the interval "
+        "counts the trials of the same speaker. Identification is the task of the other rows. The paper's "
+        "figure for VQ, GMM is from its text.",
     ),
 )

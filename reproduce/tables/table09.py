@@ -11,7 +11,7 @@ _PAPER = published("table09_activations").set_index("local_f", append=True)
 
 
 def _system(g: str, f: str) -> System:
-    if (g, f) == ("sigmoid", "sigmoid"):  # Table 7's own
+    if (g, f) == ("sigmoid", "sigmoid"):  # Table 7's network
         return _TABLE_8["FreqCNN"]
     return System(9, f"{g} {f}", "table7", {"global_activation": g, "local_activation": f})
 

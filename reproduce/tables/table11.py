@@ -1,18 +1,16 @@
-"""Table 11: FreqCNN and other proposals on the eNTERFACE, over ten folds of speakers."""
+"""Table 11: accuracy (%) of FreqCNN and other proposals on the eNTERFACE, pooled over ten speaker folds."""
 
 from __future__ import annotations
 
 from reproduce.paper.published import published
-from reproduce.tables.table import ALL, Cell, Profile, System, Table
+from reproduce.tables.table import ALL, Cell, Sizes, System, Table
 
 FOLDS = tuple(str(number) for number in range(1, 11))
-# Ten networks of Table 10's width have a quarter of an hour on two cores.
-QUICK = Profile(size=32, batch_size=8, epochs=3)
+# Small enough to train ten networks of Table 10's width in a quarter of an hour on two cores.
+QUICK = Sizes(size=32, batch_size=8, epochs=3)
 
 FREQCNN = System(11, "FreqCNN", "table10")
-
-
-# What each label of the paper stands for here is in assumptions.toml.
+# assumptions.toml says how each of the paper's proposals is read here.
 SYSTEMS = {
     "[5]": System(11, "RBF", "bdpca_rbf"),
     "[34]": System(11, "DNNs", "spectrogram_dnn"),
@@ -41,5 +39,5 @@ TABLE = Table(
     cells=tuple(_cells()),
     quick=QUICK,
     claim=FREQCNN,
-    notes=("[35]'s three-dimensional network is for video; its network for sound has two, as here.",),
+    notes=("[35]'s 3-D network is for video; its network for sound is 2-D, as here.",),
 )

@@ -1,4 +1,4 @@
-"""Table 12: the confusion matrix of FreqCNN on the eNTERFACE, counts over all ten folds."""
+"""Table 12: the confusion matrix of FreqCNN on the eNTERFACE, in clips of all ten folds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from reproduce.tables.table import ALL, Cell, Table
 from reproduce.tables.table11 import FOLDS, FREQCNN, QUICK
 
 _PAPER = published("table12_confusion")
-_PAPER.loc["Disgust", "Disgust"] = 167  # Sec. 5.3: 79.52 % of 210; the row itself could not be read
+_PAPER.loc["Disgust", "Disgust"] = 167  # Sec. 5.3: 79.52 % of 210; the row itself is illegible
 
 TABLE = Table(
     number=12,
@@ -24,7 +24,7 @@ TABLE = Table(
     quick=QUICK,
     claim=FREQCNN,
     notes=(
-        "Counts of test clips, all folds together. The paper's row for Disgust could not be read; its 167 "
-        "right ones are from the text (Sec. 5.3: 79.52 %, of 210).",
+        "Counts of test clips, all folds pooled. The paper's row for Disgust is illegible; its 167 correct "
+        "clips are from the text (Sec. 5.3: 79.52 % of 210).",
     ),
 )

@@ -91,7 +91,7 @@ def test_any_folder_is_a_manifest_or_faults(corpus, tmp_path_factory, paths, dat
     assert sorted(root.parent.iterdir()) == [root]
 
 
-def test_a_clip_that_is_there_twice_or_cannot_be_read_is_told_with_the_others(tmp_path, capsys):
+def test_a_clip_that_is_there_twice_or_cannot_be_read_is_reported_with_the_others(tmp_path, capsys):
     import soundfile
 
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 4000)

@@ -139,7 +139,7 @@ def test_counts(corpus):
     ],
 )
 def test_other_windows_than_table_6s_are_a_note_and_no_fault(rule, clips, monkeypatch, tmp_path):
-    """... since they hang on assumptions, and its readings alone say whether a corpus is the paper's."""
+    """... because they depend on assumptions: only its readings decide whether a corpus is the paper's."""
     monkeypatch.setattr(chains, "_files", lambda root: (durations(1530, 1296), []))
     found = chains.scan(tmp_path, **rule)
     assert found.counts == []
@@ -157,10 +157,10 @@ def test_files_that_do_not_belong(corpus):
     (folder / "frf01_f02_solo.wav").write_bytes(b"")
     found = chains.scan(corpus).faults
     assert len(found) == 4 and all(str(folder) in fault for fault in found)
-    assert any("its name says speaker frf02, its folder frf01" in fault for fault in found)
+    assert any("its name has speaker frf02, but its folder frf01" in fault for fault in found)
 
 
-def test_a_fable_that_is_no_window_long(corpus):
+def test_a_fable_that_is_not_a_window_long(corpus):
     (fault, _) = chains.scan(corpus, window=4.8).faults
     assert "frf01_f03_solo.wav: lasts 4.50 s, less than one window" in fault
 
@@ -168,7 +168,7 @@ def test_a_fable_that_is_no_window_long(corpus):
 def test_the_wrong_root(corpus):
     assert f"did you mean {corpus}?" in faults(chains.scan, corpus.parent)[0]
     assert f"did you mean {corpus}?" in faults(chains.scan, corpus / "data/solo")[0]
-    assert "no such folder" in faults(chains.scan, corpus / "absent")[0]
+    assert "does not exist" in faults(chains.scan, corpus / "absent")[0]
     write(corpus, layout="solo/data/solo")
     assert "twice" in faults(chains.scan, corpus)[0]
 
@@ -180,7 +180,7 @@ def test_a_rule_that_there_is_not(corpus):
 
 def test_windows_of_one_file_have_images_of_their_own(corpus, tmp_path):
     found = chains.scan(corpus)
-    frame, images = corpora.prepare(found, tmp_path / "out", ImageSettings(16), chains.protocol, jobs=1)
+    frame, images = corpora.build(found, tmp_path / "out", ImageSettings(16), chains.protocol, jobs=1)
     rows = images.rows(frame["clip"])
     assert len(set(rows)) == len(frame) // 2  # both speakers' files are the same here
     assert not np.array_equal(images.images[rows[0]], images.images[rows[1]])
@@ -192,17 +192,17 @@ def test_command(corpus, tmp_path, capsys):
     assert "expected  found" in capsys.readouterr().err and not out.exists()
     words = ["chains", str(corpus), str(out), "--size", "16", "--jobs", "1", "--no-check-counts"]
     assert main([*words, "--window", "1"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("22 clips; fold 1 10: frf01 5, irm16 5; fold 2 8: ")
+    output = capsys.readouterr().out
+    assert output.startswith("22 clips; fold 1 10: frf01 5, irm16 5; fold 2 8: ")
     assert manifest.read(out / "manifest.csv")["fold"].dtype == np.int64
 
 
 def test_command_calibrates_without_writing(corpus, tmp_path, capsys):
     before = sorted(tmp_path.rglob("*"))
     assert main(["chains", str(corpus), "--calibrate"]) == 0
-    said = capsys.readouterr().out
-    assert "1530, 1296, 1188" in said and 'ASSUME="window=' in said and "the default:" in said
-    assert f"make table8 CHAINS={corpus} " in said  # a command that works as it stands
+    output = capsys.readouterr().out
+    assert "1530, 1296, 1188" in output and 'ASSUME="window=' in output and "the default:" in output
+    assert f"make table8 CHAINS={corpus} " in output  # a command that works as it stands
     assert sorted(tmp_path.rglob("*")) == before
     assert main(["chains", str(corpus)]) == 1
     assert "OUT is missing" in capsys.readouterr().err

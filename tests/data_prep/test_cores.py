@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.base import cores
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
 
 
 def machine(sys_folder: Path, layout: list[tuple[int, int]], quota: str = "max 100000") -> None:
@@ -60,6 +60,6 @@ def test_workers_are_within_the_quota_and_no_more_than_there_are_items(tmp_path,
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
     assert cores.processors() == 3
     for jobs, items, started in ((None, None, 3), (None, 2, 2), (3, 1, 1), (2, 9, 2), (2, 0, 1)):
-        with workers(jobs, items) as stream:
+        with pool(jobs, items) as stream:
             assert list(stream(time.sleep, [0.1] * 8)) == [None] * 8
             assert len(multiprocessing.active_children()) == started

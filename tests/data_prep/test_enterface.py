@@ -18,6 +18,9 @@ LISTED = (
 )
 
 
+BOTH = "speakers left out: s06 (0 of 30 records), s23 (27 of 30 records)."
+
+
 def tree(root, paths, content=b""):
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +69,7 @@ def test_subject_6_is_uncut_and_left_out(frame):
 def test_subject_23_lacks_three_records_and_is_left_out(whole, frame):
     assert sum(path.startswith("subject 23/") for path in LISTED) == 27
     assert "s23" not in set(frame["speaker"])
-    assert enterface.scan(whole).notes == ("left out, since some of their records are missing: s23.",)
+    assert enterface.scan(whole).notes == (BOTH,)
 
 
 def test_subject_11s_files_are_named_after_another(frame):
@@ -110,7 +113,11 @@ def test_a_missing_record_is_counted_with_its_speaker(tmp_path):
     root = tree(tmp_path, [path for path in LISTED if "subject 40/fear/sentence 2" not in path])
     found = enterface.scan(root)
     (fault,) = enterface.count_faults(found.manifest)
-    assert "1230 of 41" in fault and "205  <-" in fault and found.notes[0].endswith("s23, s40.")
+    assert (
+        "1230 of 41" in fault
+        and "205  <-" in fault
+        and found.notes == (f"{BOTH[:-1]}, s40 (29 of 30 records).",)
+    )
 
 
 def test_an_uneven_corpus_of_ones_own_is_kept_whole(tmp_path):
@@ -121,6 +128,31 @@ def test_an_uneven_corpus_of_ones_own_is_kept_whole(tmp_path):
     ]
     found = enterface.scan(tree(tmp_path, paths))
     assert len(found.manifest) == 12 and found.notes == ()
+    (tmp_path / "subject 4/anger").mkdir(parents=True)
+    found = enterface.scan(tmp_path)
+    assert len(found.manifest) == 12 and found.notes == ("speakers left out: s04 (0 of 5 records).",)
+
+
+@pytest.mark.parametrize("sentences", [1, 2, 4])
+def test_speakers_are_left_out_by_name_in_a_corpus_of_other_counts(tmp_path, sentences):
+    kept = tuple(f"sentence {number}/" for number in range(1, 1 + sentences))
+    paths = [path for path in LISTED if path.startswith("subject 6/") or any(each in path for each in kept)]
+    found = enterface.scan(tree(tmp_path, paths))
+    assert found.manifest["speaker"].nunique() == 42 and len(found.manifest) == 42 * 6 * sentences
+    lacking = min(sentences, 3)
+    assert found.notes == (
+        f"speakers left out: s06 (0 of {6 * sentences} records), "
+        f"s23 ({6 * sentences - lacking} of {6 * sentences} records).",
+    )
+
+
+def test_a_speaker_who_has_only_hidden_files_or_other_kinds_is_named(tmp_path):
+    paths = [path for path in LISTED if path.split("/")[0] in ("subject 1", "subject 2")]
+    others = ["subject 3/anger/sentence 1/.a.avi", "subject 4/fear/sentence 2/a.mp4", "subject 5/Thumbs.db"]
+    found = enterface.scan(tree(tmp_path, [*paths, *others]))
+    names = ", ".join(f"s0{number} (0 of 30 records)" for number in (3, 4, 5))
+    assert set(found.manifest["speaker"]) == {"s01", "s02"}
+    assert found.notes == (f"speakers left out: {names}.",)
 
 
 def test_two_records_in_one_place(tmp_path):
@@ -140,10 +172,10 @@ def test_a_folder_that_is_there_twice(tmp_path, again):
 
 
 def test_the_wrong_root(tmp_path):
-    with pytest.raises(Faults, match="no such folder"):
+    with pytest.raises(Faults, match="does not exist"):
         enterface.scan(tmp_path / "absent")
     (tmp_path / "music").mkdir()
-    with pytest.raises(Faults, match="no records in it.*it holds music"):
+    with pytest.raises(Faults, match="has no records.*it holds music"):
         enterface.scan(tmp_path)
 
 
@@ -161,7 +193,7 @@ def small(tmp_path_factory):
 
 def test_from_films_to_images(small, tmp_path):
     found = enterface.scan(small)
-    frame, images = corpora.prepare(found, tmp_path / "out", ImageSettings(16), enterface.protocol, jobs=1)
+    frame, images = corpora.build(found, tmp_path / "out", ImageSettings(16), enterface.protocol, jobs=1)
     assert len(frame) == 20 and sorted(frame["fold"]) == sorted([*range(1, 11)] * 2)
     assert images.images[images.rows(frame["clip"])].shape == (20, 16, 16)
 
@@ -170,12 +202,12 @@ def test_command_prints_the_folds(small, tmp_path, capsys):
     words = ["enterface", str(small), str(tmp_path / "out"), "--size", "16", "--jobs", "1"]
     assert main(words) == 1 and "here: 20 of 10" in capsys.readouterr().err
     assert main([*words, "--no-check-counts"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("20 clips; ") and sum(line.startswith("fold ") for line in said) == 10
-    assert "fold  1: s" in "\n".join(said) and "(2 records)" in said[-1]
+    output = capsys.readouterr().out.splitlines()
+    assert output[0].startswith("20 clips; ") and sum(line.startswith("fold ") for line in output) == 10
+    assert "fold  1: s" in "\n".join(output) and "(2 records)" in output[-1]
 
 
-def test_fewer_speakers_than_folds_is_said_plainly(small, tmp_path, capsys):
+def test_fewer_speakers_than_folds_is_reported_plainly(small, tmp_path, capsys):
     root = tmp_path / "few"
     (root / "subject 1").parent.mkdir()
     (root / "subject 1").symlink_to(small / "subject 1")
@@ -191,4 +223,4 @@ def test_fewer_speakers_than_folds_is_said_plainly(small, tmp_path, capsys):
     ]
     assert main(words) == 1
     assert "1 speakers cannot fill 10 folds" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()  # it is told before any image is computed
+    assert not (tmp_path / "out").exists()  # reported before any image is computed

@@ -1,4 +1,4 @@
-"""Faults said plainly, and files that appear whole or not at all."""
+"""Faults reported plainly, and files that appear whole or not at all."""
 
 import argparse
 import contextlib
@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tqdm import tqdm
 
 from data_prep.base.commands import positive, resumable, with_plain_errors
 from data_prep.base.faults import SHOWN, Faults
 from data_prep.base.files import whole
+from data_prep.base.progress import Bar
 
 
 def test_one_fault_is_its_own_message():
@@ -48,7 +48,7 @@ def test_all_of_many_are_written_beside_what_was_to_be_made(tmp_path, monkeypatc
     )
     (tmp_path / "faults.txt").unlink(missing_ok=True)
     (tmp_path / "faults.txt").mkdir()
-    if not out:  # where no file can be written, how many more there are is told still
+    if not out:  # where no file can be written, the number of other faults is reported still
         assert main(found) == 1 and capsys.readouterr().err.endswith("\n  ... and 3 more\n")
 
 
@@ -64,7 +64,7 @@ def test_faults_come_back_from_another_process():
         (KeyboardInterrupt(), 130, "stopped\n"),
     ],
 )
-def test_told_plainly(error, code, words, capsys):
+def test_reported_plainly(error, code, words, capsys):
     @with_plain_errors
     def main():
         raise error
@@ -82,13 +82,13 @@ def test_a_name_s_control_characters_are_spelt_out(capsys):
             raise error
 
         assert failing() == 1
-        said = capsys.readouterr().err
-        assert "a\\x1b[2Jb.wav" in said and not set(said) & set("\x1b\r\udcff\x9b")
+        output = capsys.readouterr().err
+        assert "a\\x1b[2Jb.wav" in output and not set(output) & set("\x1b\r\udcff\x9b")
         if raised.args[0] == names:
-            assert all(each in said for each in (r"c\rd.wav", r"e\udcff.wav", r"f\x9b.wav", "ö\tü.wav"))
+            assert all(each in output for each in (r"c\rd.wav", r"e\udcff.wav", r"f\x9b.wav", "ö\tü.wav"))
 
 
-def test_told_plainly_leaves_success_and_defects_alone():
+def test_reported_plainly_leaves_success_and_defects_alone():
     assert with_plain_errors(lambda: None)() == 0
     assert with_plain_errors(lambda: 3)() == 3
     with pytest.raises(ZeroDivisionError):
@@ -112,7 +112,7 @@ def test_whole_leaves_the_old_content_after_a_failure(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
+def test_what_the_system_refuses_is_reported_plainly(tmp_path, capsys):
     (tmp_path / "file").touch()
 
     @with_plain_errors
@@ -120,15 +120,15 @@ def test_what_the_system_refuses_is_told_plainly(tmp_path, capsys):
         (tmp_path / "file" / "below").write_text("")
 
     assert main() == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {tmp_path}/file/below: Not a directory") and said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith(f"error: {tmp_path}/file/below: Not a directory") and output.count("\n") == 1
 
 
 def test_an_error_under_a_progress_bar_has_a_line_of_its_own(capsys):
     @with_plain_errors
     def main():
-        bar = tqdm(total=2, desc="training")
-        for _ in tqdm(range(3), "counting"):
+        bar = Bar(total=2, desc="training")
+        for _ in Bar(range(3), "counting"):
             bar.update()
             raise Faults("there is none")
 
@@ -150,14 +150,14 @@ def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
     assert capsys.readouterr().err == "stopped\n"
 
 
-def test_ctrl_c_says_that_a_command_goes_on_where_it_does(capsys):
+def test_ctrl_c_says_that_a_command_resumes_if_it_does(capsys):
     @with_plain_errors
     def main():
         with resumable():
             raise KeyboardInterrupt
 
     assert main() == 130
-    assert capsys.readouterr().err == "stopped; the same command goes on from here\n"
+    assert capsys.readouterr().err == "stopped; run the same command again to resume\n"
 
 
 @pytest.mark.parametrize("shown", ["[print(i, flush=True) for i in range(10**6)]", "print(1)"])
@@ -187,5 +187,5 @@ def test_ctrl_c_that_comes_back_too_early_is_not_lost_either(capsys, monkeypatch
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
 def test_positive(text):
     assert positive("12") == 12
-    with pytest.raises(argparse.ArgumentTypeError, match="whole number from 1 up"):
+    with pytest.raises(argparse.ArgumentTypeError, match="whole number of 1 or more"):
         positive(text)

@@ -1,6 +1,7 @@
 """Files whole or not at all, whoever dies meanwhile; folders for one at a time."""
 
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -115,7 +116,7 @@ def test_a_locked_folder_is_waited_for_or_left(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_waiting_is_told(tmp_path, capfd):
+def test_waiting_is_reported(tmp_path, capfd):
     holder = other(f"locked(__import__('pathlib').Path({str(tmp_path)!r}), '')")
     os.set_blocking(holder.stdin.fileno(), True)
     lock = files.fcntl.flock
@@ -132,7 +133,7 @@ def test_waiting_is_told(tmp_path, capfd):
     assert f"{tmp_path}: another process has this run; waiting for it" in capfd.readouterr().err
 
 
-def test_a_write_that_fails_is_told_with_its_file(tmp_path):
+def test_a_write_that_fails_is_reported_with_its_file(tmp_path):
     with pytest.raises(OSError) as refused, whole(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert refused.value.filename == str(tmp_path / "file")
@@ -140,3 +141,10 @@ def test_a_write_that_fails_is_told_with_its_file(tmp_path):
         (tmp_path / "other" / "one").read_text()
     assert refused.value.filename == str(tmp_path / "other" / "one")
     assert not list(tmp_path.iterdir())
+
+
+def test_checksum_is_sha256_of_the_whole_file_behind_its_prefix(tmp_path):
+    content = bytes(range(256)) * 2**13  # two parts
+    (tmp_path / "file").write_bytes(content + b"end")
+    assert files.checksum(tmp_path / "file") == hashlib.sha256(content + b"end").hexdigest()
+    assert files.checksum(tmp_path / "file", b"x") == hashlib.sha256(b"x" + content + b"end").hexdigest()

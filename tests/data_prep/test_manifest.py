@@ -53,12 +53,12 @@ def test_whole_numbers_with_leading_zeros_stay_text(table):
     assert list(frame["fold"]) == ["01", "2"] and list(frame["shift"]) == [1, -2]
 
 
-def test_blank_lines_and_a_byte_order_mark_are_no_faults(table):
+def test_blank_lines_and_a_byte_order_mark_are_not_faults(table):
     frame = manifest.read(table("", "a,a.wav,,,AU,,,train", "", encoding="utf-8-sig"))
     assert list(frame["clip"]) == ["a"]
 
 
-def test_everything_wrong_is_said_at_once_with_its_line(table):
+def test_everything_wrong_is_reported_at_once_with_its_line(table):
     path = table(
         "good,a.wav,0,1,AU,s,,train",
         "good,/abs.wav,,,AU,s,,train",
@@ -73,18 +73,18 @@ def test_everything_wrong_is_said_at_once_with_its_line(table):
         (3, "clip 'good' is on line 2 already"),
         (3, "path '/abs.wav' is not below the corpus folder"),
         (4, "label is empty"),
-        (4, "partition 'valid' is none of train, test and empty"),
+        (4, "partition 'valid' is not valid"),
         (4, "path '../up.wav' is not below"),
         (4, "start 2 is not before stop 1"),
         (6, "path 'C:/x.wav' is not below"),
-        (6, "start 'one' is no number"),
-        (6, "stop 'inf' is no number"),
+        (6, "start 'one' is not a number"),
+        (6, "stop 'inf' is not a number"),
         (7, "label 'AU ' begins or ends with a space"),
         (7, "path 'x\\\\y.wav' is not below"),
         (7, "start -1 is before the file's beginning"),
         (8, "clip is empty"),
         (8, "path 'a/../../b.wav' is not below"),
-        (8, "stop 'nan' is no number"),
+        (8, "stop 'nan' is not a number"),
         (9, "path is empty"),
         (9, "start 1.5 is not before stop 1.5"),
     ]
@@ -100,14 +100,14 @@ def test_missing_and_repeated_columns(table):
     assert "lacks the columns start, stop, speaker, text, partition" in found[1]
 
 
-def test_copies_that_are_no_count(table):
+def test_copies_that_are_not_a_count(table):
     found = faults(
         manifest.read, table("a,a.wav,,,AU,,,,-1", "b,b.wav,,,AU,,,,1.5", header=HEADER + ",copies")
     )
     assert ["line 2" in found[0], "line 3" in found[1], len(found)] == [True, True, 2]
 
 
-def test_files_that_are_no_table(tmp_path, table):
+def test_files_that_are_not_tables(tmp_path, table):
     path = tmp_path / "empty.csv"
     path.touch()
     assert "is empty" in faults(manifest.read, path)[0]
@@ -120,7 +120,7 @@ def test_files_that_are_no_table(tmp_path, table):
     assert "not UTF-8" in faults(manifest.read, table("a,a.wav,,,AU,,,", encoding="utf-16"))[0]
     ragged = faults(manifest.read, table("a,a.wav,,,AU,,,", "b,b.wav,,,AU,,one, two,", "c"))
     assert [fault.split(": ")[0][-6:] for fault in ragged] == ["line 3", "line 4"]
-    assert "line 2: is no CSV" in faults(manifest.read, table('a,"a"b.wav,,,AU,,,'))[0]
+    assert "line 2: is not CSV" in faults(manifest.read, table('a,"a"b.wav,,,AU,,,'))[0]
 
 
 def test_a_line_break_within_a_field(table):

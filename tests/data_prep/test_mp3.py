@@ -15,10 +15,10 @@ RATE = 44100
 VARIABLE = {"global_quality": str(2 * 118), "flags": "+qscale"}  # -q:a 2, in FFmpeg's unit
 
 
-def write(path, samples, rate=RATE, told=False, bit_rate=128_000, **options):
-    """``samples`` (n, channels) as an MP3, without a header unless it is ``told`` how long it is."""
+def write(path, samples, rate=RATE, headed=False, bit_rate=128_000, **options):
+    """``samples`` (n, channels) as an MP3, with a header of its length if ``headed``."""
     layout = "mono" if samples.shape[1] == 1 else "stereo"
-    with av.open(str(path), "w", options={"write_xing": str(int(told))}) as container:
+    with av.open(str(path), "w", options={"write_xing": str(int(headed))}) as container:
         stream = container.add_stream("mp3", rate=rate, layout=layout, options=options)
         stream.bit_rate, stream.codec_context.format = bit_rate, "fltp"
         frame = av.AudioFrame.from_ndarray(
@@ -48,7 +48,7 @@ def guess(path):
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.avi"])
-def test_where_nothing_can_read_it_that_is_told(tmp_path, monkeypatch, name):
+def test_where_nothing_can_read_it_that_is_reported(tmp_path, monkeypatch, name):
     path = tmp_path / "a.mp3"
     write(path, sound())
     path = path.rename(tmp_path / name)
@@ -100,18 +100,18 @@ def test_a_constant_bit_rate_without_a_header_is_read_as_libsndfile_reads_it(tmp
 
 def test_a_header_is_believed(tmp_path):
     path = tmp_path / "a.mp3"
-    write(path, sound(), told=True, **VARIABLE)
+    write(path, sound(), headed=True, **VARIABLE)
     assert len(audio.load(path)[0]) == guess(path) == 10 * RATE  # without what the encoder put around it
 
 
 def test_more_sound_than_the_header_says(tmp_path):
     path = tmp_path / "a.mp3"
-    write(path, sound(), told=True)
+    write(path, sound(), headed=True)
     path.write_bytes(2 * path.read_bytes())
     for action in (audio.load, audio.seconds):
         with pytest.raises(Faults) as caught:
             action(path)
-        assert "seems to last 10.000 s and holds 20." in str(caught.value) and str(path) in str(caught.value)
+        assert "seems to last 10.000 s but holds 20." in str(caught.value) and str(path) in str(caught.value)
     # The remedy it names.
     content = io.BytesIO()
     with av.open(str(path)) as wrong, av.open(content, "w", format="mp3") as right:

@@ -27,18 +27,18 @@ def test_a_folder_s_folders_are_the_labels(tmp_path):
     assert [path.name for path in recordings(tmp_path / "dog")[1]] == ["notes.txt"]
 
 
-def test_files_of_other_suffixes_are_told(tmp_path):
+def test_files_of_other_suffixes_are_reported(tmp_path):
     touch(tmp_path, "cat/a.wav", "cat/b.M4A", "dog/c.opus", "dog/d.m4a", "dog/noted", "docs/about.txt")
     (note,) = scan(tmp_path).notes
     assert note.startswith(
-        f"{tmp_path}: 4 files are passed over, since their suffix is no recording's (2 .m4a, "
+        f"{tmp_path}: 4 files are skipped because of their suffixes (2 .m4a, 1 .txt, 1 without a suffix); "
     )
     touch(tmp_path, "bird/e.m4a", "bird/deep/f.m4a", "fish/g.webm")
     with pytest.raises(Faults) as caught:
         scan(tmp_path)
     assert [fault.split(";")[0] for fault in caught.value.faults] == [
-        f"{tmp_path}/bird: holds no recording that can be read but others (2 .m4a)",
-        f"{tmp_path}/fish: holds no recording that can be read but others (1 .webm)",
+        f"{tmp_path}/bird: its recordings cannot be read (2 .m4a)",
+        f"{tmp_path}/fish: its recordings cannot be read (1 .webm)",
     ]
 
 
@@ -66,23 +66,26 @@ def test_a_table_s_transcripts_are_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, message",
     [
         ("path,label\na\0b/c.wav,x\n", "line 2: a field has a control character in it"),
         ("path,tag\na.wav,x\n", "lacks the columns label; it has path, tag"),
         ("path,label\n,x\n", "line 2: path is empty"),
         ("path,label\na.wav,\nb.wav,y \n", "2 faults:.*line 2: label is empty.*line 3: label 'y ' begins"),
         ("path,label\na.wav,x\na.wav,x\n", "line 3: clip 'a.wav' is on line 2 already"),
-        ("path,label,start\na.wav,x,soon\n", "start 'soon' is no number of seconds"),
-        ("path,label,partition\na.wav,x,train\nb.wav,y,\n", "line 3: has no partition and others have"),
-        ("path,label,partition\na.wav,x,dev\n", "partition 'dev' is none of train, test"),
-        ("path,label\na.wav,x,y\n", "line 2: has 3 fields and the header has 2"),
+        ("path,label,start\na.wav,x,soon\n", "start 'soon' is not a number of seconds"),
+        (
+            "path,label,partition\na.wav,x,train\nb.wav,y,\n",
+            "line 3: has no partition, but other lines have",
+        ),
+        ("path,label,partition\na.wav,x,dev\n", "partition 'dev' is not valid; give train, test"),
+        ("path,label\na.wav,x,y\n", "line 2: has 3 fields but the header has 2"),
         ("", "is empty"),
     ],
 )
-def test_what_is_wrong_with_a_table_is_told_by_line(tmp_path, text, said):
+def test_what_is_wrong_with_a_table_is_reported_by_line(tmp_path, text, message):
     (tmp_path / "clips.csv").write_text(text)
-    with pytest.raises(Faults, match=f"(?s){said}"):
+    with pytest.raises(Faults, match=f"(?s){message}"):
         scan(tmp_path / "clips.csv")
 
 
@@ -92,5 +95,5 @@ def test_what_is_wrong_with_a_folder(tmp_path):
     with pytest.raises(Faults, match="holds no recordings .* but nothing"):
         scan(tmp_path)
     touch(tmp_path, "a.wav", "x/b.wav")
-    with pytest.raises(Faults, match="1 recordings such as a.wav lie in no folder"):
+    with pytest.raises(Faults, match="1 recordings such as a.wav are not in a label's folder"):
         scan(tmp_path)

@@ -69,7 +69,7 @@ def test_faults_all_at_once():
     with pytest.raises(Faults) as caught:
         oversample(clips(train_a=2, test_b=2), {"b": 2, "a": np.nan}, "often")
     text = str(caught.value)
-    assert len(caught.value.faults) == 3 and "they have a" in text and "often" in text
+    assert len(caught.value.faults) == 3 and "their labels are a" in text and "often" in text
     with pytest.raises(Faults):
         oversample(clips(train_a=2), {"a": 0.5}, "draw")
 
@@ -108,7 +108,7 @@ def test_speakers_are_dealt_out_evenly_and_whole(speakers, sizes):
     assert (frame.groupby("speaker")["fold"].nunique() == 1).all() and frame["fold"].dtype == np.int64
 
 
-def test_folds_hang_on_names_and_seed_alone():
+def test_folds_depend_on_names_and_seed_only():
     frame = speaker_folds(spoken(42))
     shuffled = speaker_folds(spoken(42, clips=5).sample(frac=1, random_state=1))
     first, second = (each.groupby("speaker")["fold"].first() for each in (frame, shuffled))
@@ -122,8 +122,7 @@ def test_folds_that_cannot_be():
     with pytest.raises(Faults) as caught:
         speaker_folds(spoken(3).assign(speaker=["", "a", "b"] * 3))
     assert (
-        len(caught.value.faults) == 2
-        and "3 clips have no speaker, the first is 's01-0'" in caught.value.faults[0]
+        len(caught.value.faults) == 2 and "3 clips have no speaker, such as 's01-0'" in caught.value.faults[0]
     )
 
 
@@ -138,8 +137,8 @@ def recordings(*rows):
 def test_speakers_are_held_out_whole_and_every_label_is_in_both_parts():
     frame = recordings(*((label, f"s{number}", 5) for number in range(10) for label in "ab"))
     for seed in range(5):
-        divided, said = held_out(frame, 0.2, seed)
-        assert crossing_speakers(divided) == [] and said.startswith("2 of 10 speakers were held out")
+        divided, description = held_out(frame, 0.2, seed)
+        assert crossing_speakers(divided) == [] and description.startswith("2 of 10 speakers were held out")
         assert divided["partition"].value_counts().to_dict() == {"train": 80, "test": 20}
         assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
         assert divided["clip"].tolist() == frame["clip"].tolist()
@@ -149,16 +148,16 @@ def test_speakers_are_held_out_whole_and_every_label_is_in_both_parts():
 
 
 @pytest.mark.parametrize(
-    "rows, said",
+    "rows, description",
     [
-        ([("a", "", 10), ("b", "", 30)], "the data does not say who speaks"),
-        ([("a", "ann", 10), ("b", "bob", 10), ("b", "cy", 20)], "label 'a' has one speaker only"),
+        ([("a", "", 10), ("b", "", 30)], "the data does not name speakers"),
+        ([("a", "ann", 10), ("b", "bob", 10), ("b", "cy", 20)], "label 'a' has only one speaker"),
     ],
 )
-def test_clips_are_held_out_where_speakers_cannot_be_and_it_says_why(rows, said):
+def test_clips_are_held_out_where_speakers_cannot_be_and_it_says_why(rows, description):
     frame = recordings(*rows)
     divided, why = held_out(frame, 0.2)
-    assert why.startswith("Clips were held out and not speakers") and said in why
+    assert why.startswith("Clips were held out instead of speakers, because") and description in why
     shares = divided.groupby("label")["partition"].apply(lambda parts: (parts == "test").mean())
     assert shares.tolist() == pytest.approx([0.2] * len(shares))
 
@@ -168,13 +167,13 @@ def test_clips_that_name_no_speaker_do_not_let_the_others_cross():
     frame = recordings(*rows, ("a", "", 3))
     frame.loc[frame["speaker"] == "", "path"] = "talk.wav"  # cuts of one file
     for seed in range(5):
-        divided, said = held_out(frame, 0.2, seed)
+        divided, description = held_out(frame, 0.2, seed)
         assert crossing_speakers(divided) == []
         assert (divided.groupby("path")["partition"].nunique() == 1).all()
-        assert said.startswith(
-            "2 of 10 speakers were held out; none is in both parts, as far as they are named"
+        assert description.startswith(
+            "2 of 10 speakers were held out; no named speaker is in both parts, but"
         )
-        assert "3 clips name none" in said
+        assert "3 clips name no speaker" in description
 
 
 def test_a_clip_that_names_none_stays_with_the_speakers_of_its_file():
@@ -183,9 +182,12 @@ def test_a_clip_that_names_none_stays_with_the_speakers_of_its_file():
     frame.loc[frame.index % 3 == 0, "speaker"] = ""  # who asks, or who answers
     frame.loc[frame["path"] == "s1.wav", "path"] = "s0.wav"  # in which two speakers are named
     for seed in range(5):
-        divided, said = held_out(frame, 0.2, seed)
+        divided, description = held_out(frame, 0.2, seed)
         assert (divided.groupby("path")["partition"].nunique() == 1).all()
-        assert crossing_speakers(divided) == [] and "as far as they are named: 48 clips name none" in said
+        assert (
+            crossing_speakers(divided) == []
+            and "no named speaker is in both parts, but 48 clips name no speaker" in description
+        )
 
 
 def test_the_largest_speaker_is_not_always_held_out():
@@ -194,9 +196,9 @@ def test_the_largest_speaker_is_not_always_held_out():
         *(("a", *each) for each in sizes.items()), *(("b", f"t{number}", 19) for number in range(10))
     )
     for seed in range(5):
-        divided, said = held_out(frame, 0.2, seed)
+        divided, description = held_out(frame, 0.2, seed)
         assert (divided["partition"] == "test").mean() == pytest.approx(0.2, abs=0.03)
-        assert crossing_speakers(divided) == [] and said.endswith("none is in both parts.")
+        assert crossing_speakers(divided) == [] and description.endswith("; no speaker is in both parts.")
 
 
 def test_training_never_lacks_a_label():
@@ -211,37 +213,43 @@ def test_a_label_with_two_speakers_does_not_hold_out_half():
     rows = [("a", f"s{number}", 5) for number in range(20)]
     frame = recordings(*rows, ("b", "ann", 5), ("b", "bob", 5))
     for seed in range(5):
-        divided, said = held_out(frame, 0.2, seed)
-        assert crossing_speakers(divided) == [] and said.endswith("none is in both parts.")
+        divided, description = held_out(frame, 0.2, seed)
+        assert crossing_speakers(divided) == [] and description.endswith("; no speaker is in both parts.")
         assert (divided["partition"] == "test").mean() == pytest.approx(0.2, abs=0.05)
         assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
 
 
-def test_a_share_that_is_not_reached_is_told():
+def test_a_share_that_is_not_reached_is_reported():
     frame = recordings(*((label, name, 5) for name in ("ann", "bob") for label in "ab"))
-    divided, said = held_out(frame, 0.2)
+    divided, description = held_out(frame, 0.2)
     assert (divided["partition"] == "test").mean() == 0.5
-    assert said == (
-        "1 of 2 speakers were held out; none is in both parts. They make 50 % of the clips, where 20 % were "
-        "asked for."
+    assert description == (
+        "1 of 2 speakers were held out; no speaker is in both parts. The test part has 50 % of the clips "
+        "instead of 20 %."
     )
-    assert held_out(recordings(("a", "", 2), ("b", "", 2)), 0.2)[1].endswith("where 20 % were asked for.")
+    assert held_out(recordings(("a", "", 2), ("b", "", 2)), 0.2)[1].endswith("of the clips instead of 20 %.")
 
 
 def test_cuts_of_one_file_are_in_one_part():
     frame = recordings(("a", "", 40), ("b", "", 40))
     frame["path"] = [f"{number // 4}.wav" for number in range(80)]
     for seed in range(5):
-        divided, said = held_out(frame, 0.2, seed)
+        divided, description = held_out(frame, 0.2, seed)
         assert (divided.groupby("path")["partition"].nunique() == 1).all()
-        assert said.startswith("4 of 20 files were held out and not speakers, since the data does not say")
+        assert description.startswith(
+            "4 of 20 files were held out instead of speakers, because the data does not"
+        )
         assert set(divided.query("partition == 'test'")["label"]) == {"a", "b"}
     one = frame.assign(path=frame["path"].where(frame["label"] == "a", "b.wav"))
-    divided, said = held_out(one, 0.2)
-    assert said.endswith("cuts of one file may be in both parts, since label 'b' has one file only.")
+    divided, description = held_out(one, 0.2)
+    assert description.endswith(
+        "clips of one file may be in both parts, because label 'b' has only one file."
+    )
     assert divided.query("partition == 'test'")["label"].value_counts().to_dict() == {"a": 8, "b": 8}
     known = frame.assign(speaker=frame["label"])  # of whom each says one label
-    assert held_out(known, 0.2)[1].startswith("4 of 20 files were held out and not speakers, since label 'a'")
+    assert held_out(known, 0.2)[1].startswith(
+        "4 of 20 files were held out instead of speakers, because label 'a'"
+    )
 
 
 def test_what_overlaps_is_found():
@@ -281,7 +289,7 @@ def test_a_rare_label_is_in_both_parts(share):
 
 
 def test_what_cannot_be_split_is_a_fault():
-    with pytest.raises(Faults, match="label 'b' has one clip; it needs two"):
+    with pytest.raises(Faults, match="label 'b' has one clip; it needs two or more"):
         held_out(recordings(("a", "", 5), ("b", "", 1)))
-    with pytest.raises(Faults, match="there is one label, a; nothing is there to be told apart"):
+    with pytest.raises(Faults, match="there is one label, a; give two or more"):
         held_out(recordings(("a", "", 5)))

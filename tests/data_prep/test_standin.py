@@ -102,7 +102,7 @@ def test_accents_draw_their_channel_alike():
     assert used[0] == used[1] == used[2] == set(ut_podcast.VARIANTS["train"])
 
 
-def test_bytes_hang_on_seed_and_name_alone(corpus, tmp_path):
+def test_bytes_depend_on_seed_and_name_only(corpus, tmp_path):
     few(tmp_path / "one", jobs=1)
     assert contents(tmp_path / "one") == contents(corpus)
     fewer = {"test": {"UK": 2, "AU": 1}, "train": {"AU": 2}}
@@ -162,13 +162,13 @@ def test_what_is_missing_is_made_again_and_the_rest_kept(corpus, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in others} == kept
 
 
-def test_goes_on_after_being_stopped(corpus, tmp_path, monkeypatch):
+def test_resumes_after_being_stopped(corpus, tmp_path, monkeypatch):
     def stopped(made, *_, **__):
         yield from itertools.islice(made, 5)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "tqdm", stopped)
+        patch.setattr(folder, "Bar", stopped)
         with pytest.raises(KeyboardInterrupt):
             few(tmp_path, jobs=2)
     there = sounds(tmp_path)
@@ -203,10 +203,10 @@ def test_every_australian_vowel_is_spoken_and_none_is_spelled_out():
     vowels = sorted(set(accents.AUSTRALIAN.values()))
     calls = [(f"[[b|'{vowel}|d]].", "en", "m3", 120, 50, 50) for vowel in vowels]
     calls = [("[[b|'&|d]].", *calls[0][1:]), *calls]  # not a phoneme of voice en, so this one must fail
-    said = {
+    results = {
         call[0]: heard("".join(spoken)) for call, (_, spoken) in zip(calls, each_in_fresh_process(say, calls))
     }
-    assert [text for text, sounded in said.items() if sounded != heard(text)] == ["[[b|'&|d]]."]
+    assert [text for text, sounded in results.items() if sounded != heard(text)] == ["[[b|'&|d]]."]
 
 
 def test_every_phrase_is_spoken_whole_by_australians():

@@ -30,7 +30,7 @@ def films(root):
 def test_it_reads_as_enterface_and_is_as_odd(standin):
     found = corpus.scan(standin)
     assert is_standin(standin) and found.faults == []
-    assert found.notes == ("left out, since some of their records are missing: s23.",)
+    assert found.notes == ("speakers left out: s06 (0 of 6 records), s23 (5 of 6 records).",)
     frame = found.manifest
     assert sorted(frame["speaker"].unique()) == ["s03", "s11"] and len(frame) == 12
     assert set(frame["label"]) == set(corpus.LABELS)
@@ -74,7 +74,7 @@ def test_five_sentences_are_the_whole_corpus_and_six_too_many(tmp_path):
     enterface.write(tmp_path, subjects=(1,), sentences=5, jobs=2)
     frame = corpus.scan(tmp_path).manifest
     assert len(frame) == 30 and set(frame["text"]) == set("12345")
-    with pytest.raises(Faults, match="6 sentences cannot be said"):
+    with pytest.raises(Faults, match="the number of sentences is 6"):
         enterface.write(tmp_path / "more", sentences=6)
 
 

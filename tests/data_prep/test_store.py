@@ -16,7 +16,7 @@ import soundfile
 
 from data_prep import manifest, store
 from data_prep.base.faults import Faults
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
 from data_prep.store import Store, build, store_folder
@@ -219,9 +219,9 @@ def test_a_full_disk_is_foreseen(corpus, folder, monkeypatch):
         build(frame, root, folder, SETTINGS, jobs=1)
 
 
-def test_opening_what_is_no_store(corpus, folder, tmp_path):
+def test_opening_what_is_not_a_store(corpus, folder, tmp_path):
     root, frame = corpus
-    with pytest.raises(Faults, match="is not there"):
+    with pytest.raises(Faults, match="does not exist"):
         Store(tmp_path / "absent")
     build(frame, root, folder, SETTINGS, jobs=1)
     with pytest.raises(Faults) as caught:
@@ -237,7 +237,7 @@ def test_opening_what_is_no_store(corpus, folder, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", "[" * 100_000, "\udcff"])
-def test_settings_that_are_none_are_told_and_no_image_is_lost(corpus, folder, text):
+def test_settings_that_are_none_are_reported_and_no_image_is_lost(corpus, folder, text):
     root, frame = corpus
     build(frame, root, folder, SETTINGS, jobs=1)
     content, stated = (folder / "images.f32").read_bytes(), folder / "settings.json"
@@ -261,7 +261,7 @@ def test_a_link_in_a_store_does_not_lead_the_writing_out_of_it(corpus, folder, t
     assert outside.read_text() == "mine"
 
 
-def test_an_index_of_other_images_is_told_and_mended(corpus, folder):
+def test_an_index_of_other_images_is_reported_and_mended(corpus, folder):
     """As it would give a clip another's image."""
     root, frame = corpus
     built = build(frame, root, folder, SETTINGS, jobs=1)
@@ -328,7 +328,7 @@ def start(corpus, folder, *pause):
     return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_killed_build_goes_on_and_leaves_no_lock(corpus, folder, computed):
+def test_a_killed_build_resumes_and_leaves_no_lock(corpus, folder, computed):
     root, frame = corpus
     process = start(corpus, folder, "0.2")
     assert [process.stdout.readline() for _ in range(3)] == ["row\n"] * 3
@@ -365,7 +365,7 @@ def _long(number: int) -> int:
 def test_memory_stays_flat(function, count, under_way):
     """However many clips there are, only a few of them are under way; of long ones, fewer."""
     taken, done, most = [], [], 0
-    with workers(2) as stream:
+    with pool(2) as stream:
         for number in stream(function, (taken.append(i) or i for i in range(count))):
             done.append(number)
             most = max(most, len(taken) - len(done))

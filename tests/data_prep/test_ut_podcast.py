@@ -85,15 +85,15 @@ def test_all_missing_and_empty_folders_at_once(corpus):
     )
     found = ut_podcast.scan(corpus).faults
     assert len(found) == 3
-    assert "train/UK: there is no such folder" in found[0] and "holds AU, GB, US" in found[0]
-    assert "test/AU: there are no .wav files in it; it holds AU-9__1.mp3" in found[1]
+    assert "train/UK: does not exist" in found[0] and "holds AU, GB, US" in found[0]
+    assert "test/AU: has no .wav files; it holds AU-9__1.mp3" in found[1]
     assert "{train,test}/{AU,US,UK}" in found[2]
 
 
 def test_the_wrong_root(corpus):
     assert f"did you mean {corpus}?" in faults(ut_podcast.scan, corpus.parent)[0]
     assert f"did you mean {corpus}?" in faults(ut_podcast.scan, corpus / "audio")[0]
-    assert "no such folder" in faults(ut_podcast.scan, corpus / "absent")[0]
+    assert "does not exist" in faults(ut_podcast.scan, corpus / "absent")[0]
 
 
 def test_check_counts(corpus):
@@ -147,8 +147,8 @@ def test_command_lists_layout_counts_and_clips_at_once(corpus, tmp_path, capsys)
     (corpus / "audio/train/US/US-1__1.wav").write_bytes(b"")
     assert main(["ut_podcast", str(corpus), str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
-    for said in ("test/UK: there are no .wav", "UK-2__3.wav: its name", "expected  found", "US-1__1.wav: "):
-        assert said in error
+    for message in ("test/UK: has no .wav", "UK-2__3.wav: its name", "expected  found", "US-1__1.wav: "):
+        assert message in error
     assert not (tmp_path / "out").exists()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.base.faults import Faults
-from data_prep.base.processes import workers
+from data_prep.base.processes import pool
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
 from data_prep.windows import TOGETHER, spans, windows
@@ -16,7 +16,7 @@ SETTINGS = ImageSettings(16)
 
 
 def found(clips, median, longest):
-    with workers(1) as stream:
+    with pool(1) as stream:
         return list(windows(clips, SETTINGS, median, longest, stream))
 
 

@@ -169,7 +169,7 @@ def test_settings_that_cannot_be_are_told_all_at_once_before_anything_is_read(da
     ):
         assert sentence in output.err
     output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
-    assert code == 1 and "test share: 1.5 is no share between 0 and 1" in output.err
+    assert code == 1 and "test share: 1.5 is not between 0 and 1" in output.err
     for wrong in (
         {"epochs": 2.5},
         {"size": "64"},

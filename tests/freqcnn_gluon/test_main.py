@@ -40,7 +40,7 @@ def test_faults_are_one_sentence(words, said, capsys):
 def test_describe_takes_no_number_that_no_network_has(option, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["describe", "table7", *option.split()])
-    assert ended.value.code == 2 and "is no whole number from" in capsys.readouterr().err
+    assert ended.value.code == 2 and "is not a whole number of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_ctrl_c_says_that_a_command_goes_on_where_it_does(words, goes_on, monkey
     monkeypatch.setattr(launch, "launch", stopped)
     monkeypatch.setattr(model.Model, "load", stopped)
     assert main(words.split()) == 130
-    assert capsys.readouterr().err == "stopped" + "; the same command goes on from here" * goes_on + "\n"
+    assert capsys.readouterr().err == "stopped" + "; run the same command again to resume" * goes_on + "\n"
 
 
 def test_launch_says_of_a_port_why_it_cannot_be_used(capsys):

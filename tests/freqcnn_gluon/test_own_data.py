@@ -55,7 +55,7 @@ def test_the_folder_is_complete_in_itself_and_says_how_it_came_about(model):
     ]
     report = json.loads((model / "report.json").read_text())
     assert report["clips"] == {"train": 19, "test": 5} and len(report["history"]) == 24
-    assert "does not say who speaks" in report["split"] and report["versions"]["mxnet"].startswith("1.9")
+    assert "does not name speakers" in report["split"] and report["versions"]["mxnet"].startswith("1.9")
     clips = pd.read_csv(model / "clips.csv")
     tested = clips[clips["partition"] == "test"]
     assert report["metrics"]["uar"] == pytest.approx(
@@ -200,7 +200,7 @@ def test_predict_reads_folders_and_goes_on_past_what_is_broken(model, data, tmp_
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.m4a").touch()
     output, code = said(capsys, "predict", model, tmp_path / "empty", "--device", "cpu")
-    assert code == 1 and "holds no recordings" in output.err and "passed over" in output.err
+    assert code == 1 and "holds no recordings" in output.err and "are skipped" in output.err
 
 
 def test_predict_names_files_whose_names_are_in_no_known_encoding(model, data, tmp_path):

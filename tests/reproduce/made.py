@@ -1,4 +1,4 @@
-"""Reports made by hand, as reproduce.runs.execute writes them."""
+"""Hand-made reports in the form that reproduce.runs.execute writes."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ def report(
     network=None,
     fault=None,
 ) -> Report:
-    """A report as runs.execute writes it, or a failed.json with ``fault``; classes in the order of LABELS."""
+    """Make a report, or a failed.json with ``fault``; ``confusion`` has the classes in LABELS' order."""
     order = np.array(confusion)
     labels = LABELS[home if home in LABELS else 12 if len(order) == 6 else 3]
     true, predicted = (

@@ -18,11 +18,11 @@ from freqcnn_gluon.training.settings import Settings
 from reproduce.__main__ import main
 from reproduce.assumptions import assumptions, choices, markdown, shared
 from reproduce.peers import PEERS, peer
-from reproduce.tables import NUMBERS, TABLES
+from reproduce.tables import TABLES, TRAINED
 
 
-def test_every_choice_is_the_codes_own_argument_with_the_same_default():
-    """So that the list cannot say one thing and a direct call do another."""
+def test_every_choice_is_the_default_of_an_argument():
+    """The list and a direct call of the code use the same default."""
     defaults = {
         "network": {name: p.default for name, p in inspect.signature(FreqCNN).parameters.items()},
         "training": {field.name: field.default for field in dataclasses.fields(Settings)},
@@ -34,17 +34,17 @@ def test_every_choice_is_the_codes_own_argument_with_the_same_default():
     for name in PEERS:
         arguments = inspect.signature(peer(name).recognise).parameters
         defaults[name] = {id: p.default for id, p in arguments.items()}
-    for table in TABLES:
+    for table in TRAINED:
         for where, chosen in choices(table).items():
             for id, value in chosen.items():
-                if id == "epochs":  # has no default: a direct call must say it
+                if id == "epochs":  # has no default, so a direct call must state it
                     assert "epochs" in defaults["training"]
                 else:
                     assert defaults[where][id] == value, id
 
 
 def test_a_table_has_the_choices_that_touch_it():
-    assert {table: sorted(choices(table)["data"]) for table in NUMBERS} == {
+    assert {table: sorted(choices(table)["data"]) for table in TABLES} == {
         **dict.fromkeys((2, 7, 10), []),
         **dict.fromkeys((1, 3, 4, 5), ["over_sampling"]),
         **dict.fromkeys((6, 8, 9), ["rest", "sentences", "window"]),
@@ -52,12 +52,12 @@ def test_a_table_has_the_choices_that_touch_it():
     }
     for first, second in ((3, 4), (4, 5), (8, 9), (11, 12)):  # these share runs of networks
         shared = [
-            {where: each for where, each in choices(table).items() if where not in PEERS}
+            {where: item for where, item in choices(table).items() if where not in PEERS}
             for table in (first, second)
         ]
         assert shared[0] == shared[1]
-    systems = {table: {system.system for system in TABLES[table].systems()} & set(PEERS) for table in TABLES}
-    assert all(set(choices(table)) & set(PEERS) == systems[table] for table in TABLES)
+    systems = {table: {system.system for system in TABLES[table].systems()} & set(PEERS) for table in TRAINED}
+    assert all(set(choices(table)) & set(PEERS) == systems[table] for table in TRAINED)
 
 
 def test_every_alternative_is_accepted_by_the_code():
@@ -65,7 +65,7 @@ def test_every_alternative_is_accepted_by_the_code():
         assert entry.where in ("network", "training", "image", "data", "fixed", *PEERS)
         assert entry.tables and entry.question.endswith("?") and entry.why and entry.paper
         assert (entry.where == "fixed") == (entry.alternatives == [])
-        assert set(entry.tables) <= set(NUMBERS) and entry.choice not in entry.others()
+        assert set(entry.tables) <= set(TABLES) and entry.choice not in entry.others()
         assert not entry.tried or entry.alternatives == "any"
         for value in [] if entry.alternatives == "any" else entry.alternatives:
             chosen = choices(entry.tables[-1], [f"{entry.id}={value}"])[entry.where]
@@ -86,28 +86,31 @@ def test_overrides_keep_the_type():
 def test_all_faults_at_once():
     with pytest.raises(Faults) as caught:
         choices(3, ["colour=red", "schedule=warm", "epochs=many", "head=one", "window=1"])
-    said = caught.value.faults
-    assert len(said) == 5 and "'window' does not touch table 3" in said[4]
-    assert "no assumption 'colour'" in said[0] and "cosine or constant or step" in said[1]
-    assert "takes a whole number above 0 such as 60, not 'many'" in said[2] and "no alternative" in said[3]
-    listed = said[0].partition("choose among ")[2].split(", ")  # without the fixed ones
+    messages = caught.value.faults
+    assert len(messages) == 5 and "'window' does not touch table 3" in messages[4]
+    assert "no assumption 'colour'" in messages[0] and "cosine or constant or step" in messages[1]
+    assert (
+        "takes a whole number above 0 such as 60, not 'many'" in messages[2]
+        and "no alternative" in messages[3]
+    )
+    listed = messages[0].partition("choose among ")[2].split(", ")  # without the fixed ones
     assert sorted(listed) == sorted(id for chosen in choices(3).values() for id in chosen)
 
 
 @pytest.mark.parametrize(
-    "entry", [each for each in assumptions().values() if each.alternatives == "any"], ids=lambda each: each.id
+    "entry", [item for item in assumptions().values() if item.alternatives == "any"], ids=lambda item: item.id
 )
-def test_a_number_that_nothing_can_be_made_with_is_refused(entry):
-    """... which would end in a traceback, or in the result of a network that is not trained."""
+def test_an_impossible_number_is_refused(entry):
+    """It would end in a traceback, or in the results of an untrained network."""
     least = {"folds_seed": 0, "window": audio.SHORTEST}.get(entry.id)
     assert entry.least == least
     low = "-1" if least == 0 else "0"
     for text in (low, "-3", "-0.5", "nan", "inf", "-inf", "1e999", "9" * 400, "", "many"):
         with pytest.raises(Faults) as caught:
             choices(entry.tables[0], [f"{entry.id}={text}"])
-        (said,) = caught.value.faults
-        assert f"'{entry.id}' takes a {'whole ' * isinstance(entry.choice, int)}number " in said
-        assert said.endswith(f"such as {entry.choice}, not '{text}'")
+        (message,) = caught.value.faults
+        assert f"'{entry.id}' takes a {'whole ' * isinstance(entry.choice, int)}number " in message
+        assert message.endswith(f"such as {entry.choice}, not '{text}'")
     for value in (entry.choice, *entry.tried, *([least] if least is not None else [])):
         assert choices(entry.tables[0], [f"{entry.id}={value}"])[entry.where][entry.id] == value
     if isinstance(entry.choice, float):
@@ -119,19 +122,19 @@ def test_one_assumption_has_one_value():
     with pytest.raises(Faults, match="'epochs' is given as 3 and as 5: give it once"):
         choices(3, ["epochs=3", "schedule=step", "epochs=5"])
     assert choices(3, ["epochs=3", "epochs=03"]) == choices(3, ["epochs=3"])
-    with pytest.raises(Faults, match="as step and as cosine"):  # the default is a value as any other
+    with pytest.raises(Faults, match="as step and as cosine"):  # the default counts as a value too
         choices(3, ["schedule=step", "schedule=cosine"])
 
 
 @pytest.mark.parametrize(
     "command", [["table"], ["table", "3", "8"], ["plan", "3", "8"], ["sensitivity", "8"]]
 )
-def test_what_cannot_be_assumed_is_told_before_anything_starts(command, tmp_path, monkeypatch, capsys):
+def test_an_impossible_choice_is_refused_before_anything_starts(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([*command, "--device", "cpu", "--assume", "window=-1", "--assume", "gmm_components=0"]) == 1
-    said = capsys.readouterr()
-    assert "the assumption 'window' takes a number from 0.05 up" in said.err and not said.out
-    assert "Traceback" not in said.err and not list(tmp_path.iterdir())
+    printed = capsys.readouterr()
+    assert "the assumption 'window' takes a number from 0.05 up" in printed.err and not printed.out
+    assert "Traceback" not in printed.err and not list(tmp_path.iterdir())
 
 
 def test_the_list_is_printed_with_the_tables_it_touches():
@@ -144,24 +147,24 @@ def test_the_list_is_printed_with_the_tables_it_touches():
     )
 
 
-def test_several_tables_take_what_concerns_them():
-    said = ["schedule=step", "window=1.5", "colour=red"]
-    assert shared(said, 3, (3, 8)) == ["schedule=step", "colour=red"]
-    assert shared(said, 8, (3, 8)) == said
-    assert shared(said, 3, (3,)) == said  # to be refused: it touches none of the tables asked for
+def test_each_of_several_tables_takes_the_choices_that_apply_to_it():
+    assume = ["schedule=step", "window=1.5", "colour=red"]
+    assert shared(assume, 3, (3, 8)) == ["schedule=step", "colour=red"]
+    assert shared(assume, 8, (3, 8)) == assume
+    assert shared(assume, 3, (3,)) == assume  # an unused choice stays, so that it is refused
 
 
 @pytest.mark.parametrize(
     "id, value",
     [
-        (each.id, value)
-        for each in assumptions().values()
-        if each.where in ("network", "training") and each.alternatives != "any"
-        for value in each.alternatives
+        (item.id, value)
+        for item in assumptions().values()
+        if item.where in ("network", "training") and item.alternatives != "any"
+        for value in item.alternatives
     ],
 )
 def test_every_alternative_trains_and_predicts(id, value, tmp_path):
-    """The batch is not the test's, as in a real run: one alternative once ended the process there."""
+    """Training and test batches differ in size, as in a real run, where one alternative once crashed."""
     chosen = choices(3, [f"{id}={value}"])
     net = build("table2", 3, 32, **chosen["network"])
     settings = Settings(**chosen["training"] | {"epochs": 2}, batch_size=8, micro_batch=8)

@@ -1,4 +1,4 @@
-"""The audit finds what is wrong with the paper by itself, and an altered digit in its own cell."""
+"""The audit finds the paper's mistakes, and an altered digit in the cell that has it."""
 
 import ast
 import inspect
@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from reproduce.paper import audit as module_of_audit
+from reproduce.paper import checks as module_of_checks
 from reproduce.paper import claims as module_of_claims
-from reproduce.paper.audit import audit, markdown, possible_recalls, write
+from reproduce.paper.audit import audit, markdown, write
+from reproduce.paper.checks import possible_recalls
 from reproduce.paper.exact import printed, rounds_to, whole_count
 
 
@@ -25,7 +27,7 @@ def wrong(findings):
 
 
 def altered(file, row, column, value, **where):
-    """The findings on the paper with one other cell."""
+    """Audit the paper with one cell altered."""
     tables = printed()
     frame = tables[file].copy()
     mask = frame.index == row
@@ -36,14 +38,14 @@ def altered(file, row, column, value, **where):
     return audit(tables | {file: frame})
 
 
-def test_it_finds_what_is_known_to_be_wrong(findings):
+def test_it_finds_the_known_mistakes(findings):
     (alexnet,) = [f for f in findings if not f.agrees and f.where.startswith("Table 3")]
     assert alexnet.where == "Table 3, AlexNet, UAR" and alexnet.claim == "64.90 %"
     assert "it would have to be 65.55" in alexnet.found and "its accuracy, 429 of 661" in alexnet.found
     numbers = [f for f in findings if not f.agrees and f.where.startswith("Sec. 5.3")]
     assert [f.check for f in numbers] == ["whole count", "text"]
     assert {f.claim for f in numbers} == {"83.62 %"}
-    assert numbers[0].found == "no whole count of 1260; 1054 would have to be 83.65"
+    assert numbers[0].found == "not a whole count of 1260; 1054 would have to be 83.65"
     assert numbers[1].found.startswith("83.65 % in Table 11")
 
 
@@ -55,18 +57,18 @@ def test_fold_3_cannot_be_33_sentences_a_speaker(findings):
 def test_every_percentage_in_the_tables_is_a_whole_count(findings):
     counts = [f for f in findings if f.check == "whole count" and f.where.startswith("Table")]
     assert len(counts) == 21 + 7 + 16 + 15 + 21 + 1 and all(f.agrees for f in counts)
-    found = {f.where: f.found for f in counts}
-    assert found["Table 3, FreqCNN, AU"] == "294 of 332"
-    assert found["Table 8, FreqCNN, #2, ACC"] == "1294 of 1296"
+    result = {f.where: f.found for f in counts}
+    assert result["Table 3, FreqCNN, AU"] == "294 of 332"
+    assert result["Table 8, FreqCNN, #2, ACC"] == "1294 of 1296"
 
 
-def test_the_words_that_are_wrong_of_the_tables(findings):
+def test_claims_that_the_tables_contradict(findings):
     claims = {f.where: f for f in findings if f.check == "claim"}
     false = {where for where, f in claims.items() if not f.agrees}
     of_3 = "I-vector and VGG-11 have better recognition performance in the data set #3"
     assert false == {
         "Sec. 5.1: 'Compared with only local … or only global …, the combination … indeed improves "
-        "(than as many local parts alone)'",
+        "(than the same number of local parts alone)'",
         "Sec. 5.1: 'overall recognition for frequency-distributed … is higher than time-… (every cell)'",
         "Sec. 5.1: 'attention … indeed improves … accuracy and UAR, compared with no attention "
         "(frequency, every cell)'",
@@ -76,17 +78,17 @@ def test_the_words_that_are_wrong_of_the_tables(findings):
         f"Sec. 5.2: '{of_3} (VGG-11, than in #1 and #2)'",
         "Sec. 5.2: 'the best result when … both local and global … is a sigmoid (in each fold)'",
     }
-    found = {where: claims[where].found for where in false}
-    (than_time,) = (said for where, said in found.items() if "(every cell)" in where)
+    result = {where: claims[where].found for where in false}
+    (than_time,) = (words for where, words in result.items() if "(every cell)" in where)
     assert than_time == "13 of 16; not 1 AC feature UAR, 2 AC spatial ACC, 3 AC spatial UAR"
-    (by_fold,) = (said for where, said in found.items() if "(in each fold)" in where)
+    (by_fold,) = (words for where, words in result.items() if "(in each fold)" in where)
     assert by_fold == "tanh/relu 99.35, sigmoid/sigmoid 99.85, tanh/sigmoid 95.45"
-    (than_local,) = (said for where, said in found.items() if "local parts alone" in where)
+    (than_local,) = (words for where, words in result.items() if "local parts alone" in where)
     assert than_local == "5 of 6; not ACC n = 2"
 
 
 @pytest.mark.parametrize(
-    "change, complaint",  # file without 'table', row, column, what is printed then; kind and place
+    "change, finding",  # file without 'table', row, column, the altered cell; kind and place of the finding
     [
         (("03_ut_podcast_models", "UK", "FNN", "50.57"), ("whole count", "Table 3, FNN, UK")),
         (("03_ut_podcast_models", "UAR", "CNN", "62.91"), ("UAR", "Table 3, CNN, UAR")),
@@ -102,43 +104,43 @@ def test_the_words_that_are_wrong_of_the_tables(findings):
     ],
     ids=lambda value: value[1] if len(value) == 2 else None,
 )  # fmt: skip
-def test_an_altered_digit_is_complained_of_in_its_cell_alone(findings, change, complaint):
+def test_an_altered_digit_is_reported_in_its_cell_alone(findings, change, finding):
     file, row, column, value = change
-    assert wrong(altered(f"table{file}", row, column, value)) - wrong(findings) == {complaint}
+    assert wrong(altered(f"table{file}", row, column, value)) - wrong(findings) == {finding}
 
 
 def test_an_altered_accuracy_differs_from_the_text_and_from_its_count(findings):
-    found = wrong(altered("table04_segments", "local", "4", "79.28", measure="ACC")) - wrong(findings)
+    result = wrong(altered("table04_segments", "local", "4", "79.28", measure="ACC")) - wrong(findings)
     quoted = "Sec. 5.1: 'better accuracy of 79.27% when the number of local parts is 4'"
-    assert found == {("whole count", "Table 4, local, 4, ACC"), ("text", quoted)}
+    assert result == {("whole count", "Table 4, local, 4, ACC"), ("text", quoted)}
 
 
 def test_an_altered_ranking_is_found(findings):
-    found = wrong(altered("table12_confusion", "Fear", "Fear", "183")) - wrong(findings)
-    (ranking,) = (where for check, where in found if check == "claim")
+    result = wrong(altered("table12_confusion", "Fear", "Fear", "183")) - wrong(findings)
+    (ranking,) = (where for check, where in result if check == "claim")
     assert "surprise, followed by angry" in ranking
-    assert ("equal", "Table 11, FreqCNN, ACC; Table 12, diagonal") in found
+    assert ("equal", "Table 11, FreqCNN, ACC; Table 12, diagonal") in result
 
 
-def test_a_percentage_cut_off_is_told_from_one_that_is_wrong():
-    found = {
+def test_a_truncated_percentage_is_distinguished_from_a_wrong_one():
+    result = {
         cell: next(f for f in altered("table03_ut_podcast_models", "AU", "FNN", cell) if "FNN, AU" in f.where)
         for cell in ("69.57", "69.58", "69.59")  # 231 of 332 is 69.5783...
     }
-    assert found["69.57"].found == "cut off, not rounded, from 231 of 332; 231 would have to be 69.58"
-    assert found["69.58"].found == "231 of 332"
-    assert found["69.59"].found == "no whole count of 332; 231 would have to be 69.58"
-    assert [f.agrees for f in found.values()] == [False, True, False]
+    assert result["69.57"].found == "truncated, not rounded, from 231 of 332; 231 would have to be 69.58"
+    assert result["69.58"].found == "231 of 332"
+    assert result["69.59"].found == "not a whole count of 332; 231 would have to be 69.58"
+    assert [f.agrees for f in result.values()] == [False, True, False]
 
 
 def test_an_altered_row_no_longer_equals_its_twin(findings):
-    found = wrong(altered("table09_activations", "sigmoid", "fold1_UAR", "99.09", local_f="sigmoid"))
-    assert ("equal", "Table 8, FreqCNN, fold1 UAR; Table 9, sigmoid/sigmoid") in found - wrong(findings)
+    result = wrong(altered("table09_activations", "sigmoid", "fold1_UAR", "99.09", local_f="sigmoid"))
+    assert ("equal", "Table 8, FreqCNN, fold1 UAR; Table 9, sigmoid/sigmoid") in result - wrong(findings)
 
 
 def test_an_impossible_uar_is_found(findings):
-    found = wrong(altered("table04_segments", "local", "4", "90.00", measure="UAR")) - wrong(findings)
-    assert ("UAR", "Table 4, local, 4, UAR") in found
+    result = wrong(altered("table04_segments", "local", "4", "90.00", measure="UAR")) - wrong(findings)
+    assert ("UAR", "Table 4, local, 4, UAR") in result
 
 
 def test_whole_counts_by_hand():
@@ -178,11 +180,13 @@ def touched(findings, table):
 
 
 def test_what_no_check_touches(monkeypatch):
-    """Every numeric cell but those that the report names changes a finding of its table when it changes."""
-    monkeypatch.setattr(module_of_audit, "claims", lambda *_: [])  # nor text: words vouch for no number
+    """Altering any numeric cell, except those that the report names, alters a finding of its table."""
+    monkeypatch.setattr(
+        module_of_audit, "claims", lambda *_: []
+    )  # claims in words are about ranks, not digits
     tables, untouched = printed(), set()
     findings = audit(tables, [])
-    # tables of one line share no check but those of the text's words
+    # tables of one group share no check except claims in words
     for names in (("03", "08_chains_m", "12"), ("04", "09", "11"), ("05", "06"), ("01", "08_chains_i")):
         files = [file for file in tables if file.removeprefix("table").startswith(names)]
         cells = {file: numeric(tables[file]) for file in files}
@@ -207,7 +211,7 @@ def test_what_no_check_touches(monkeypatch):
 
 
 def test_no_float_on_the_way():
-    for module in (module_of_audit, module_of_claims):
+    for module in (module_of_audit, module_of_checks, module_of_claims):
         nodes = list(ast.walk(ast.parse(inspect.getsource(module))))
         assert not [
             node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, float)
@@ -217,11 +221,13 @@ def test_no_float_on_the_way():
 
 
 def test_the_report(findings, tmp_path):
-    said = write(findings, tmp_path / "audit")
+    rendered = write(findings, tmp_path / "audit")
     right = sum(finding.agrees for finding in findings)
     assert (
-        f"{len(findings)} checks, in exact arithmetic: {right} agree, {len(findings) - right} do not." in said
+        f"{len(findings)} checks, in exact arithmetic: {right} agree, {len(findings) - right} do not."
+        in rendered
     )
-    assert said == markdown(findings) == (tmp_path / "audit.md").read_text()
-    assert said.index("AlexNet, UAR") < said.index("## What agrees") < said.index("Table 3, FreqCNN ")
+    assert rendered == markdown(findings) == (tmp_path / "audit.md").read_text()
+    places = [rendered.index(text) for text in ("AlexNet, UAR", "## What agrees", "Table 3, FreqCNN ")]
+    assert places == sorted(places)
     assert len(pd.read_csv(tmp_path / "audit.csv")) == len(findings)

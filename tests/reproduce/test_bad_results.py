@@ -1,4 +1,4 @@
-"""Results that are cut, edited, swapped, foreign or of an older version: told by file, never a number."""
+"""Reports that are cut, edited, swapped or of an older version raise Faults that name the file."""
 
 import copy
 import json
@@ -14,6 +14,7 @@ from made import report as made
 from data_prep.base.faults import Faults
 from reproduce.__main__ import main
 from reproduce.cells import cells
+from reproduce.corpora import Split
 from reproduce.peers import features
 from reproduce.runs.report import Report, done, read, reports_in
 from reproduce.runs.run import Run
@@ -27,22 +28,22 @@ NETWORK = next(path for path in REPORTS if "table03/fnn" in path.as_posix())
 
 
 def put(folder, reports, number=3):
-    for each in reports:
-        path = folder / each.link
+    for item in reports:
+        path = folder / item.link
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(each.content))
-    (folder / f"table{number:02}.json").write_text(json.dumps([each.link for each in reports]))
+        path.write_text(json.dumps(item.content))
+    (folder / f"table{number:02}.json").write_text(json.dumps([item.link for item in reports]))
 
 
 @pytest.mark.parametrize("path", [NETWORK, PEER, REPORTS[-1]])
-def test_a_report_that_was_made_is_the_report_of_its_run(path):
+def test_a_committed_report_belongs_to_its_run(path):
     content = read(path)
     run = Run(**content["run"])
     assert run.folder(REFERENCE) == path.parent and done(run, REFERENCE) == content
 
 
 def leaves(content, place=()):
-    """Where something stands in a report; of many clips and epochs the first."""
+    """Yield the path of every entry of a report; of many clips and epochs only the first."""
     yield place
     if isinstance(content, dict):
         for name in list(content)[:14]:
@@ -61,7 +62,7 @@ def changed(content, place, change):
 
 
 @pytest.mark.parametrize("path", [NETWORK, PEER])
-def test_an_older_report_that_lacks_anything_is_told_and_no_traceback(path, tmp_path):
+def test_an_older_report_that_lacks_an_entry_raises_faults(path, tmp_path):
     content = read(path)
     run = Run(**content["run"])
     place = run.folder(tmp_path) / "report.json"
@@ -72,13 +73,15 @@ def test_an_older_report_that_lacks_anything_is_told_and_no_traceback(path, tmp_
             continue
         place.write_text(json.dumps(changed(content, lacking, lambda inner, name: inner.pop(name))))
         try:
-            found = done(run, tmp_path)
+            loaded = done(run, tmp_path)
         except Faults as faults:
             refused += 1
             assert str(place) in str(faults)
         else:
-            assert found["metrics"]["confusion"] == content["metrics"]["confusion"], lacking
-            assert found["run"] == content["run"] and found["predictions"] == content["predictions"], lacking
+            assert loaded["metrics"]["confusion"] == content["metrics"]["confusion"], lacking
+            assert loaded["run"] == content["run"] and loaded["predictions"] == content["predictions"], (
+                lacking
+            )
     assert refused > 30
 
 
@@ -88,32 +91,32 @@ VALUES |= st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=2), VA
 
 @settings(max_examples=300)
 @given(st.data())
-def test_an_edited_report_is_told_or_its_numbers_are_its_predictions(tmp_path_factory, data):
+def test_an_edited_report_raises_faults_or_agrees_with_its_predictions(tmp_path_factory, data):
     path = data.draw(st.sampled_from([NETWORK, PEER]))
     content = read(path)
     run = Run(**content["run"])
     place = run.folder(tmp_path_factory.mktemp("edited")) / "report.json"
     place.parent.mkdir(parents=True)
-    where = data.draw(st.sampled_from([each for each in leaves(content) if each]))
+    where = data.draw(st.sampled_from([item for item in leaves(content) if item]))
     value = data.draw(VALUES)
     place.write_text(json.dumps(changed(content, where, lambda inner, name: inner.__setitem__(name, value))))
     try:
-        found = done(run, place.parents[4])
+        loaded = done(run, place.parents[4])
     except Faults as faults:
         assert str(place) in str(faults)
         return
-    assert found["run"] == content["run"]
-    labels = found["labels"]
+    assert loaded["run"] == content["run"]
+    labels = loaded["labels"]
     counts = np.zeros((len(labels), len(labels)), int)
-    for each in found["predictions"].values():
-        counts[labels.index(each["true"]), labels.index(each["predicted"])] += 1
-    assert found["metrics"]["confusion"] == counts.tolist()
-    assert found["metrics"]["accuracy"] == pytest.approx(counts.trace() / counts.sum())
+    for item in loaded["predictions"].values():
+        counts[labels.index(item["true"]), labels.index(item["predicted"])] += 1
+    assert loaded["metrics"]["confusion"] == counts.tolist()
+    assert loaded["metrics"]["accuracy"] == pytest.approx(counts.trace() / counts.sum())
 
 
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(0, 255))
-def test_a_cut_or_garbled_report_is_told(tmp_path_factory, place, byte):
+def test_a_cut_or_garbled_report_raises_faults(tmp_path_factory, place, byte):
     content = bytearray(NETWORK.read_bytes())
     path = tmp_path_factory.mktemp("cut") / "report.json"
     path.write_bytes(content[: place % len(content)])
@@ -128,14 +131,14 @@ def test_a_cut_or_garbled_report_is_told(tmp_path_factory, place, byte):
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "3", '"x"', "{}", '{"run": 3}', "[" * 100_000, "\ud800"])
-def test_what_is_no_report_is_told(tmp_path, text):
+def test_a_file_that_is_not_a_report_raises_faults(tmp_path, text):
     path = tmp_path / "report.json"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(Faults, match="report.json: is damaged or of another version"):
         read(path)
 
 
-def test_a_report_in_another_run_s_folder_is_told(tmp_path):
+def test_a_report_in_another_runs_folder_raises_faults(tmp_path):
     run = Run(**read(NETWORK)["run"])
     other = run.folder(tmp_path) / "report.json"
     other.parent.mkdir(parents=True)
@@ -150,29 +153,29 @@ def test_a_report_in_another_run_s_folder_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, message",
     [
         ("", "is damaged"),
-        ("{}", "no list of reports"),
-        ("[]", "no list of reports"),
-        ("[3]", "no list of reports"),
-        ('["../standin/table03/x/report.json"]', "no report below its folder"),
-        ('["/etc/report.json"]', "no report below its folder"),
-        ('["table03/x/other.json"]', "no report below its folder"),
+        ("{}", "not a list of reports"),
+        ("[]", "not a list of reports"),
+        ("[3]", "not a list of reports"),
+        ('["../standin/table03/x/report.json"]', "not a report below its folder"),
+        ('["/etc/report.json"]', "not a report below its folder"),
+        ('["table03/x/other.json"]', "not a report below its folder"),
         ('["table03/x/report.json"]', "table03/x/report.json: is missing"),
     ],
 )
-def test_a_list_that_is_none_is_told(tmp_path, text, said, capsys):
+def test_a_faulty_list_of_reports_raises_faults(tmp_path, text, message, capsys):
     (tmp_path / "paper").mkdir()
     (tmp_path / "paper" / "table03.json").write_text(text)
-    with pytest.raises(Faults, match=said):
+    with pytest.raises(Faults, match=message):
         reports_in(tmp_path / "paper", 3)
     assert main(["report", "--results", str(tmp_path), "--data", str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {tmp_path}/paper/table03") and "Traceback" not in said
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {tmp_path}/paper/table03") and "Traceback" not in printed
 
 
-def test_reports_that_are_not_one_table_s_are_told(tmp_path):
+def test_reports_of_several_tables_raise_faults(tmp_path):
     strange, other = made("Nobody"), made("CNN")
     other.content["run"]["data"] = "1" * 64
     link = Run(**other.content["run"]).folder(tmp_path).relative_to(tmp_path / "paper") / "report.json"
@@ -181,28 +184,28 @@ def test_reports_that_are_not_one_table_s_are_told(tmp_path):
         reports_in(tmp_path / "paper", 3)
     data, row = faults.value.faults
     assert "table03.json: its reports are of more than one data" in data
-    assert "Nobody is no row of table 3" in row
+    assert "Nobody is not a row of table 3" in row
 
 
-def test_a_list_that_lacks_a_fold_is_told_and_one_that_has_a_report_twice_counts_it_once(tmp_path):
+def test_a_list_without_a_fold_raises_faults_and_a_repeated_report_counts_once(tmp_path):
     confusion = np.full((6, 6), 2) + np.diag([5] * 6)
     folds = [made(home=11, fold=fold, confusion=confusion.tolist()) for fold in TABLES[11].folds]
     put(tmp_path / "paper", folds[:-1], 11)
-    with pytest.raises(Faults, match="table11.json: FreqCNN has not one report for each fold and seed"):
+    with pytest.raises(Faults, match="table11.json: FreqCNN does not have one report for each fold and seed"):
         reports_in(tmp_path / "paper", 11)
     put(tmp_path / "paper", [*folds, folds[0]], 11)
-    found = reports_in(tmp_path / "paper", 11)
-    assert len(found) == 10 and cells(TABLES[11], found).equals(cells(TABLES[11], folds))
+    loaded = reports_in(tmp_path / "paper", 11)
+    assert len(loaded) == 10 and cells(TABLES[11], loaded).equals(cells(TABLES[11], folds))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"counts": [1]}', None])
-def test_features_that_are_damaged_are_told(tmp_path, content):
+def test_damaged_features_raise_faults(tmp_path, content):
     from types import SimpleNamespace
 
     import pandas as pd
 
     corpus = SimpleNamespace(
-        manifest=pd.DataFrame({"clip": ["a"]}), store=SimpleNamespace(keys=list), folder=tmp_path
+        split=Split(pd.DataFrame({"clip": ["a"]}), ()), store=SimpleNamespace(keys=list), folder=tmp_path
     )
     kind = features.Kind("kind", lambda samples, rate: None)
     digest = features.hashlib.sha256(json.dumps(["kind", 1, "a"]).encode()).hexdigest()[:8]
@@ -214,31 +217,31 @@ def test_features_that_are_damaged_are_told(tmp_path, content):
         features.extract(kind, corpus)
 
 
-def test_a_table_of_counts_that_is_damaged_is_told(tmp_path):
+def test_a_damaged_table_of_counts_raises_faults(tmp_path):
     for text in ("", "row,column\n1,2\n", 'row,column,paper,ours,verdict\n"1'):
         (tmp_path / "table01.csv").write_text(text)
         with pytest.raises(Faults, match="table01.csv"):
-            compared_in(tmp_path, 1)
+            compared_in(tmp_path, 1, TABLES[1].title)
 
 
-def test_a_plan_tells_of_every_damaged_report(tmp_path, capsys):
-    for each in (made(), made("CNN")):
-        path = tmp_path / "paper" / each.link
+def test_a_plan_names_every_damaged_report(tmp_path, capsys):
+    for item in (made(), made("CNN")):
+        path = tmp_path / "paper" / item.link
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(each.content)[:-9])
+        path.write_text(json.dumps(item.content)[:-9])
     from reproduce.commands.plan import _finished
 
     with pytest.raises(Faults) as faults:
         _finished(tmp_path)
-    assert len(faults.value.faults) == 2 and all("is damaged" in each for each in faults.value.faults)
+    assert len(faults.value.faults) == 2 and all("is damaged" in item for item in faults.value.faults)
 
 
-def test_a_failure_is_read_again_only_if_it_is_one(tmp_path):
+def test_a_failed_json_is_validated(tmp_path):
     failed = made(fault="the loss is not finite")
     path = tmp_path / "failed.json"
     path.write_text(json.dumps(failed.content))
     assert read(path)["fault"] == "the loss is not finite" and asdict(Run(**failed.content["run"]))
     for lacking in ("run", "fault", "labels", "versions", "device", "finished"):
-        path.write_text(json.dumps({name: each for name, each in failed.content.items() if name != lacking}))
+        path.write_text(json.dumps({name: item for name, item in failed.content.items() if name != lacking}))
         with pytest.raises(Faults, match=f"failed.json: is damaged or of another version .*{lacking}"):
             read(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made import report as made
 from PIL import Image
-from test_produce import corpus  # noqa: F401
+from test_schedule import corpus  # noqa: F401
 
 from data_prep import manifest
 from data_prep.store import Store
@@ -19,6 +19,7 @@ from freqcnn_gluon.network.zoo import build
 from reproduce.options import Options
 from reproduce.page.clips import pictures
 from reproduce.runs.report import Report
+from reproduce.runs.resolve import resolve
 from reproduce.runs.schedule import run_all
 from reproduce.tables import TABLES
 
@@ -39,7 +40,7 @@ def trained(corpus, tmp_path_factory):  # noqa: F811
         data=out / "data",
         results=out / "results",
     )
-    return run_all(TABLE, [TABLE.claim], options), out / "results" / "Tones", out / "data"
+    return run_all(resolve(TABLE, options), [TABLE.claim]), out / "results" / "Tones", out / "data"
 
 
 def decoded(picture):

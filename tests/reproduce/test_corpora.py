@@ -1,6 +1,7 @@
-"""What a fold trains on and what it is tested on."""
+"""The clips that a fold trains and tests on, and the sources of corpora."""
 
 import dataclasses
+import inspect
 import shlex
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from data_prep.base.faults import Faults
 from data_prep.corpora import Scan, chains, ut_podcast
 from data_prep.sound.spectrogram import ImageSettings
 from reproduce import corpora as corpora_module
-from reproduce.assumptions import choices
-from reproduce.corpora import CORPORA, Corpus, _check_speakers, counted, prepare
+from reproduce.assumptions import assumptions, choices
+from reproduce.corpora import CORPORA, Corpus, Split, _check_speakers, counted, prepare
 from reproduce.sources import NETWORK, PAPER, QUICK, RESERVED, STANDIN, TITLES, WARNINGS, warning
 
 
@@ -32,7 +33,7 @@ class Rows(store.Store):
 def corpus(**columns):
     size = len(next(iter(columns.values())))
     frame = pd.DataFrame({"clip": map(str, range(size)), "speaker": "", "partition": "", **columns})
-    return Corpus("paper", frame, Rows(), ("a", "b"), Path(), Path())
+    return Corpus("paper", Split(frame, ("a", "b")), Rows(), Path(), Path())
 
 
 def test_folds_leave_their_own_clips_out():
@@ -47,14 +48,14 @@ def test_the_own_split_over_samples_training_alone():
     made = corpus(label=list("abab"), partition=["train", "train", "test", "test"], copies=[1, 2, 1, 2])
     assert made.part("test", "train")[0].tolist() == [0, 1, 1]
     assert made.part("test", "test")[0].tolist() == [2, 3]
-    shuffled = dataclasses.replace(made, manifest=made.manifest.iloc[::-1].reset_index(drop=True))
+    shuffled = dataclasses.replace(made.split, manifest=made.split.manifest.iloc[::-1].reset_index(drop=True))
     places, numbers = shuffled.numbers("test", "train")
     assert shuffled.manifest["clip"][places].tolist() == ["1", "1", "0"] and numbers.tolist() == [1, 1, 0]
 
 
 def test_remarks_are_the_scans_and_the_splits():
     made = corpus(label=list("ab"), speaker=["s", "s"], partition=["train", "test"])
-    assert dataclasses.replace(made, notes=("s09 is left out.",)).remarks() == [
+    assert dataclasses.replace(made.split, notes=("s09 is left out.",)).remarks() == [
         "s09 is left out.",
         "1 speakers are in both parts: s.",
     ]
@@ -62,7 +63,7 @@ def test_remarks_are_the_scans_and_the_splits():
 
 @pytest.fixture
 def whole_chains(monkeypatch, tmp_path):
-    """A corpus with all of CHAINS's readings, of whose fables none is cut as in Table 6; images aside."""
+    """A corpus with all of CHAINS's readings, with other fable lengths than Table 6 and without images."""
     files = pd.DataFrame(
         [
             ("", speaker, text, 70.0 if text in chains.FABLES else 3.1)
@@ -71,15 +72,15 @@ def whole_chains(monkeypatch, tmp_path):
         ],
         columns=["path", "speaker", "text", "seconds"],
     )
-    asked = []
+    checked = []
     monkeypatch.setattr(chains, "_files", lambda root: (files, []))
     monkeypatch.setattr(
         corpora_module.corpora,
-        "prepare",
-        lambda found, out, image, protocol, counts, jobs: asked.append(counts) or (found.manifest, None),
+        "build",
+        lambda scan, out, image, protocol, counts, jobs: checked.append(counts) or (scan.manifest, None),
     )
     monkeypatch.setattr(corpora_module.corpora, "repeated", lambda *given: ())
-    return tmp_path, asked
+    return tmp_path, checked
 
 
 @pytest.mark.parametrize(
@@ -87,17 +88,17 @@ def whole_chains(monkeypatch, tmp_path):
 )
 @pytest.mark.parametrize("check_counts", [True, False])
 def test_chains_is_the_papers_however_it_is_cut(assume, check_counts, whole_chains, capsys):
-    root, asked = whole_chains
+    root, checked = whole_chains
     chosen = choices(8, assume.split())["data"]
     made = prepare("chains", root, root, ImageSettings(16), chosen, check_counts)
-    assert made.source == "paper" and asked == [[]]
-    assert made.folder == root / "paper" / "chains" and len(made.labels) == 36
-    (said,) = made.remarks()
-    assert "Table 6's 1530, 1296 and 1188" in said and capsys.readouterr().err == f"note: {said}\n"
+    assert made.source == "paper" and checked == [[]]
+    assert made.folder == root / "paper" / "chains" and len(made.split.labels) == 36
+    (remark,) = made.split.remarks()
+    assert "Table 6's 1530, 1296 and 1188" in remark and capsys.readouterr().err == f"note: {remark}\n"
     assert counted("chains", root, root, chosen, check_counts)[1] == "paper"
 
 
-def test_what_calibration_prints_can_be_typed(whole_chains, capsys):
+def test_the_command_that_calibration_prints_can_be_typed(whole_chains, capsys):
     root, _ = whole_chains
     root = root / "my CHAINS"
     assert data_prep(["chains", str(root), "--calibrate"]) == 0
@@ -108,9 +109,11 @@ def test_what_calibration_prints_can_be_typed(whole_chains, capsys):
 
 
 @pytest.mark.parametrize("name", [*RESERVED, "mine"])
-def test_a_corpus_of_ones_own_never_has_a_name_that_means_something_else(name, tmp_path, monkeypatch):
-    """Else its results would lose the banner, or be another corpus's."""
-    monkeypatch.setattr(ut_podcast, "scan", lambda root: Scan(root, pd.DataFrame(), [], counts=["2 clips."]))
+def test_an_own_corpus_never_gets_a_reserved_name(name, tmp_path, monkeypatch):
+    """Otherwise its results would lose the banner, or be taken for another corpus's."""
+    monkeypatch.setattr(
+        ut_podcast, "scan", lambda root: Scan(root, pd.DataFrame({"label": []}), [], counts=["2 clips."])
+    )
     monkeypatch.setattr(ut_podcast, "protocol", lambda frame: frame)
     source = counted("ut_podcast", tmp_path / name, tmp_path, {}, check_counts=False)[1]
     assert source == (f"own-{name}" if name in RESERVED else name)
@@ -119,6 +122,15 @@ def test_a_corpus_of_ones_own_never_has_a_name_that_means_something_else(name, t
 
 def test_every_source_that_the_page_knows_is_reserved():
     assert set(RESERVED) == {*TITLES, *WARNINGS} == {PAPER, QUICK, STANDIN, NETWORK}
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_a_corpus_declares_the_assumptions_that_it_takes(name):
+    module = CORPORA[name].module
+    data = {entry.id for entry in assumptions().values() if entry.where == "data"}
+    for function, options in ((module.scan, module.SCAN_OPTIONS), (module.protocol, module.PROTOCOL_OPTIONS)):
+        arguments = inspect.signature(function).parameters
+        assert options == tuple(argument for argument in arguments if argument in data)
 
 
 def test_a_speaker_in_two_folds_is_an_error():

@@ -10,7 +10,7 @@ from scipy import stats
 
 from data_prep import store
 from data_prep.sound.spectrogram import ImageSettings
-from reproduce.corpora import Corpus
+from reproduce.corpora import Corpus, Split
 from reproduce.peers import features as kept
 from reproduce.peers.contours import FUNCTIONALS, contours, functionals
 from reproduce.peers.features import Features, Kind, extract
@@ -160,7 +160,7 @@ def corpus(tmp_path):
     frame.loc[1, ["start", "stop"]] = 0.1, 0.4
     settings = ImageSettings(8)
     images = store.build(frame, tmp_path, store.store_folder(tmp_path / "data", settings), settings, 1)
-    return Corpus("paper", frame, images, ("x",), tmp_path, tmp_path / "data")
+    return Corpus("paper", Split(frame, ("x",)), images, tmp_path, tmp_path / "data")
 
 
 def test_features_are_kept_and_shared(corpus, monkeypatch):

@@ -1,4 +1,4 @@
-"""The typed tables against the sentences and tables of the paper that say the same."""
+"""The typed tables agree with the constants of the corpora."""
 
 from reproduce.paper.published import published
 

@@ -20,7 +20,7 @@ from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
 from reproduce.cells import cells
-from reproduce.corpora import Corpus
+from reproduce.corpora import Corpus, Split
 from reproduce.options import Options
 from reproduce.peers import NETWORKS, PEERS, peer, rbf
 from reproduce.peers.features import Features, extract
@@ -29,7 +29,7 @@ from reproduce.peers.rbf import RadialBasis, bidirectional_pca
 from reproduce.render.table import markdown
 from reproduce.runs.execute import execute
 from reproduce.runs.report import Report
-from reproduce.runs.resolve import runs_of
+from reproduce.runs.resolve import resolve, runs_of
 from reproduce.runs.run import Run
 from reproduce.tables import TABLES
 
@@ -60,11 +60,11 @@ def corpus(tmp_path_factory):
     frame = pd.DataFrame(lines).assign(start=np.nan, stop=np.nan, text="")
     settings = ImageSettings(16)
     images = store.build(frame, root, store.store_folder(root / "data", settings), settings, 1)
-    return Corpus("buzzes", frame, images, LABELS, root, root / "data")
+    return Corpus("buzzes", Split(frame, LABELS), images, root, root / "data")
 
 
 def task(corpus, name, folder, **changed):
-    parts = {part: corpus.numbers("test", part) for part in ("train", "test")}
+    parts = {part: corpus.split.numbers("test", part) for part in ("train", "test")}
     arguments = dict(
         features=extract(peer(name).features, corpus, 1),
         train=parts["train"][0],
@@ -91,7 +91,7 @@ def test_each_learns_and_repeats_its_answer(corpus, name, tmp_path):
         peer(name).recognise(task(corpus, name, tmp_path / str(time)), **quick(name)) for time in range(2)
     ]
     assert np.array_equal(answers[0].scores, answers[1].scores)
-    labels = corpus.numbers("test", "test")[1]
+    labels = corpus.split.numbers("test", "test")[1]
     assert answers[0].scores.shape == (len(labels), 3)
     assert (answers[0].scores.argmax(axis=1) == labels).mean() > (
         0.6 if name == "ivector" else 0.8
@@ -244,7 +244,7 @@ def test_networks_compute_in_the_given_dtype(corpus, name, monkeypatch, tmp_path
 
 def test_all_networks_of_a_table_compute_in_one_dtype():
     def runs(dtype: str) -> dict[str, Run]:
-        actual = runs_of(TABLES[11], TABLES[11].systems(), Options({}, dtype=dtype), "standin", "")
+        actual = runs_of(resolve(TABLES[11], Options({}, dtype=dtype)), TABLES[11].systems(), "standin", "")
         return {run.system: run for run in actual}
 
     usual, fewer_bits = runs("float32"), runs("bfloat16")
@@ -297,16 +297,18 @@ def test_a_report_and_its_cells(corpus, tmp_path):
 
 
 def test_over_sampled_clips_are_learnt_from_once(corpus, tmp_path):
-    copies = corpus.manifest.assign(copies=1 + np.arange(len(corpus.manifest)) // 2 % 3)
+    copies = corpus.split.manifest.assign(copies=1 + np.arange(len(corpus.split.manifest)) // 2 % 3)
+    repeated = dataclasses.replace(corpus, split=Split(copies, LABELS))
     alone, often = (
         execute(ivector_run("test"), prepared, tmp_path / name)
-        for name, prepared in (("alone", corpus), ("often", dataclasses.replace(corpus, manifest=copies)))
+        for name, prepared in (("alone", corpus), ("often", repeated))
     )
     assert alone["clips"] == often["clips"] and alone["predictions"] == often["predictions"]
 
 
 def test_where_nobody_can_be_enrolled_the_table_has_no_verification(corpus, tmp_path):
-    few = dataclasses.replace(corpus, manifest=corpus.manifest.groupby("label").head(6))  # 3 for the test
+    frame = corpus.split.manifest.groupby("label").head(6)  # 3 for the test
+    few = dataclasses.replace(corpus, split=Split(frame, LABELS))
     report = execute(ivector_run("test"), few, tmp_path)
     assert report["measures"] == {} and report["settings"]["speakers_enrolled"] == 0
     reports = [

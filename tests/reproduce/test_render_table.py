@@ -81,7 +81,7 @@ def test_markdown_of_the_papers_corpus():
     assert f"[FreqCNN]({made.link})" in text and made.link.startswith("table03/freqcnn/test-s0-")
     assert "2 speakers are in both parts." in text
     assert (
-        "`schedule`: How does the learning rate fall? Choice: step." in text
+        "`schedule`: How does the learning rate decrease? Choice: step." in text
     )  # what was run, not the default
     assert "`attention_rows`" not in text  # touches Table 5 only
     assert "significant?" not in text  # nothing to compare with
@@ -147,7 +147,9 @@ def test_confusion_as_table_and_figure(tmp_path):
     assert lines[2] == ["Angry", "paper", "180", "8", "3", "12", "5", "2"]
     assert lines[3] == ["", "standin", "100", "10", "10", "10", "10", "10"]
     assert lines[5] == ["Disgust", "paper", "?", "167", "?", "?", "?", "?"]
-    assert "its 167 right ones are from the text (Sec. 5.3: 79.52 %, of 210)" in markdown(TABLES[12], reports)
+    assert "its 167 correct clips are from the text (Sec. 5.3: 79.52 % of 210)" in markdown(
+        TABLES[12], reports
+    )
     assert (tmp_path / "table12.png").read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "table12.csv").read_text().splitlines()) == 37
 

@@ -1,4 +1,4 @@
-"""Which alternatives are run, and what is said of them."""
+"""Which alternatives sensitivity runs, and how it reports them."""
 
 import re
 
@@ -7,7 +7,6 @@ import pytest
 from made import report
 
 from data_prep.base.faults import Faults
-from reproduce.assumptions import choices
 from reproduce.commands import sensitivity as module
 from reproduce.options import Options
 from reproduce.tables import TABLES
@@ -17,25 +16,30 @@ BETTER = ((300, 10, 22), (5, 70, 14), (20, 20, 200))
 
 @pytest.fixture
 def ran(monkeypatch):
-    """The assumptions of each time that runs were asked for; 'relu' is better than all others."""
-    asked = []
+    """Record the assumptions of every call of run_all, in which 'relu' is better than the others."""
+    jobs, assumed = [], []
 
-    def run_all(table, systems, options):
-        asked.append(list(options.assume))
-        assert list(systems) == [table.claim]
-        choices(table.number, options.assume)  # raises what cannot be chosen
-        better = "conv_pool_activation=relu" in options.assume
-        if options.assume == ["gamma=1.0"]:
+    def resolve(table, options):
+        jobs.append((resolved(table, options), list(options.assume)))
+        return jobs[-1][0]
+
+    def run_all(job, systems):
+        (assume,) = (assume for known, assume in jobs if known is job)
+        assumed.append(assume)
+        assert list(systems) == [job.table.claim]
+        if assume == ["gamma=1.0"]:
             return [report(source="standin", fault="the loss is not finite")]
-        more = {"confusion": BETTER} if better else {}
-        return [report(source="standin", fold=fold, **more) for fold in table.folds]
+        more = {"confusion": BETTER} if "conv_pool_activation=relu" in assume else {}
+        return [report(source="standin", fold=fold, **more) for fold in job.table.folds]
 
+    resolved = module.resolve
+    monkeypatch.setattr(module, "resolve", resolve)
     monkeypatch.setattr(module, "run_all", run_all)
-    return asked
+    return assumed
 
 
 def test_every_alternative_is_run_alone(ran, tmp_path):
-    said = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
+    rendered = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
     assert ran[0] == [] and all(len(assume) == 1 for assume in ran[1:])
     tried = [assume[0] for assume in ran[1:]]
     assert len(set(tried)) == len(tried) and "batchnorm=both" not in tried
@@ -46,15 +50,15 @@ def test_every_alternative_is_run_alone(ran, tmp_path):
         "batchnorm=convolution",
         "floor_db=100.0",
     } < set(tried)
-    assert not any(each.startswith(("window", "folds_seed", "head")) for each in tried)
-    assert "STAND-IN" in said and "Not varied, since any number is possible: epochs." in said
-    assert "Not trained, since the network is the same: batchnorm=both." in said
-    assert said + "\n" == (tmp_path / "standin" / "sensitivity03.md").read_text()
+    assert not any(override.startswith(("window", "folds_seed", "head")) for override in tried)
+    assert "STAND-IN" in rendered and "Not varied, since any number is possible: epochs." in rendered
+    assert "Not trained, since the network is the same: batchnorm=both." in rendered
+    assert rendered + "\n" == (tmp_path / "standin" / "sensitivity03.md").read_text()
 
 
 def test_a_scale_is_not_varied_where_no_layer_has_it(ran, tmp_path):
-    said = module.sensitivity(TABLES[8], Options({}, results=tmp_path))
-    assert "Not trained, since the network is the same: batchnorm=convolution, gamma=1.0." in said
+    rendered = module.sensitivity(TABLES[8], Options({}, results=tmp_path))
+    assert "Not trained, since the network is the same: batchnorm=convolution, gamma=1.0." in rendered
     tried = [assume[0] for assume in ran[1:]]
     assert "batchnorm=both" in tried and "fc_batchnorm=True" in tried and "initializer=uniform" in tried
     ran.clear()
@@ -71,15 +75,15 @@ def test_the_difference_and_its_test(ran, tmp_path):
     assert sigmoid["difference"] == 0 and sigmoid["p"] == 1
 
 
-def test_what_is_chosen_already_is_not_varied(ran, tmp_path):
+def test_an_assumption_chosen_by_the_options_is_not_varied(ran, tmp_path):
     module.sensitivity(TABLES[3], Options({}, assume=["schedule=step"], results=tmp_path))
     assert all(assume[0] == "schedule=step" for assume in ran)
-    assert not any(each.startswith("schedule=") for assume in ran for each in assume[1:])
+    assert not any(override.startswith("schedule=") for assume in ran for override in assume[1:])
 
 
-def test_what_failed_is_said_to_have(ran, tmp_path):
-    said = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
-    assert re.search(r"\| gamma +\| 1.0 +\| failed +\| +\|", said)
+def test_a_failed_alternative_is_shown_as_failed(ran, tmp_path):
+    rendered = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
+    assert re.search(r"\| gamma +\| 1.0 +\| failed +\| +\|", rendered)
     frame = pd.read_csv(tmp_path / "standin" / "sensitivity03.csv").set_index(["assumption", "alternative"])
     assert frame["failed"].sum() == 1 and frame.loc[("gamma", "1.0"), ["uar", "difference"]].isna().all()
     with pytest.raises(Faults, match="failed: the loss is not finite"):

@@ -1,4 +1,4 @@
-"""The tables as data: every cell the paper's, every system buildable, runs shared as in the paper."""
+"""The tables as data: cells have the paper's numbers, systems can be built, tables share runs."""
 
 import inspect
 import math
@@ -11,7 +11,7 @@ from freqcnn_gluon.network.zoo import build
 from reproduce.paper.published import published
 from reproduce.peers import PEERS, peer
 from reproduce.runs.resolve import _network
-from reproduce.tables import NUMBERS, TABLES, known, trained
+from reproduce.tables import TABLES, TRAINED, known, trained
 
 CLASSES = {"ut_podcast": 3, "chains": 36, "enterface": 6}
 
@@ -46,8 +46,8 @@ def test_every_published_number_has_its_cell(number, names, besides):
 
 def test_cells_stand_where_the_paper_prints_them():
     def paper(number, row, column):
-        (found,) = [c.paper for c in TABLES[number].cells if (c.row, c.column) == (row, column)]
-        return found
+        (value,) = [c.paper for c in TABLES[number].cells if (c.row, c.column) == (row, column)]
+        return value
 
     assert paper(4, ("Local frequency only", "ACC"), "4") == 79.27
     assert paper(4, ("Global and local frequency", "UAR"), "0") == 72.45
@@ -62,7 +62,7 @@ def test_cells_stand_where_the_paper_prints_them():
     assert paper(12, ("Sadness",), "Fear") == 15
 
 
-@pytest.mark.parametrize("number", TABLES)
+@pytest.mark.parametrize("number", TRAINED)
 def test_every_system_can_be_built_at_the_papers_size_and_the_quick_one(number):
     table = TABLES[number]
     classes = CLASSES[table.corpus]
@@ -74,8 +74,8 @@ def test_every_system_can_be_built_at_the_papers_size_and_the_quick_one(number):
                 assert build(system.system, classes, size, **_network(system, table, {}, size))
 
 
-def test_what_the_paper_has_twice_is_run_once():
-    by_number = {number: table.systems() for number, table in TABLES.items()}
+def test_a_system_of_two_tables_is_run_once():
+    by_number = {number: trained(number).systems() for number in TRAINED}
     for number, other, name in (
         (9, 8, "FreqCNN"),
         (5, 4, "Global and local frequency 2"),
@@ -88,15 +88,15 @@ def test_what_the_paper_has_twice_is_run_once():
     assert TABLES[12].quick == TABLES[11].quick
 
 
-@pytest.mark.parametrize("number", TABLES)
-def test_systems_that_are_kept_apart_differ(number):
+@pytest.mark.parametrize("number", TRAINED)
+def test_systems_with_different_names_differ(number):
     configurations = [(s.system, sorted(s.options.items())) for s in TABLES[number].systems() if s.system]
-    assert all(configurations.count(each) == 1 for each in configurations)
+    assert all(configurations.count(item) == 1 for item in configurations)
     names = [(system.home, system.name.lower().replace(" ", "-")) for system in TABLES[number].systems()]
     assert len(set(names)) == len(names)
 
 
-def test_few_rows_take_as_many_segments_as_they_can():
+def test_a_small_spectrogram_has_fewer_segments():
     (eight,) = [s for s in TABLES[4].systems() if s.name == "Global and local frequency 8"]
     assert _network(eight, TABLES[4], {}, 256)["segments"] == 8
     assert _network(eight, TABLES[4], {}, 32)["segments"] == [8, 8, 8, 4, 2]
@@ -105,8 +105,8 @@ def test_few_rows_take_as_many_segments_as_they_can():
 
 
 def test_batches_and_sizes_are_the_papers():
-    sizes = {number: ARCHITECTURES[table.architecture] for number, table in TABLES.items()}
-    assert {n: (each.size, each.batch_size, each.classes) for n, each in sizes.items()} == {
+    sizes = {number: ARCHITECTURES[trained(number).architecture] for number in TRAINED}
+    assert {n: (item.size, item.batch_size, item.classes) for n, item in sizes.items()} == {
         **dict.fromkeys((3, 4, 5), (256, 48, 3)),
         **dict.fromkeys((8, 9), (224, 128, 36)),
         **dict.fromkeys((11, 12), (224, 48, 6)),
@@ -114,8 +114,9 @@ def test_batches_and_sizes_are_the_papers():
 
 
 def test_numbers():
-    assert list(NUMBERS) == list(range(1, 13)) and known([1, 12]) == [1, 12]
-    with pytest.raises(Faults, match="no table 0, 13: the paper's are 1 to 12"):
+    assert list(TABLES) == list(range(1, 13)) and known([1, 12]) == [1, 12]
+    assert TRAINED == (3, 4, 5, 8, 9, 11, 12)
+    with pytest.raises(Faults, match="no table 0, 13: the paper has 1 to 12"):
         known([0, 3, 13])
     with pytest.raises(Faults, match="no results in table 7: choose one of 3, 4, 5, 8, 9, 11, 12"):
         trained(7)

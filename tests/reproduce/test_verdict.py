@@ -37,7 +37,7 @@ def test_the_interval_of_uar_covers_it_95_times_in_100(recalls, totals):
 
 
 def test_uar_where_every_recall_is_0_or_100():
-    """A network that always says one class is as sure of UAR as of each recall."""
+    """A network that always answers one class knows UAR as surely as the recalls."""
     totals = np.array(SENTENCES)
     low = binomtest(33, 33).proportion_ci(method="wilson").low
     assert interval(totals[None], totals)[2:] == (pytest.approx(1 - (1 - low) / 6), 1)
@@ -56,15 +56,15 @@ def test_uar_by_hand():
     n = mean * (1 - mean) / (6 * share * (1 - share) / 32 / 36**2)
     root = Z * np.sqrt(mean * (1 - mean) / n + Z**2 / (4 * n**2))
     assert high == pytest.approx((mean + Z**2 / (2 * n) + root) / (1 + Z**2 / n))
-    each = np.array([binomtest(count, 33).proportion_ci(method="wilson").low for count in right])
-    assert low == pytest.approx(mean - np.sqrt(((right / 33 - each) ** 2).sum()) / 36)
+    limits = np.array([binomtest(count, 33).proportion_ci(method="wilson").low for count in right])
+    assert low == pytest.approx(mean - np.sqrt(((right / 33 - limits) ** 2).sum()) / 36)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 @pytest.mark.parametrize("scatter", [0.02, 0.06])
 def test_the_interval_of_several_seeds_covers_another_training_95_times_in_100(seeds, scatter):
-    """Each training has recalls of its own; all are tested on the same clips, each of which is as hard for
-    all. What another one would come to, were it tested on any number of clips, is what the interval is for.
+    """Every training has its own recalls, and all are tested on the same clips, equally hard for all. The
+    interval is for the recalls of another training, as if it were tested on infinitely many clips.
     """
     random, totals = np.random.default_rng(0), np.array([332, 89, 240])
     hits = 0
@@ -83,7 +83,7 @@ def test_the_interval_of_several_seeds_covers_another_training_95_times_in_100(s
 
 
 def test_seeds_by_hand():
-    """Student's t with one degree of freedom is 12.706: two trainings say little of a third."""
+    """Student's t with one degree of freedom is 12.706: two trainings say little about a third."""
     right, totals = np.array([[600], [610]]), np.array([1000])
     _, _, low, high = interval(right, totals)
     wilson = binomtest(605, 1000).proportion_ci(method="wilson")
@@ -92,7 +92,7 @@ def test_seeds_by_hand():
     assert high == pytest.approx(0.605 + np.hypot(wilson.high - 0.605, other**0.5), abs=1e-5)
 
 
-def test_seeds_widen_it_by_what_they_scatter():
+def test_scattered_seeds_widen_the_interval():
     totals = np.array([100])
     _, sd, low, high = interval(np.array([[60], [80]]), totals)
     _, none, inner_low, inner_high = interval(np.array([[70], [70]]), totals)

@@ -1,4 +1,4 @@
-"""Tables 1, 2, 6, 7 and 10: agreement where there is, and a difference found in its own cell."""
+"""Tables 1, 2, 6, 7 and 10 agree with the paper, and a difference shows in its own cell."""
 
 from dataclasses import replace
 
@@ -10,8 +10,12 @@ from data_prep.base.faults import Faults
 from data_prep.corpora import chains, ut_podcast
 from freqcnn_gluon.network.architectures import architecture
 from freqcnn_gluon.network.freqcnn import FreqCNN
-from reproduce.tables.architectures import architecture_table
-from reproduce.tables.counts import counts_table
+from reproduce.assumptions import choices
+from reproduce.tables import TABLES
+
+
+def architecture_table(number, assume=(), net=None):
+    return TABLES[number].compare(choices(number, assume)["network"], net)
 
 
 def verdicts(compared, verdict):
@@ -24,11 +28,11 @@ def test_the_networks_are_the_papers(number):
     compared = architecture_table(number)
     assert verdicts(compared, "different") == set()
     assert verdicts(compared, "assumed") == {(row, "Global convolution") for row in (2, 4, 6, 9)}
-    assert "4 say more than the paper" in compared.markdown()
+    assert "4 cells say more than the paper" in compared.markdown()
 
 
 @pytest.mark.parametrize("where, cell", [("local", "Local convolution"), ("global_", "Global convolution")])
-def test_another_width_is_found_in_its_cell(where, cell):
+def test_another_width_differs_in_its_cell(where, cell):
     table = architecture("table7")
     (block, pool), *others = table.rows
     wider = replace(block, **{where: replace(getattr(block, where), kernel=3)})
@@ -46,14 +50,14 @@ def test_another_width_is_found_in_its_cell(where, cell):
         (lambda net: net.stages[-1][0], (12, "Global convolution")),
     ],
 )
-def test_one_unit_that_is_not_as_its_path_is_found(unit, where):
+def test_one_unit_that_differs_from_its_path_is_noticed(unit, where):
     net = FreqCNN(architecture("table2"))
     unit(net)[-1]._act_type = "softsign"  # the shapes and the number of parameters stay
     compared = architecture_table(2, net=net)
     assert verdicts(compared, "different") == {where} and "softsign" in compared.markdown()
 
 
-def test_another_depth_is_found_too():
+def test_another_depth_is_noticed():
     compared = architecture_table(7, net=FreqCNN(architecture("table7"), attention_blocks=1))
     assert (7, "Name") in verdicts(compared, "different")
     assert "[here: none]" in compared.markdown()
@@ -65,18 +69,18 @@ def test_another_choice_than_assumed_is_different():
 
 
 @pytest.mark.parametrize("number", [2, 7, 10])
-def test_what_is_assumed_is_what_is_built(number):
+def test_the_network_is_built_with_the_chosen_assumptions(number):
     listed = architecture_table(number)
-    said = architecture_table(number, ["conv_pool_activation=relu"])
-    assert "[+ relu]" in said.markdown() and "convolutions? Here: relu." in said.markdown()
-    assert verdicts(said, "different") == set() and len(verdicts(said, "assumed")) == 4
+    rendered = architecture_table(number, ["conv_pool_activation=relu"])
+    assert "[+ relu]" in rendered.markdown() and "convolutions have? Here: relu." in rendered.markdown()
+    assert verdicts(rendered, "different") == set() and len(verdicts(rendered, "assumed")) == 4
     for assume in ("batchnorm=convolution" if number != 7 else "batchnorm=both", "fc_batchnorm=true"):
         other = architecture_table(number, [assume])
         assert not other.further["Parameters"].equals(listed.further["Parameters"])
         assert f"Here: {assume.partition('=')[2]}.".lower() in other.markdown().lower()
 
 
-def test_what_does_not_touch_a_network_is_refused():
+def test_a_choice_that_the_table_does_not_depend_on_is_refused():
     with pytest.raises(Faults) as caught:
         architecture_table(2, ["nonsense=1", "gamma=1.0", "head=one"])
     assert "no assumption" in caught.value.faults[0] and "does not touch" in caught.value.faults[1]
@@ -94,16 +98,16 @@ def accents(missing=0):
 
 
 def test_table_1_counts_the_paper():
-    compared = counts_table(1, accents(), "paper")
+    compared = TABLES[1].compare(accents(), "paper")
     assert verdicts(compared, "different") == set() and len(verdicts(compared, "same")) == 14
-    assert "14 of 14 cells are the paper's." in compared.markdown()
+    assert "14 of 14 cells are the same as the paper's." in compared.markdown()
 
 
-def test_one_clip_less_is_found_wherever_it_counts():
-    compared = counts_table(1, accents(missing=1), "paper")
+def test_a_missing_clip_differs_in_every_sum_that_has_it():
+    compared = TABLES[1].compare(accents(missing=1), "paper")
     columns = {"UK", "UK2", "Original", "Over-sampled"}
     assert verdicts(compared, "different") == {("training", column) for column in columns}
-    assert "492 [here: 490]" in compared.markdown() and "4 differ" in compared.markdown()
+    assert "492 [here: 490]" in compared.markdown() and "4 cells differ" in compared.markdown()
 
 
 def folds(missing=0):
@@ -117,9 +121,9 @@ def folds(missing=0):
 
 
 def test_table_6_counts_the_paper_and_reads_the_texts():
-    compared = counts_table(6, folds(), "paper")
+    compared = TABLES[6].compare(folds(), "paper")
     assert verdicts(compared, "different") == set() and len(verdicts(compared, "same")) == 15
-    compared = counts_table(6, folds(missing=2), "paper")
+    compared = TABLES[6].compare(folds(missing=2), "paper")
     assert verdicts(compared, "different") == {(1, "#Samples"), (2, "#Samples "), (3, "#Samples")}
 
 
@@ -127,9 +131,9 @@ def test_table_6_counts_the_paper_and_reads_the_texts():
     "source, banner", [("standin", "STAND-IN"), ("mine", "NOT THE PAPER'S CORPUS: 'mine'")]
 )
 def test_other_data_carry_a_banner_and_no_verdict(source, banner, tmp_path):
-    compared = counts_table(1, accents(missing=3), source)
-    said = compared.write(tmp_path / "table01")
-    assert banner.split(":")[0] in said and "differ:" not in said and "489" not in said
+    compared = TABLES[1].compare(accents(missing=3), source)
+    rendered = compared.write(tmp_path / "table01")
+    assert banner.split(":")[0] in rendered and " differ:" not in rendered and "489" not in rendered
     assert set(compared.frame["verdict"]) == {""}
-    assert (tmp_path / "table01.md").read_text() == said
+    assert (tmp_path / "table01.md").read_text() == rendered
     assert len(pd.read_csv(tmp_path / "table01.csv")) == 14

@@ -1,4 +1,4 @@
-"""A report says of which code it is."""
+"""A report states the commit of the code."""
 
 import subprocess
 
@@ -23,7 +23,7 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def test_the_commit_is_heads_and_says_when_the_code_is_another(checkout):
+def test_the_commit_is_heads_and_dirty_if_the_code_differs(checkout):
     head = git(checkout, "rev-parse", "HEAD")
     assert commit(checkout) == head and len(head) == 40
     (checkout / "results.csv").write_text("made, not tracked\n")
@@ -39,6 +39,6 @@ def test_an_unpacked_archive_has_no_commit_even_inside_another_checkout(checkout
     assert commit(tmp_path_factory.mktemp("outside")) is None
 
 
-def test_no_git_is_no_commit(monkeypatch, tmp_path):
+def test_without_git_there_is_no_commit(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert commit(ROOT) is None

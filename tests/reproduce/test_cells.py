@@ -1,4 +1,4 @@
-"""A cell's number and interval from reports, by hand and against scikit-learn and scipy."""
+"""Numbers and intervals of cells, compared with values by hand, scikit-learn and scipy."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ CHAINS, ENTERFACE = TABLES[8], TABLES[12]
 
 
 def report(system, true, predicted, labels, fold="test", seed=0, source="paper") -> Report:
-    """A report of ``system`` whose clips have these class numbers, named by fold and place."""
+    """Make a report of ``system`` whose clips, named by fold and index, have these class numbers."""
     confusion = np.zeros((len(labels), len(labels)), int)
     np.add.at(confusion, (true, predicted), 1)
     content = {
@@ -40,7 +40,7 @@ def drawn(system, seed=0, fold="test", labels=("a", "b", "c"), clips=200, skill=
 
 def truth(reports, fold=None):
     chosen = [r.content["predictions"] for r in reports if fold in (None, r.content["run"]["fold"])]
-    return zip(*((each["true"], each["predicted"]) for told in chosen for each in told.values()))
+    return zip(*((clip["true"], clip["predicted"]) for clips in chosen for clip in clips.values()))
 
 
 def cell(frame, **where):
@@ -77,8 +77,9 @@ def test_folds_and_their_average():
 def test_accuracy_over_all_folds_is_pooled():
     table = TABLES[11]
     reports = [drawn(table.claim, fold=fold, clips=20 + 10 * int(fold)) for fold in table.folds]
-    found = cell(cells(table, reports), system="FreqCNN")
-    assert found["ours"] == pytest.approx(100 * accuracy_score(*truth(reports))) and found["paper"] == 83.65
+    accuracy = cell(cells(table, reports), system="FreqCNN")
+    assert accuracy["ours"] == pytest.approx(100 * accuracy_score(*truth(reports)))
+    assert accuracy["paper"] == 83.65
 
 
 def test_confusion_is_pooled_and_counted():
@@ -89,18 +90,18 @@ def test_confusion_is_pooled_and_counted():
     counted = pd.crosstab(pd.Series(true), pd.Series(predicted))
     for true_label in labels:
         for predicted_label in labels:
-            found = cell(frame, measure=true_label, predicted=predicted_label)
-            assert found["ours"] == pytest.approx(counted.loc[true_label, predicted_label])
-            assert found["low"] <= found["ours"] <= found["high"]
+            count = cell(frame, measure=true_label, predicted=predicted_label)
+            assert count["ours"] == pytest.approx(counted.loc[true_label, predicted_label])
+            assert count["low"] <= count["ours"] <= count["high"]
     assert cell(frame, measure="Fear", predicted="Fear")["paper"] == 178
-    unread = cell(frame, measure="Disgust", predicted="Fear")
-    assert np.isnan(unread["paper"]) and unread["verdict"] == "unknown"
+    illegible = cell(frame, measure="Disgust", predicted="Fear")
+    assert np.isnan(illegible["paper"]) and illegible["verdict"] == "unknown"
     of_text = cell(frame, measure="Disgust", predicted="Disgust")
     assert of_text["paper"] == 167 == whole_count("79.52", 210)
     assert of_text["verdict"] in ("within", "outside")
 
 
-def test_a_class_that_the_corpus_lacks_is_no_number():
+def test_a_class_that_the_corpus_lacks_has_no_number():
     reports = [drawn(ENTERFACE.claim, fold=fold, labels=("Angry", "Fear")) for fold in ENTERFACE.folds]
     frame = cells(ENTERFACE, reports)
     known = frame[["measure", "predicted"]].isin(["Angry", "Fear"]).all(axis=1)
@@ -110,24 +111,23 @@ def test_a_class_that_the_corpus_lacks_is_no_number():
 
 def test_seeds_are_mean_and_sd_of_whole_cross_validations():
     seeds = [[drawn(CHAINS.claim, seed, fold) for fold in "123"] for seed in range(3)]
-    found = cell(cells(CHAINS, sum(seeds, [])), system="FreqCNN", fold="average", measure="ACC")
-    each = [np.mean([100 * accuracy_score(*truth(reports, fold)) for fold in "123"]) for reports in seeds]
-    assert found["seeds"] == 3
-    assert found["ours"] == pytest.approx(np.mean(each)) and found["sd"] == pytest.approx(
-        np.std(each, ddof=1)
-    )
+    average = cell(cells(CHAINS, sum(seeds, [])), system="FreqCNN", fold="average", measure="ACC")
+    values = [np.mean([100 * accuracy_score(*truth(reports, fold)) for fold in "123"]) for reports in seeds]
+    assert average["seeds"] == 3
+    assert average["ours"] == pytest.approx(np.mean(values))
+    assert average["sd"] == pytest.approx(np.std(values, ddof=1))
 
 
 def test_a_lead_is_tested_on_the_same_clips():
     labels, true = ["a", "b"], np.zeros(30, int)
     weak, same = CHAINS.systems()[1:3]
     reports = []
-    for fold in "123":  # 24 clips in all that only FreqCNN gets right, and 3 that only VGG-11 does
+    for fold in "123":  # FreqCNN alone is right on 24 clips of all folds, VGG-11 alone on 3
         ours, theirs = true.copy(), true.copy()
         theirs[:8], ours[8:9] = 1, 1
         reports += [
-            report(system, true, said, labels, fold)
-            for system, said in ((CHAINS.claim, ours), (weak, theirs), (same, ours))
+            report(system, true, predicted, labels, fold)
+            for system, predicted in ((CHAINS.claim, ours), (weak, theirs), (same, ours))
         ]
     frame = comparisons(CHAINS, reports).set_index("system")
     assert list(frame.index) == [weak.name, same.name]
@@ -138,13 +138,15 @@ def test_a_lead_is_tested_on_the_same_clips():
     assert frame["lead"].tolist() == ["more than chance", "not shown"]
 
 
-def test_of_several_seeds_the_least_sure_counts():
+def test_the_seed_with_the_largest_p_counts():
     labels, true = ["a", "b"], np.zeros(10, int)
     other = CHAINS.systems()[1]
     wrong = true.copy()
     wrong[:6] = 1
     reports = [report(CHAINS.claim, true, true, labels, "1", seed) for seed in (0, 1)]
-    reports += [report(other, true, said, labels, "1", seed) for seed, said in ((0, wrong), (1, true))]
+    reports += [
+        report(other, true, predicted, labels, "1", seed) for seed, predicted in ((0, wrong), (1, true))
+    ]
     assert comparisons(CHAINS, reports)["p"].tolist() == [1.0]
 
 
