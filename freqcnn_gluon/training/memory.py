@@ -11,7 +11,7 @@ from mxnet.gluon import HybridBlock
 
 from freqcnn_gluon.devices import gpus, warn_once
 
-__all__ = ["CONTEXT", "MEMORY", "gpu_bytes", "micro_batch", "needed_bytes", "training_bytes"]
+__all__ = ["CONTEXT", "MEMORY", "SPARE", "gpu_bytes", "micro_batch", "needed_bytes", "training_bytes"]
 
 # Bytes that a training may take, the same on every machine, because results depend on micro-batches. A GPU
 # can have less.
