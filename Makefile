@@ -60,7 +60,7 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
 .PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test test-kill \
-	test-long fuzz lint verify-results bench doctor check-gpu-setup clean
+	test-long fuzz lint verify-results bench doctor check-gpu-setup check-gpu clean
 
 help:  ## print this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -158,6 +158,9 @@ bench:  ## measure speed and memory beside PyTorch, onnxruntime and librosa; fil
 check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and check that MXNet loads from it
 	@tools/setup.sh "$(OUT)/.venv-gpu" gpu
 	@"$(OUT)/.venv-gpu/bin/python" tools/check_gpu_setup.py
+
+check-gpu: setup  ## compare, time and train on a GPU (under 10 minutes); writes RESULTS/check-gpu.json to send back
+	@"$(PYTHON)" tools/check_gpu.py --device "$(DEVICE)" --data "$(DATA)" --results "$(RESULTS)"
 
 clean:  ## remove the environments and the caches; data and results stay
 	@for folder in "$(VENV)" "$(OUT)/.venv-gpu"; do [ ! -f "$$folder/pyvenv.cfg" ] || rm -rf "$$folder"; done
