@@ -69,7 +69,7 @@ def contents(out):
         if path.suffix == ".json":
             content = without_times(json.loads(content))
         elif path.suffix == ".md":
-            content = re.sub(r"finished \S+|\d+\.\d +\|$", "", content.decode(), flags=re.M)
+            content = re.sub(r"finished:? \S+|\d+\.\d +\|$", "", content.decode(), flags=re.M)
         files[path.relative_to(out).as_posix()] = content
     return files
 

@@ -1,4 +1,4 @@
-"""What a trained model says of itself, in its folder and in its ONNX file alike. Needs no MXNet."""
+"""Describe a trained model, in its folder and in its ONNX file. Needs no MXNet."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +18,7 @@ from freqcnn_gluon.network.architectures import ARCHITECTURES
 
 __all__ = ["CLIPS", "REPORT", "About", "trained_on"]
 
-CLIPS, REPORT = "clips.csv", "report.json"  # what `fit` writes beside the model
+CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
 FORMAT = 2
 NETWORK = (
     "segments axis local_only attention_blocks attention local_activation global_activation "
@@ -34,10 +35,17 @@ RANGES = {
 
 @dataclass(frozen=True)
 class About:
-    """``labels``: the classes in the order of their probabilities. ``architecture``: the table's name, and
-    ``network``: FreqCNN's keyword arguments. ``images``: how a clip becomes the network's input. ``median``,
-    ``longest``: of the training clips, in s. ``versions``: of the software that trained it. ``weights``: the
-    SHA-256 of its file, where there is one.
+    """The description of a trained model.
+
+    Attributes:
+        labels: The labels in the order of their probabilities.
+        architecture: The table of the architecture: 'table2', 'table7' or 'table10'.
+        images: The settings that turn a clip into the network's input.
+        median: The median length of the training clips in s.
+        longest: The longest training clip's length in s.
+        network: Keyword arguments of ``FreqCNN``.
+        versions: Versions of the software that trained the model.
+        weights: The SHA-256 of the file with the weights, empty if there is none.
     """
 
     labels: tuple[str, ...]
@@ -45,63 +53,76 @@ class About:
     images: ImageSettings
     median: float
     longest: float
-    network: Mapping[str, object] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str | int] = field(default_factory=dict)
     weights: str = ""
 
     def text(self) -> str:
-        """As JSON, with a checksum of itself; ``read`` turns it back."""
-        stated = {"format": FORMAT, **asdict(self)}
-        return json.dumps({**stated, "checksum": _checksum(stated)}, indent=1, ensure_ascii=False)
+        """Format the description as JSON with its own checksum, for ``read``."""
+        fields = {"format": FORMAT, **asdict(self)}
+        return json.dumps({**fields, "checksum": _checksum(fields)}, indent=1, ensure_ascii=False)
 
     @classmethod
     def read(cls, text: str) -> About:
-        """Raises ValueError, in words, for what ``text`` never gave, however it came about."""
+        """Read the JSON of ``text()``.
+
+        Raises:
+            ValueError: ``text()`` did not write it, it was changed, or no training leads to such a model.
+        """
         try:
-            given = json.loads(text)
-            checksum, format = given.pop("checksum"), given.pop("format")
+            fields = json.loads(text)
+            checksum, format = fields.pop("checksum"), fields.pop("format")
             if format != FORMAT:
                 raise ValueError(f"its format is {format!r}, and this program reads {FORMAT}")
-            if checksum != _checksum({"format": format, **given}):
+            if checksum != _checksum({"format": format, **fields}):
                 raise ValueError("it was changed after it was written")
-            given |= {"labels": tuple(given["labels"]), "images": ImageSettings(**given["images"])}
-            about = cls(**given)
+            fields |= {"labels": tuple(fields["labels"]), "images": ImageSettings(**fields["images"])}
+            about = cls(**fields)
             about._check()
         except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            raise ValueError(f"it is no description of a model ({type(error).__name__}: {error})") from None
+            raise ValueError(
+                f"it is not the description of a model ({type(error).__name__}: {error})"
+            ) from None
         return about
 
     def _check(self) -> None:
-        """Raise ValueError or TypeError for what no training leads to, before anything is made of it."""
+        """Raise ValueError or TypeError for a description that no training writes."""
         labels, images = self.labels, asdict(self.images)
-        if (
-            len(labels) < 2
-            or len(set(labels)) < len(labels)
-            or not all(isinstance(each, str) for each in labels)
-        ):
-            raise ValueError("its labels are no two or more different names")
+        distinct = len(set(labels)) == len(labels) > 1
+        if not distinct or not all(isinstance(label, str) for label in labels):
+            raise ValueError("it needs two or more distinct labels")
         if self.architecture not in ARCHITECTURES:
-            raise ValueError(f"it has no architecture {self.architecture!r}")
+            raise ValueError(f"its architecture {self.architecture!r} is not known")
         if unknown := sorted(set(self.network) - set(NETWORK)):
-            raise ValueError(f"no network has the settings {', '.join(unknown)}")
+            raise ValueError(f"its network has unknown settings: {', '.join(unknown)}")
         if not isinstance(self.network.get("gamma", 1.0), (int, float)):
-            raise ValueError(f"its gamma is {self.network['gamma']!r}, which is no number")
+            raise ValueError(f"its gamma is {self.network['gamma']!r}, which is not a number")
         for name, (low, high) in RANGES.items():
             value = images[name]
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
                 raise ValueError(f"its {name} is {value!r}, which is not between {low} and {high}")
         if not isinstance(self.images.size, int) or not isinstance(self.images.rate, int):
-            raise ValueError("its size and rate are no whole numbers")
+            raise ValueError("its size and rate are not whole numbers")
         if self.images.version not in VERSIONS:
-            raise ValueError(f"there is no MIRtoolbox {self.images.version!r}")
+            raise ValueError(f"its MIRtoolbox version {self.images.version!r} is not known")
         if not (0.01 <= self.median <= self.longest) or math.isnan(self.longest):
-            raise ValueError(f"its clips' lengths are {self.median!r} and {self.longest!r} s")
+            lengths = f"{self.median!r} s (median) and {self.longest!r} s (longest)"
+            raise ValueError(f"its clips' lengths are impossible: {lengths}")
 
 
 def trained_on(folder: Path | str) -> pd.DataFrame | None:
-    """Of each clip that trained the model in ``folder`` the content ``key``, its ``file``'s SHA-256 (None if
-    the model is of before that was kept), ``start`` and ``stop`` (s); None where that is not told, as by what
-    ``Model.save`` alone writes. Raises Faults if it is damaged.
+    """List the clips that trained the model in a folder.
+
+    Args:
+        folder: The model's folder.
+
+    Returns:
+        A frame with the columns ``key`` (the clip's content), ``file`` (the SHA-256 of its file; None for
+        models saved before it was kept), ``start`` and ``stop`` (s). None if the folder has no such list,
+        because ``Model.save`` alone wrote it.
+
+    Raises:
+        Faults: The list is damaged.
     """
     path = Path(folder) / CLIPS
     if not path.exists() and not path.with_name(REPORT).exists():
@@ -115,5 +136,5 @@ def trained_on(folder: Path | str) -> pd.DataFrame | None:
         raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
 
 
-def _checksum(stated: Mapping) -> str:
-    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+def _checksum(fields: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

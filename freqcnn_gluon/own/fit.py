@@ -1,4 +1,4 @@
-"""Labelled recordings -> a model folder: split, spectrograms, training, and what it is worth on the rest."""
+"""Train a model on labelled recordings: split, spectrograms, training, evaluation of the held-out clips."""
 
 from __future__ import annotations
 
@@ -37,25 +37,34 @@ from freqcnn_gluon.training.settings import Settings
 
 __all__ = ["Recipe", "fit", "learn"]
 
-WHOLE = {  # the least and the most
+BOUNDS = {  # of the whole numbers in a recipe
     "size": RANGES["size"],
     "epochs": (1, math.inf),
     "batch_size": (1, math.inf),
-    "seed": (0, 2**32 - 1),  # what numpy and scikit-learn take
+    "seed": (0, 2**32 - 1),  # the seeds of numpy and scikit-learn
 }
-# Every spectrogram is as wide, however long its clip. Speech has four or five syllables a second, which are
-# one value in a column that lasts longer; and beside clips of a tenth of its length the same word looks ten
-# times as narrow, to filters that are as wide for both.
-COLUMN = 1.0  # s
-MANY = 10
-SEEN = ["clip", "label", "partition", "key"]  # what of a clip decides the training
+# A spectrogram has the same width whatever its clip's length. Speech has four or five syllables per second,
+# and a column that is longer than a second averages them. In a clip ten times as long as the others, the same
+# word is a tenth as wide, but the filters keep their width.
+COLUMN = 1.0  # longest column of a spectrogram in s
+MANY = 10  # largest ratio of the longest clip to the median
+IDENTITY = ["clip", "label", "partition", "key"]  # columns of a clip that decide the training
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained on anybody's recordings. ``architecture``: 'table2', 'table7' or 'table10';
-    ``size``: side of the spectrograms in pixels (the paper's 224 or 256 take a GPU, or patience);
-    ``seed`` decides the split and every draw of the training. Raises Faults for what cannot be.
+    """The settings of a training on one's own recordings.
+
+    Attributes:
+        architecture: 'table2', 'table7' or 'table10'.
+        size: The side of the spectrograms in pixels. The paper's 224 and 256 need a GPU or patience.
+        epochs: The number of passes through the training clips.
+        batch_size: The number of clips per training step.
+        learning_rate: The initial learning rate of SGD.
+        seed: The seed of the split and of every draw in the training.
+
+    Raises:
+        Faults: Settings are impossible; all of them are listed.
     """
 
     architecture: str = "table7"
@@ -65,20 +74,21 @@ class Recipe:
     learning_rate: float = 0.01
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         faults = {}
-        for name, (low, high) in WHOLE.items():
+        for name, (low, high) in BOUNDS.items():
             value = getattr(self, name)
-            if isinstance(value, Integral) and low <= value <= high:
-                object.__setattr__(self, name, int(value))  # numpy's own numbers are no JSON
+            if isinstance(value, Integral) and low <= int(value) <= high:
+                object.__setattr__(self, name, int(value))  # JSON has no numpy numbers
             else:
-                bounds = f"{low} up" if high == math.inf else f"{low} to {high}"
-                faults[name] = f"{name.replace('_', ' ')}: {value!r} is no whole number from {bounds}"
+                bounds = f"of {low} or more" if high == math.inf else f"from {low} to {high}"
+                faults[name] = f"{name.replace('_', ' ')}: {value!r} is not a whole number {bounds}"
         if isinstance(self.learning_rate, Real) and 0 < self.learning_rate < math.inf:
             object.__setattr__(self, "learning_rate", float(self.learning_rate))
         else:
-            faults["learning_rate"] = f"learning rate: {self.learning_rate!r} is no finite number above 0"
-        for name, check in (("architecture", architecture), ("size", check_size)):
+            faults["learning_rate"] = f"learning rate: {self.learning_rate!r} is not a finite number above 0"
+        checks: tuple[tuple[str, Callable], ...] = (("architecture", architecture), ("size", check_size))
+        for name, check in checks:
             try:
                 if name not in faults:
                     check(getattr(self, name))
@@ -97,95 +107,159 @@ def fit(
     jobs: int | None = None,
     log_dir: Path | str | None = None,
 ) -> Model:
-    """Train on the recordings of ``source`` (see ``corpora.own.scan``) and save the model in ``out``.
+    """Train a model on labelled recordings and save it.
 
-    Where the data does not say which partition a clip is in, about ``test_share`` of it is held out, see
-    ``data_prep.splits.held_out``. The last epoch is kept; nothing is chosen on what was held out. A command
-    that was stopped goes on where it was; one that is done is not done again. ``log_dir``: for TensorBoard.
-    Raises Faults with everything that is wrong with the data, and if ``out`` holds another model.
+    The model of the last epoch is kept; nothing is chosen on the held-out clips. The same call resumes an
+    interrupted training, and loads the model of a finished one.
+
+    Args:
+        source: A folder or a CSV file, see ``corpora.own.scan``.
+        out: The model's folder.
+        recipe: The settings of the training.
+        test_share: The share of the clips to hold out if the data states no partition, see
+            ``data_prep.splits.held_out``.
+        device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
+        jobs: The number of processes that read audio, None for one per core.
+        log_dir: A folder for TensorBoard logs.
+
+    Raises:
+        Faults: The data has faults (all are listed), or ``out`` holds another model.
     """
-    out, found = Path(out), own.scan(source)
-    for each in found.notes:
-        note(each)
-    choose(device)  # its faults are told before anything is prepared
-    frame, split = _divided(found.manifest, source, test_share, recipe.seed)
-    asked = {**asdict(recipe), "test_share": test_share}
+    out, scan = Path(out), own.scan(source)
+    for sentence in scan.notes:
+        note(sentence)
+    choose(device)  # reports an unusable device before anything is prepared
+    frame, split = _divide(scan.manifest, source, test_share, recipe.seed)
+    settings = {**asdict(recipe), "test_share": test_share}
     done, work = out / "model.json", out / "work"
     if not done.exists():
         with locked(work, "trains this model"):
-            if not done.exists():  # still
-                return _fitted(frame, found.root, split, out, recipe, asked, device, jobs, log_dir)
-    clips = manifest.clips(frame, found.root)
-    _check_same(out, asked, frame.assign(key=store.content_keys(clips, ImageSettings(recipe.size), jobs)))
-    shutil.rmtree(work, ignore_errors=True)  # of a command that was stopped at its very end
+            if not done.exists():  # another process may have finished it meanwhile
+                data = _prepare(frame, scan.root, work, recipe.size, jobs)
+                return _train_and_save(data, split, out, recipe, settings, device, jobs, log_dir)
+    clips = manifest.clips(frame, scan.root)
+    _check_same(out, settings, frame.assign(key=store.content_keys(clips, ImageSettings(recipe.size), jobs)))
+    shutil.rmtree(work, ignore_errors=True)  # left by a command that was interrupted at its very end
     return Model.load(out, device)
 
 
-def _fitted(
-    frame: pd.DataFrame,
-    root: Path,
+@dataclass(frozen=True)
+class _Data:
+    """The clips of a training with their spectrograms.
+
+    Attributes:
+        frame: The manifest with the columns ``key`` (content) and ``file`` (SHA-256 of the file).
+        clips: The clips of ``data_prep.manifest.clips`` (n,).
+        seconds: The clips' lengths (n,) in s.
+        training: Whether a clip is trained on (n,).
+        labels: The distinct labels, sorted.
+        numbers: The clips' labels (n,) as numbers.
+        images: The spectrograms and, ``rows``, the clips' places in them.
+        fingerprint: The fingerprint of all the data.
+    """
+
+    frame: pd.DataFrame
+    clips: list[manifest.Clip]
+    seconds: np.ndarray
+    training: np.ndarray
+    labels: tuple[str, ...]
+    numbers: np.ndarray
+    images: np.ndarray
+    rows: np.ndarray
+    fingerprint: str
+
+    def examples(self, part: np.ndarray) -> Examples:
+        """Select the examples of a part, a mask (n,)."""
+        return Examples(self.images, self.rows[part], self.numbers[part])
+
+
+def _prepare(frame: pd.DataFrame, root: Path, work: Path, size: int, jobs: int | None) -> _Data:
+    """Compute the spectrograms of the divided clips below ``root``, and check that the parts are disjoint."""
+    settings = ImageSettings(size)
+    spectrograms = store.build(frame, root, store.store_folder(work, settings), settings, jobs)
+    frame = frame.assign(key=spectrograms.keys(frame["clip"]))
+    labels, fingerprint = tuple(sorted(set(frame["label"]))), spectrograms.fingerprint(frame)
+    clips = manifest.clips(frame, root)
+    frame = frame.assign(file=store.file_hashes([path for path, *_ in clips], jobs))
+    _check_disjoint(frame, root)
+    seconds = np.array([audio.seconds(*clip) for clip in clips])
+    _note_lengths(seconds, frame["clip"], size)
+    return _Data(
+        frame,
+        clips,
+        seconds,
+        (frame["partition"] == "train").to_numpy(),
+        labels,
+        np.searchsorted(labels, frame["label"]),
+        spectrograms.images,
+        spectrograms.rows(frame["clip"]),
+        fingerprint,
+    )
+
+
+def _train_and_save(
+    data: _Data,
     split: str,
     out: Path,
     recipe: Recipe,
-    asked: dict,
+    settings: dict,
     device: str,
     jobs: int | None,
     log_dir: Path | str | None,
 ) -> Model:
-    """The model of a divided ``frame``, whose paths are below ``root``; arguments else as ``fit`` has."""
-    settings, work = ImageSettings(recipe.size), out / "work"
-    images = store.build(frame, root, store.store_folder(work, settings), settings, jobs)
-    frame = frame.assign(key=images.keys(frame["clip"]))
-    labels, data = tuple(sorted(set(frame["label"]))), images.fingerprint(frame)
-    clips = manifest.clips(frame, root)
-    frame = frame.assign(file=store.file_hashes([path for path, *_ in clips], jobs))
-    _check_apart(frame, root)
-    training = (frame["partition"] == "train").to_numpy()
-    seconds = np.array([audio.seconds(*clip) for clip in clips])
-    _tell_lengths(seconds, frame["clip"], recipe.size)
+    """Train a model, and write it and its evaluation to ``out``; other arguments as in ``fit``."""
+    trained, tested = data.training, ~data.training
     about = About(
-        labels,
+        data.labels,
         recipe.architecture,
-        settings,
-        float(np.median(seconds[training])),
-        float(seconds[training].max()),
+        ImageSettings(recipe.size),
+        float(np.median(data.seconds[trained])),
+        float(data.seconds[trained].max()),
         versions=runtime.versions(),
     )
-    rows, numbers = images.rows(frame["clip"]), np.searchsorted(labels, frame["label"])
-    train, test = (Examples(images.images, rows[part], numbers[part]) for part in (training, ~training))
-    digest = hashlib.sha256(json.dumps([asked, data]).encode()).hexdigest()[:8]
-    with _logged(log_dir) as told:
-        model, learnt = learn(about, recipe, train, {"test": test}, device, work / f"training-{digest}", told)
-    probabilities = learnt.probabilities["test"]
-    tested = [clip for clip, trained in zip(clips, training) if not trained]
-    longer = np.flatnonzero(seconds[~training] > about.longest)  # in windows, as `evaluate` has them
-    for place, said in zip(longer, predictions(model, [tested[each] for each in longer], jobs)):
-        if isinstance(said, Faults):
-            raise said
-        probabilities[place] = said.probabilities
-    frame.loc[~training, "predicted"] = np.array(labels)[probabilities.argmax(axis=1)]
-    frame.loc[~training, [f"p({label})" for label in labels]] = probabilities
+    train, test = data.examples(trained), data.examples(tested)
+    digest = hashlib.sha256(json.dumps([settings, data.fingerprint]).encode()).hexdigest()[:8]
+    work = out / "work"
+    with _logger(log_dir) as callback:
+        folder = work / f"training-{digest}"
+        model, outcome = learn(about, recipe, train, {"test": test}, device, folder, callback)
+    probabilities = outcome.probabilities["test"]
+    _predict_long(model, data, probabilities, jobs)
+    predicted = probabilities.argmax(axis=1)
+    frame = data.frame.copy()
+    frame.loc[tested, "predicted"] = np.array(data.labels)[predicted]
+    frame.loc[tested, [f"p({label})" for label in data.labels]] = probabilities
     report = {
-        "recipe": asked,
+        "recipe": settings,
         "split": split,
-        "labels": labels,
-        "metrics": metrics(test.labels, probabilities.argmax(axis=1), len(labels)),
-        "history": learnt.history,
-        "clips": {"train": int(training.sum()), "test": int((~training).sum())},
-        "data": data,
+        "labels": data.labels,
+        "metrics": metrics(test.labels, predicted, len(data.labels)),
+        "history": outcome.history,
+        "clips": {"train": int(trained.sum()), "test": int(tested.sum())},
+        "data": data.fingerprint,
         "parameters": parameter_count(model.net),
         "device": [str(device) for device in model.devices],
         "versions": about.versions,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "training_seconds": round(sum(entry["seconds"] for entry in learnt.history), 1),
+        "training_seconds": round(sum(entry["seconds"] for entry in outcome.history), 1),
     }
     with whole(out / CLIPS) as path:
         write(frame, path)
     with whole(out / REPORT) as path:
         path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     model.save(out)
-    shutil.rmtree(work, ignore_errors=True)  # who waits for it may have a file in it
+    shutil.rmtree(work, ignore_errors=True)  # a process that waits for the lock may have a file open in it
     return model
+
+
+def _predict_long(model: Model, data: _Data, probabilities: np.ndarray, jobs: int | None) -> None:
+    """Replace the held-out ``probabilities`` of long clips by those of their windows, as in ``evaluate``."""
+    tested = [clip for clip, trained in zip(data.clips, data.training) if not trained]
+    long = np.flatnonzero(data.seconds[~data.training] > model.about.longest)
+    for place, prediction in zip(long, predictions(model, [tested[index] for index in long], jobs)):
+        if isinstance(prediction, Faults):
+            raise prediction
+        probabilities[place] = prediction.probabilities
 
 
 def learn(
@@ -195,58 +269,69 @@ def learn(
     evaluated: Mapping[str, Examples],
     device: str = "auto",
     folder: Path | None = None,
-    told: Callable[[dict], None] = lambda entry: None,
+    callback: Callable[[dict], None] = lambda entry: None,
 ) -> tuple[Model, Outcome]:
-    """A network of ``about`` trained by ``recipe``, and how it went; arguments as ``training.train`` has."""
+    """Train a network.
+
+    Args:
+        about: The description of the model.
+        recipe: The settings of the training.
+        training: The examples to train on.
+        evaluated: The examples to evaluate after each epoch, by name.
+        device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
+        folder: The checkpoint's folder, None for no checkpoints.
+        callback: Called with the entry of each epoch.
+
+    Returns:
+        The trained model, and the outcome of ``training.loop.train``.
+    """
     model = Model.blank(about, runtime.contexts(device))
     batch_size = min(recipe.batch_size, len(training))
     share = micro_batch(model.net, recipe.size, -(-batch_size // len(model.devices)), devices=model.devices)
     settings = Settings(recipe.epochs, batch_size, share, recipe.seed, recipe.learning_rate)
     classes = len(about.labels)
     outcome = train(
-        model.net, settings, training, evaluated, classes, model.devices, folder, "training", told
+        model.net, settings, training, evaluated, classes, model.devices, folder, "training", callback
     )
     return model, outcome
 
 
-def _divided(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
-    """The clips with their partitions, the data's own or drawn, and the sentence that says which."""
+def _divide(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
+    """Return the clips with partitions, stated by the data or drawn, and the sentence that reports them."""
     if not frame["partition"].any():
         return splits.held_out(frame, share, seed)
     parts = {name: set(frame["label"][frame["partition"] == name]) for name in ("train", "test")}
     faults = [
-        f"{source}: has no clip whose partition is {name}" for name, labels in parts.items() if not labels
+        f"{source}: has no clip in the partition {name}" for name, labels in parts.items() if not labels
     ]
     faults += [
-        f"{source}: label {label!r} has no clip to train on, all of them are for testing"
+        f"{source}: label {label!r} has no clip to train on; move some of its clips to the partition train"
         for label in sorted(parts["test"] - parts["train"])
     ]
     if len(parts["train"]) == 1:
-        faults.append(f"{source}: there is one label to train on; nothing is there to be told apart")
+        faults.append(f"{source}: there is one label to train on; a classifier needs two or more")
     if faults:
         raise Faults(faults)
     crossing = splits.crossing_speakers(frame)
-    met = f"; {len(crossing)} speakers are in both parts, such as {crossing[0]}" if crossing else ""
-    return frame, f"The parts are those that the data states{met}."
+    crossed = f"; {len(crossing)} speakers are in both partitions, such as {crossing[0]}" if crossing else ""
+    return frame, f"The data states the partitions{crossed}."
 
 
-def _tell_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
-    """Say how long the clips are, and if some are too long to be seen as one image of ``size`` columns."""
+def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
+    """Report the clips' lengths, and warn of clips that are too long for an image with ``size`` columns."""
     median, place = float(np.median(seconds)), int(seconds.argmax())
     longest, name = float(seconds[place]), names.iloc[place]
     note(f"{len(seconds)} clips: the median lasts {median:.1f} s, the longest {longest:.1f} s ({name}).")
     if longest > MANY * median or longest > COLUMN * size:
         note(
-            f"note: {longest:.1f} s in one image are {longest / median:.0f} times the median, and a column "
-            f"of it lasts {longest / size:.2f} s: cut long recordings, each cut a line in a CSV with path, "
-            "label, start and stop (s)"
+            f"note: the longest clip lasts {longest / median:.0f} times the median, and one column of its "
+            f"spectrogram {longest / size:.2f} s. Cut long recordings: use a CSV file with the columns path, "
+            "label, start and stop (s), and a line for each cut."
         )
 
 
-def _check_apart(frame: pd.DataFrame, root: Path) -> None:
-    """Raise Faults for a recording that is there twice with two labels, or both trained and tested on, whole
-    or in part.
-    """
+def _check_disjoint(frame: pd.DataFrame, root: Path) -> None:
+    """Raise Faults for recordings with two labels, and for sound that is in training and in test."""
     faults = []
     for _, group in frame[frame["key"].duplicated(keep=False)].groupby("key", sort=False):
         paths = " and ".join(str(root / path) for path in group["path"])
@@ -266,23 +351,24 @@ def _check_apart(frame: pd.DataFrame, root: Path) -> None:
         raise Faults(faults)
 
 
-def _check_same(out: Path, asked: dict, frame: pd.DataFrame) -> None:
-    """Raise Faults unless the finished model in ``out`` is of these settings and clips."""
+def _check_same(out: Path, settings: dict, frame: pd.DataFrame) -> None:
+    """Raise Faults unless the finished model in ``out`` has these settings and clips."""
     try:
         stated = json.loads((out / REPORT).read_text(encoding="utf-8"))["recipe"]
         known = pd.read_csv(out / CLIPS, dtype=str, keep_default_na=False)
-        same = stated == asked and known[SEEN].values.tolist() == frame[SEEN].values.tolist()
+        same = stated == settings and known[IDENTITY].values.tolist() == frame[IDENTITY].values.tolist()
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         same = False
     if not same:
         raise Faults(
-            f"{out}: holds a model of other data or settings; name another folder, or delete it to train anew"
+            f"{out}: holds a model of other data or settings; name another folder, or delete this one to "
+            "train again"
         )
 
 
 @contextlib.contextmanager
-def _logged(folder: Path | str | None) -> Iterator[Callable[[dict], None]]:
-    """What writes an epoch's figures for TensorBoard."""
+def _logger(folder: Path | str | None) -> Iterator[Callable[[dict], None]]:
+    """Yield the callback that logs an epoch for TensorBoard, or does nothing without a folder."""
     if folder is None:
         yield lambda entry: None
         return
@@ -290,7 +376,7 @@ def _logged(folder: Path | str | None) -> Iterator[Callable[[dict], None]]:
 
     with SummaryWriter(str(folder)) as writer:
 
-        def told(entry: dict) -> None:
+        def log(entry: dict) -> None:
             for name, value in (
                 ("train/loss", entry["loss"]),
                 ("train/accuracy", entry["accuracy"]),
@@ -300,4 +386,4 @@ def _logged(folder: Path | str | None) -> Iterator[Callable[[dict], None]]:
                 writer.add_scalar(name, value, entry["epoch"])
             writer.flush()
 
-        yield told
+        yield log

@@ -1,9 +1,9 @@
-"""A trained network with all that using it takes: in memory, and as a folder that is complete in itself.
+"""A trained model: the network with everything that its use needs, in memory and as a folder.
 
-model.json     what it is: architecture, labels, feature settings, versions
-model.safetensors   its weights
-report.json    how it was trained and what it was measured to be worth
-clips.csv      what it was trained and tested on
+model.json          architecture, labels, feature settings, versions
+model.safetensors   weights
+report.json         training and evaluation
+clips.csv           training clips and held-out clips
 """
 
 from __future__ import annotations
@@ -29,38 +29,49 @@ from freqcnn_gluon.training.loop import predict
 
 __all__ = ["Model"]
 
-CHUNK = 16  # images that go through the network at a time
+CHUNK = 16  # images per pass through the network
 ABOUT, WEIGHTS = "model.json", "model.safetensors"
 LARGEST = 2**20  # bytes that a description may take
 
 
 class Model:
-    """A trained FreqCNN. ``net`` (batch, 1, size, size) -> (batch, classes) logits; ``about``: an About."""
+    """A trained FreqCNN.
+
+    Attributes:
+        net: The network, (batch, 1, size, size) -> logits (batch, classes).
+        about: The model's description.
+        devices: The devices that hold the weights.
+    """
 
     def __init__(self, net: FreqCNN, about: About, devices: list[mx.Context]):
         self.net, self.about, self.devices = net, about, devices
 
     @classmethod
     def blank(cls, about: About, devices: list[mx.Context]) -> Model:
-        """An untrained one."""
+        """Build the network of a description, without weights."""
         net = FreqCNN(architecture(about.architecture), len(about.labels), about.images.size, **about.network)
         return cls(net, about, devices)
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "auto") -> Model:
-        """The model that was saved in ``folder``, which may come from anybody: no code of it is run, and its
-        sizes and checksums are looked at before memory is taken. Raises Faults if it is missing or damaged,
-        and for a ``device`` that cannot be used.
+        """Load a model's folder.
+
+        The folder may come from anybody: nothing in it is run as code, and sizes and checksums are checked
+        before memory is allocated.
+
+        Args:
+            folder: The folder that ``fit`` or ``save`` wrote.
+            device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
+
+        Raises:
+            Faults: The model is missing or damaged, or the device cannot be used.
         """
         folder = Path(folder)
         if not (folder / ABOUT).is_file():
-            state = (
-                "is an unfinished training: give the same `fit` again"
-                if (folder / "work").is_dir()
-                else "holds no model"
-            )
-            raise Faults(f"{folder}: {state}")
-        devices = runtime.contexts(device)  # whose faults are not the model's
+            if (folder / "work").is_dir():
+                raise Faults(f"{folder}: its training is unfinished; the same `fit` resumes it")
+            raise Faults(f"{folder}: holds no model; name the folder that `fit` wrote")
+        devices = runtime.contexts(device)  # outside the try, since its faults are not the model's
         try:
             about = About.read(_small(folder / ABOUT))
             model = cls.blank(about, devices)
@@ -75,7 +86,7 @@ class Model:
         return model
 
     def save(self, folder: Path | str) -> None:
-        """Write the weights and then model.json, with which the folder can be loaded."""
+        """Write the weights, then model.json, which makes the folder loadable."""
         folder = Path(folder)
         save_parameters(self.net, folder / WEIGHTS)
         about = replace(self.about, weights=checksum(folder / WEIGHTS))
@@ -83,11 +94,11 @@ class Model:
             path.write_text(about.text(), encoding="utf-8")
 
     def __getstate__(self) -> dict:
-        """For pickle, joblib and copy, since a hybridized network holds handles of its process."""
+        """Return what pickle, joblib and copy need; a hybridized network holds handles of its process."""
         return {"about": self.about, "devices": self.devices, "weights": get_parameters(self.net)}
 
     def __setstate__(self, state: dict) -> None:
-        """On the devices that it was on, or on the CPU where there is no GPU."""
+        """Restore the model on its devices, or on the CPU if there is no GPU."""
         devices = state["devices"]
         if devices[0].device_type == "gpu" and not gpus():
             devices = [mx.cpu()]
@@ -96,19 +107,19 @@ class Model:
         self.net.hybridize(static_alloc=True, static_shape=True)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """(n, classes) of ``images`` (n, size, size), to rounding what ``net`` says."""
+        """Compute the probabilities (n, classes) of ``images`` (n, size, size), as ``net`` does."""
         count = len(images)
         examples = Examples(images, np.arange(count), np.zeros(count))
         return predict(self._folded, examples, self.devices, CHUNK)
 
     @functools.cached_property
     def _folded(self) -> FreqCNN:
-        """(batch, 1, size, size) -> (batch, classes) logits in fewer passes, with weights of its own.
+        """The network with its BatchNorms folded into the convolutions, which predicts faster.
 
-        Made at the first prediction: what is done to ``net``'s weights afterwards it does not see. ``net``
-        itself stays whole, to be looked into, saved and exported.
+        It is built with copies of the weights at the first prediction, so later changes to ``net``'s weights
+        do not reach it. ``net`` itself is kept to explain, save and export.
         """
-        if self.net.norm.placement != "both":  # there is nothing to fold
+        if self.net.norm.placement != "both":  # no BatchNorm can be folded
             return self.net
         net = Model.blank(self.about, self.devices[:1]).net
         set_parameters(net, get_parameters(self.net), self.devices[:1])
@@ -118,7 +129,7 @@ class Model:
 
 
 def _small(path: Path) -> str:
-    """The text of a file that is never long."""
+    """Read a file that is never long."""
     if path.stat().st_size > LARGEST:
-        raise ValueError(f"it has {path.stat().st_size} bytes, more than any such file")
+        raise ValueError(f"it has {path.stat().st_size} bytes, more than such a file ever has")
     return path.read_text(encoding="utf-8")

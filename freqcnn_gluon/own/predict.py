@@ -1,4 +1,4 @@
-"""What a trained network says of recordings: a stream of them, or labelled ones to be held to."""
+"""Apply a trained network to recordings: predict their labels, or evaluate it on labelled ones."""
 
 from __future__ import annotations
 
@@ -24,21 +24,27 @@ from freqcnn_gluon.training.metrics import metrics
 
 __all__ = ["Evaluation", "Part", "Prediction", "Recogniser", "evaluate", "predictions", "write"]
 
-BATCH = 16  # windows that go through the network at a time
+BATCH = 16  # windows per pass through the network
 
 
 class Recogniser(Protocol):
-    """A trained network, whatever runs it: ``model.Model`` or ``onnx_model.OnnxModel``."""
+    """A trained network in any runtime: ``model.Model`` or ``onnx_model.OnnxModel``."""
 
     about: About
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """(n, classes) of ``images`` (n, size, size)."""
+        """Compute the probabilities (n, classes) of ``images`` (n, size, size)."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A window of a recording, ``start`` to ``stop`` in s; ``probabilities`` (classes,), None if silent."""
+    """A window of a recording.
+
+    Attributes:
+        start: The window's start in s.
+        stop: The window's end in s.
+        probabilities: The labels' probabilities (classes,), None if the window is silent.
+    """
 
     start: float
     stop: float
@@ -47,7 +53,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Of a recording: its ``label``, and ``probabilities`` (classes,), the mean of those of its ``parts``."""
+    """The prediction for a recording.
+
+    Attributes:
+        label: The most likely label.
+        probabilities: The labels' probabilities (classes,), the mean over the windows that are not silent.
+        parts: The windows; one for a recording that is taken whole.
+    """
 
     label: str
     probabilities: np.ndarray
@@ -57,111 +69,139 @@ class Prediction:
 def predictions(
     model: Recogniser, recordings: Path | str | Sequence[Path | str | Clip], jobs: int | None = None
 ) -> Iterator[Prediction | Faults]:
-    """What ``model`` says of each of the ``recordings``, in their order, or why it cannot; as they are done.
+    """Predict the labels of recordings, one after the other in their order.
 
-    Each, or the only one, is a file, or a file with the start and stop in s of what is meant. One that is
-    longer than any that the network was trained on is cut into windows (``data_prep.windows``). ``jobs``:
-    processes that read and compute spectrograms (default: one a core).
+    A recording that is longer than every training clip is cut into windows (``data_prep.windows``).
+
+    Args:
+        model: The trained network.
+        recordings: A file or a sequence of files; instead of a file, also (file, start, stop) with times in
+            s.
+        jobs: The number of processes that read audio, None for one per core.
+
+    Yields:
+        The prediction, or the faults of a recording that cannot be read.
     """
     about = model.about
     recordings = [recordings] if isinstance(recordings, (Path, str)) else recordings
-    clips = [each if isinstance(each, tuple) else (Path(each), None, None) for each in recordings]
+    clips = [item if isinstance(item, tuple) else (Path(item), None, None) for item in recordings]
     with pool(jobs) as stream:
-        found = windows(clips, about.images, about.median, about.longest, stream)
-        for number, parts in groupby(_through(model, found), key=lambda each: each[0]):
-            yield _joined(about.labels, clips[number][0], [part for _, part in parts])
+        cut = windows(clips, about.images, about.median, about.longest, stream)
+        for index, parts in groupby(_apply(model, cut), key=lambda pair: pair[0]):
+            yield _join(about.labels, clips[index][0], [part for _, part in parts])
 
 
-def _through(
-    model: Recogniser, found: Iterable[tuple[int, Window | Faults]]
+def _apply(
+    model: Recogniser, windows: Iterable[tuple[int, Window | Faults]]
 ) -> Iterator[tuple[int, Part | Faults]]:
-    """The windows in the network's eyes; BATCH of them at a time, whichever recordings they are of."""
+    """Apply the network to BATCH windows at a time, across the borders of recordings."""
     waiting: list[tuple[int, Window | Faults]] = []
     images: list[np.ndarray] = []
 
-    def done() -> Iterator[tuple[int, Part | Faults]]:
+    def flush() -> Iterator[tuple[int, Part | Faults]]:
         rows = iter(model.probabilities(np.stack(images)) if images else ())
-        for number, each in waiting:
-            if isinstance(each, Window):
-                each = Part(each.start, each.stop, None if each.image is None else next(rows))
-            yield number, each
+        for index, window in waiting:
+            if isinstance(window, Faults):
+                yield index, window
+            else:
+                yield index, Part(window.start, window.stop, None if window.image is None else next(rows))
 
-    for number, each in found:
-        waiting.append((number, each))
-        if isinstance(each, Window) and each.image is not None:
-            images.append(each.image)
+    for index, window in windows:
+        waiting.append((index, window))
+        if isinstance(window, Window) and window.image is not None:
+            images.append(window.image)
         if len(images) == BATCH:
-            yield from done()
+            yield from flush()
             waiting, images = [], []
-    yield from done()
+    yield from flush()
 
 
-def _joined(labels: Sequence[str], path: Path, parts: Sequence[Part | Faults]) -> Prediction | Faults:
-    """One recording's windows as what is said of it."""
-    if broken := [each for each in parts if isinstance(each, Faults)]:
-        return broken[0]
-    heard = [part.probabilities for part in parts if part.probabilities is not None]
-    if not heard:
+def _join(labels: Sequence[str], path: Path, results: Sequence[Part | Faults]) -> Prediction | Faults:
+    """Join the windows of one recording to its prediction."""
+    parts = []
+    for result in results:
+        if isinstance(result, Faults):
+            return result
+        parts.append(result)
+    audible = [part.probabilities for part in parts if part.probabilities is not None]
+    if not audible:
         return audio.Silence(f"{path}: is silent; replace it or leave it out")
-    mean = np.mean(heard, axis=0)
+    mean = np.mean(audible, axis=0)
     return Prediction(labels[int(mean.argmax())], mean, tuple(parts))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``clips``: the manifest's rows with a column ``predicted`` and one of the probability of each label, in
-    their order. ``metrics``: of ``metrics.metrics``. ``known``: how many clips of the data were left out,
-    since the network was trained on what is in them.
+    """The result of an evaluation.
+
+    Attributes:
+        clips: The evaluated rows of the manifest, with the column ``predicted`` and a column ``p(label)`` for
+            the probability of each label.
+        metrics: The metrics of ``training.metrics.metrics``.
+        skipped: The number of clips that do not count, because the network was trained on their sound.
     """
 
     clips: pd.DataFrame
     metrics: dict
-    known: int
+    skipped: int
 
 
 def write(clips: pd.DataFrame, path: Path) -> None:
-    """The ``clips`` of a manifest and what was said of each, as CSV: numbers to six digits, times exactly."""
+    """Write the clips of a manifest and their predictions as CSV.
+
+    Times are written exactly, since rounded cuts that only meet could overlap; other numbers get six digits.
+    """
     clips.astype({"start": object, "stop": object}).to_csv(path, index=False, float_format="%.6g")
 
 
 def evaluate(
     model: Recogniser, source: Path | str, trained_on: pd.DataFrame | None = None, jobs: int | None = None
 ) -> Evaluation:
-    """How right ``model`` is about labelled recordings, see ``data_prep.corpora.own.scan``.
+    """Evaluate a network on labelled recordings.
 
-    ``trained_on``: of ``about.trained_on``, if known; such clips, and what overlaps them, do not count.
-    Raises Faults for labels that the model does not know, for every clip that cannot be read, and where no
-    clip is left.
+    Args:
+        model: The trained network.
+        source: A folder or a CSV file, see ``data_prep.corpora.own.scan``.
+        trained_on: The training clips, from ``about.trained_on``. These clips, and clips that overlap them,
+            are skipped. None if they are unknown.
+        jobs: The number of processes that read audio, None for one per core.
+
+    Raises:
+        Faults: The data has labels that the model does not know, clips cannot be read, or no clip is left.
     """
-    labels, found = model.about.labels, own.scan(source)
-    frame = found.manifest
-    for each in found.notes:
-        note(each)
-    if strange := sorted(set(frame["label"]) - set(labels)):
+    labels, scan = model.about.labels, own.scan(source)
+    frame = scan.manifest
+    for sentence in scan.notes:
+        note(sentence)
+    if unknown := sorted(set(frame["label"]) - set(labels)):
         raise Faults(
-            f"{source}: has the labels {', '.join(strange)}, which the model does not know; it tells apart "
+            f"{source}: has the labels {', '.join(unknown)}, which the model does not know; its labels are "
             f"{', '.join(labels)}"
         )
     if trained_on is not None:
-        clips = manifest.clips(frame, found.root)
-        keys = store.content_keys(clips, model.about.images, jobs)
-        files = store.file_hashes([path for path, *_ in clips], jobs)
-        heard = splits.overlapping(frame.assign(file=files), trained_on) >= 0
-        frame = frame[~heard & ~np.isin(keys, trained_on["key"])]
+        frame = frame[~_known(frame, scan.root, trained_on, model, jobs)]
     if frame.empty:
-        raise Faults(
-            f"{source}: the model was trained on every clip of it; give recordings that it never heard"
-        )
-    answers = list(
-        Bar(
-            predictions(model, manifest.clips(frame, found.root), jobs), "evaluating", len(frame), unit="clip"
-        )
-    )
-    if broken := [fault for each in answers if isinstance(each, Faults) for fault in each.faults]:
-        raise Faults(dict.fromkeys(broken))
-    probabilities = np.stack([each.probabilities for each in answers])
-    predicted = probabilities.argmax(axis=1)
-    numbers = frame["label"].map({label: number for number, label in enumerate(labels)}).to_numpy()
-    said = frame.assign(predicted=np.array(labels)[predicted])
-    said[[f"p({label})" for label in labels]] = probabilities
-    return Evaluation(said, metrics(numbers, predicted, len(labels)), len(found.manifest) - len(frame))
+        raise Faults(f"{source}: the model was trained on every clip in it; evaluate it on other recordings")
+    clips = manifest.clips(frame, scan.root)
+    results = list(Bar(predictions(model, clips, jobs), "evaluating", len(frame), unit="clip"))
+    predicted = [result for result in results if isinstance(result, Prediction)]
+    if len(predicted) < len(results):
+        faults = [fault for result in results if isinstance(result, Faults) for fault in result.faults]
+        raise Faults(dict.fromkeys(faults))
+    probabilities = np.stack([prediction.probabilities for prediction in predicted])
+    classes = probabilities.argmax(axis=1)
+    true = frame["label"].map({label: index for index, label in enumerate(labels)}).to_numpy()
+    evaluated = frame.assign(predicted=np.array(labels)[classes])
+    evaluated[[f"p({label})" for label in labels]] = probabilities
+    return Evaluation(evaluated, metrics(true, classes, len(labels)), len(scan.manifest) - len(frame))
+
+
+def _known(
+    frame: pd.DataFrame, root: Path, trained_on: pd.DataFrame, model: Recogniser, jobs: int | None
+) -> np.ndarray:
+    """Mark the clips (n,) with sound that the network was trained on."""
+    clips = manifest.clips(frame, root)
+    keys = store.content_keys(clips, model.about.images, jobs)
+    files = store.file_hashes([path for path, *_ in clips], jobs)
+    overlapping = splits.overlapping(frame.assign(file=files), trained_on) >= 0
+    return overlapping | np.isin(keys, trained_on["key"])

@@ -1,4 +1,4 @@
-"""The classifier keeps scikit-learn's habits."""
+"""The classifier works with scikit-learn's tools."""
 
 import pickle
 import random
@@ -34,7 +34,7 @@ def classifier(**arguments):
     )
 
 
-def test_files_and_their_images_are_the_same_to_it(data):
+def test_files_and_their_images_give_the_same_results(data):
     files, labels = data
     images = spectrograms(files, size=32, jobs=1)
     np.testing.assert_array_equal(images[3], image(audio.read(files[3]), ImageSettings(32)))
@@ -61,11 +61,13 @@ def test_cross_validation_and_search(data):
     assert search.best_params_["seed"] in (0, 1) and search.predict(images).shape == (18,)
 
 
-def test_a_fitted_one_is_written_and_read_again_here_and_in_another_process(data, tmp_path):
+def test_a_fitted_classifier_can_be_pickled_also_for_another_process(data, tmp_path):
     files, labels = data
     images = spectrograms(files, size=32, jobs=1)
     learnt = classifier().fit(images, labels)
-    expected = learnt.predict_proba(images)  # so that there is a folded network to be left out too
+    expected = learnt.predict_proba(
+        images
+    )  # so that there is a folded network, which a pickle must leave out
     again = pickle.loads(pickle.dumps(learnt))
     np.testing.assert_array_equal(again.predict_proba(images), expected)
     assert again.history_ == learnt.history_ and again.model_.about == learnt.model_.about
@@ -73,15 +75,15 @@ def test_a_fitted_one_is_written_and_read_again_here_and_in_another_process(data
     joblib.dump(learnt, tmp_path / "learnt.joblib")
     np.save(tmp_path / "images.npy", images)
     code = (
-        "import sys, joblib, numpy; learnt, images, said = sys.argv[1:]\n"
-        "numpy.save(said, joblib.load(learnt).predict_proba(numpy.load(images)))"
+        "import sys, joblib, numpy; learnt, images, out = sys.argv[1:]\n"
+        "numpy.save(out, joblib.load(learnt).predict_proba(numpy.load(images)))"
     )
-    paths = [tmp_path / name for name in ("learnt.joblib", "images.npy", "said.npy")]
+    paths = [tmp_path / name for name in ("learnt.joblib", "images.npy", "out.npy")]
     subprocess.run([sys.executable, "-c", code, *paths], check=True)
     np.testing.assert_array_equal(np.load(paths[-1]), expected)
 
 
-def test_its_draws_are_its_own_and_the_caller_s_remain_the_caller_s(data):
+def test_training_leaves_the_callers_random_generators_unchanged(data):
     files, labels = data
     images = spectrograms(files, size=32, jobs=1)
 
@@ -100,22 +102,22 @@ def test_its_draws_are_its_own_and_the_caller_s_remain_the_caller_s(data):
     np.testing.assert_array_equal(trained[0], trained[2])
 
 
-def test_images_have_the_classifier_s_size_and_files_are_given_the_model_s(data):
+def test_images_need_the_classifiers_size_and_files_get_the_models(data):
     files, labels = data
     images = spectrograms(files, size=32, jobs=1)
-    with pytest.raises(Faults, match=r"the images are \(18, 32, 32\) and are to be \(n, 64, 64\)"):
+    with pytest.raises(Faults, match=r"the images have the shape \(18, 32, 32\), not \(n, 64, 64\)"):
         classifier(size=64).fit(images, labels)
     learnt = classifier().fit(images, labels)
     expected = learnt.predict_proba(images)
     np.testing.assert_array_equal(learnt.set_params(size=64).predict_proba(files), expected)
-    with pytest.raises(Faults, match=r"are to be \(n, 32, 32\)"):
+    with pytest.raises(Faults, match=r"not \(n, 32, 32\)"):
         learnt.predict(images[:, :16])
     with pytest.warns(FitFailedWarning, match="2 fits failed"):
         search = GridSearchCV(classifier(), {"size": [32, 64]}, cv=2).fit(images, labels)
     assert search.best_params_ == {"size": 32} and np.isnan(search.cv_results_["mean_test_score"][1])
 
 
-def test_no_recordings_and_images_of_no_numbers_are_told(data):
+def test_no_recordings_and_images_with_nan_are_refused(data):
     files, labels = data
     learnt = classifier().fit(files, labels)
     none = np.empty((0, 32, 32), np.float32)
@@ -125,11 +127,11 @@ def test_no_recordings_and_images_of_no_numbers_are_told(data):
     images = spectrograms(files, 32, jobs=1)
     images[3, 2, 1] = np.nan
     for made in (lambda: classifier().fit(images, labels), lambda: learnt.predict(images)):
-        with pytest.raises(Faults, match="values that are no numbers"):
+        with pytest.raises(Faults, match="values that are not finite"):
             made()
 
 
-def test_what_is_wrong_is_told(data, tmp_path):
+def test_wrong_input_is_reported(data, tmp_path):
     files, labels = data
     with pytest.raises(NotFittedError):
         classifier().predict(files)
@@ -137,7 +139,7 @@ def test_what_is_wrong_is_told(data, tmp_path):
         classifier().fit(files[:2], ["a", "a"])
     with pytest.raises(Faults, match="2 recordings and 3 labels"):
         classifier().fit(files[:2], ["a", "b", "a"])
-    with pytest.raises(Faults, match="epochs: 0 is no whole number from 1 up"):
+    with pytest.raises(Faults, match="epochs: 0 is not a whole number of 1 or more"):
         classifier(epochs=0).fit(["no.wav", "b.wav"], ["a", "b"])
     (tmp_path / "b.wav").write_bytes(b"RIFF")
     with pytest.raises(Faults, match="(?s)2 faults:.*no.wav: is missing.*b.wav: cannot be read"):

@@ -1,4 +1,4 @@
-"""Training on anybody's recordings: settings, parts, and what is wrong with either, told in time."""
+"""Training on labelled recordings: settings and partitions, and faults reported before the training."""
 
 import contextlib
 import json
@@ -25,26 +25,26 @@ def data(tmp_path_factory):
     return recordings.write(tmp_path_factory.mktemp("data") / "tones")
 
 
-def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, monkeypatch):
+def test_an_interrupted_fit_resumes_and_ends_with_the_same_weights(data, tmp_path, monkeypatch):
     recipe, calls = Recipe(size=32, epochs=3, batch_size=6), []
     monkeypatch.setattr("freqcnn_gluon.training.checkpoint.SECONDS_BETWEEN", 0)
     fit(data, tmp_path / "whole", recipe, device="cpu", jobs=1)
 
     @contextlib.contextmanager
     def stopping(folder):
-        def told(entry):
+        def callback(entry):
             calls.append(entry["epoch"])
             if entry["epoch"] == 2:
                 raise KeyboardInterrupt
 
-        yield told
+        yield callback
 
     with monkeypatch.context() as patch:
-        patch.setattr("freqcnn_gluon.own.fit._logged", stopping)
+        patch.setattr("freqcnn_gluon.own.fit._logger", stopping)
         with pytest.raises(KeyboardInterrupt):
             fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
     assert calls == [1, 2] and not (tmp_path / "cut" / "model.json").exists()
-    with pytest.raises(Faults, match="unfinished training: give the same `fit` again"):
+    with pytest.raises(Faults, match="its training is unfinished; the same `fit` resumes it"):
         Model.load(tmp_path / "cut", "cpu")
     fit(data, tmp_path / "cut", recipe, device="cpu", jobs=1)
     reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in ("whole", "cut")]
@@ -59,7 +59,7 @@ def test_a_stopped_fit_goes_on_and_ends_with_the_same_weights(data, tmp_path, mo
     ).read_bytes()
 
 
-def test_the_parts_that_the_data_states_are_kept_and_speakers_in_both_are_told(data, tmp_path, capsys):
+def test_the_datas_own_partitions_are_kept_and_speakers_in_both_are_reported(data, tmp_path, capsys):
     table = tmp_path / "clips.csv"
     rows = [
         (path, label, f"s{number % 2}", "test" if number > 5 else "train")
@@ -68,9 +68,7 @@ def test_the_parts_that_the_data_states_are_kept_and_speakers_in_both_are_told(d
     ]
     pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).to_csv(table, index=False)
     output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
-    assert (
-        code == 0 and "The parts are those that the data states; 2 speakers are in both parts" in output.out
-    )
+    assert code == 0 and "The data states the partitions; 2 speakers are in both partitions" in output.out
     clips = pd.read_csv(tmp_path / "model" / "clips.csv")
     assert clips["partition"].value_counts().to_dict() == {"train": 18, "test": 6}
     pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).assign(
@@ -83,9 +81,7 @@ def test_the_parts_that_the_data_states_are_kept_and_speakers_in_both_are_told(d
 @pytest.mark.parametrize(
     "label, part, what", [("low", "test", "in training and in test"), ("high", "train", "with")]
 )
-def test_a_recording_that_is_there_twice_is_told_before_it_is_trained_on(
-    data, tmp_path, capsys, label, part, what
-):
+def test_a_duplicate_recording_is_refused_before_training(data, tmp_path, capsys, label, part, what):
     """With two labels, or trained and tested on."""
     shutil.copy(data / "low" / "0.wav", tmp_path / "copy.wav")
     lines = [
@@ -98,7 +94,7 @@ def test_a_recording_that_is_there_twice_is_told_before_it_is_trained_on(
     assert what in output.err and not (tmp_path / "model" / "model.json").exists()
 
 
-def test_cuts_that_overlap_in_training_and_in_test_are_told(data, tmp_path, capsys):
+def test_overlapping_cuts_in_training_and_in_test_are_refused(data, tmp_path, capsys):
     lines = [
         f"{path},{path.parent.name},,,{'test' if path.stem == '1' else 'train'}"
         for path in data.rglob("*.wav")
@@ -113,7 +109,7 @@ def test_cuts_that_overlap_in_training_and_in_test_are_told(data, tmp_path, caps
     assert code == 1 and f"error: {clips}: overlap, in training and in test; leave one out" in output.err
 
 
-def test_long_recordings_are_told_and_measured_as_evaluate_does(data, tmp_path, capsys):
+def test_long_recordings_are_reported_and_evaluated_in_windows(data, tmp_path, capsys):
     random = np.random.default_rng(3)
     for label in ("low", "high"):
         halves = [recordings.tone(recordings.PITCHES[each], 20, random) for each in (label, "middle")]
@@ -125,11 +121,11 @@ def test_long_recordings_are_told_and_measured_as_evaluate_does(data, tmp_path, 
     words = [*QUICK, "--epochs", "24", "--batch-size", "9"]
     output, code = said(capsys, "fit", tmp_path / "clips.csv", "--out", tmp_path / "model", *words)
     assert code == 0 and "26 clips: the median lasts 0.4 s, the longest 40.0 s (" in output.err
-    assert "100 times the median, and a column of it lasts 1.25 s: cut long recordings" in output.err
+    assert "100 times the median, and one column of its spectrogram 1.25 s. Cut long recordings" in output.err
     output, code = said(
         capsys, "evaluate", tmp_path / "model", tmp_path / "clips.csv", "--csv", tmp_path / "said.csv"
     )
-    assert code == 0 and output.out.startswith("24 clips are left out")
+    assert code == 0 and output.out.startswith("24 clips are skipped")
     again, first = (pd.read_csv(tmp_path / name) for name in ("said.csv", "model/clips.csv"))
     first = first[first["partition"] == "test"]
     assert again.filter(like="p(").to_numpy() == pytest.approx(first.filter(like="p(").to_numpy(), abs=1e-5)
@@ -143,29 +139,29 @@ def test_long_recordings_are_told_and_measured_as_evaluate_does(data, tmp_path, 
     assert np.abs(first.filter(like="p(").to_numpy() - whole).max() > 0.01
 
 
-def test_short_recordings_are_no_news(data, tmp_path, capsys):
+def test_short_recordings_need_no_note(data, tmp_path, capsys):
     output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *QUICK)
     assert code == 0 and "24 clips: the median lasts 0.4 s" in output.err and "note:" not in output.err
-    assert "note: 1 steps are few for BatchNorm" in output.out  # one batch, of all 19
+    assert "note: 1 training steps are too few for BatchNorm" in output.out  # one batch, of all 19
 
 
-def test_a_size_that_cannot_be_is_told_before_anything_is_read(data, tmp_path, capsys):
+def test_an_impossible_size_is_refused_before_anything_is_read(data, tmp_path, capsys):
     output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--size", "100")
     assert code == 1 and "use a multiple of 32" in output.err and not (tmp_path / "m").exists()
 
 
-def test_settings_that_cannot_be_are_told_all_at_once_before_anything_is_read(data, tmp_path, capsys):
+def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_path, capsys):
     words = ["--architecture", "table3", "--size", "8", "--epochs", "0", "--batch-size", "-1"]
     words += ["--learning-rate", "nan", "--seed", str(2**32)]
     output, code = said(capsys, "fit", data, "--out", tmp_path / "m", *words)
     assert code == 1 and "6 faults" in output.err and not (tmp_path / "m").exists()
     for sentence in (
         "no architecture 'table3'",
-        "size: 8 is no whole number from 16 to 4096",
-        "epochs: 0 is no whole number from 1 up",
-        "batch size: -1 is no whole number from 1 up",
-        "learning rate: nan is no finite number above 0",
-        "seed: 4294967296 is no whole number from 0 to 4294967295",
+        "size: 8 is not a whole number from 16 to 4096",
+        "epochs: 0 is not a whole number of 1 or more",
+        "batch size: -1 is not a whole number of 1 or more",
+        "learning rate: nan is not a finite number above 0",
+        "seed: 4294967296 is not a whole number from 0 to 4294967295",
     ):
         assert sentence in output.err
     output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
@@ -183,6 +179,6 @@ def test_settings_that_cannot_be_are_told_all_at_once_before_anything_is_read(da
 
 
 @pytest.mark.parametrize("seed", [20_240_115, 2**32 - 1])
-def test_any_seed_that_is_taken_trains(data, tmp_path, seed):
+def test_every_accepted_seed_trains(data, tmp_path, seed):
     fit(data, tmp_path / "model", Recipe(size=32, epochs=1, seed=seed), device="cpu", jobs=1)
     assert (tmp_path / "model" / "model.json").exists()

@@ -1,9 +1,13 @@
+"""The program: describe, errors, Ctrl-C, launch, the version and missing extras."""
+
 import re
 import socket
+import subprocess
+import sys
 
 import pytest
 
-from freqcnn_gluon.__main__ import main
+from freqcnn_gluon.__main__ import VERSION, main
 from freqcnn_gluon.own import fit as fitting
 from freqcnn_gluon.own import model
 from freqcnn_gluon.training import launch
@@ -37,14 +41,14 @@ def test_faults_are_one_sentence(words, said, capsys):
 
 
 @pytest.mark.parametrize("option", ["--classes 0", "--size 0", "--size -1", "--segments -1"])
-def test_describe_takes_no_number_that_no_network_has(option, capsys):
+def test_describe_refuses_impossible_numbers(option, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["describe", "table7", *option.split()])
     assert ended.value.code == 2 and "is not a whole number of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "words, goes_on",
+    "words, resumes",
     [
         ("fit recordings --out model", True),
         ("launch --hosts localhost -- true", True),
@@ -54,7 +58,7 @@ def test_describe_takes_no_number_that_no_network_has(option, capsys):
         ("export model --onnx model.onnx", False),
     ],
 )
-def test_ctrl_c_says_that_a_command_goes_on_where_it_does(words, goes_on, monkeypatch, capsys):
+def test_ctrl_c_reports_whether_the_command_resumes(words, resumes, monkeypatch, capsys):
     def stopped(*_):
         raise KeyboardInterrupt
 
@@ -62,10 +66,10 @@ def test_ctrl_c_says_that_a_command_goes_on_where_it_does(words, goes_on, monkey
     monkeypatch.setattr(launch, "launch", stopped)
     monkeypatch.setattr(model.Model, "load", stopped)
     assert main(words.split()) == 130
-    assert capsys.readouterr().err == "stopped" + "; run the same command again to resume" * goes_on + "\n"
+    assert capsys.readouterr().err == "stopped" + "; run the same command again to resume" * resumes + "\n"
 
 
-def test_launch_says_of_a_port_why_it_cannot_be_used(capsys):
+def test_launch_reports_why_a_port_cannot_be_used(capsys):
     with socket.socket() as busy:
         busy.bind(("", 0))
         busy.listen()
@@ -74,3 +78,32 @@ def test_launch_says_of_a_port_why_it_cannot_be_used(capsys):
             assert main(["launch", "--hosts", "localhost", "--port", str(given), "--", "true"]) == 1
             said = capsys.readouterr().err
             assert said.startswith(f"error: port {given} cannot be used ({reason}): ")
+
+
+def test_the_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0 and capsys.readouterr().out == f"freqcnn {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    "words, package, extra, newest",
+    [
+        ("fit recordings --out model", "mxnet", "cpu", (3, 99)),
+        ("fit recordings --out model", "mxnet", "cpu", (3, 9)),  # as if this Python were too new for MXNet
+        ("explain model a.wav", "matplotlib", "cpu", (3, 99)),
+        ("predict model.onnx a.wav", "onnxruntime", "onnx", (3, 9)),
+    ],
+)
+def test_a_missing_package_is_reported_with_its_extra(words, package, extra, newest):
+    code = (
+        f"import sys; sys.modules['{package}'] = None\n"
+        f"import freqcnn_gluon.__main__ as program; program.NEWEST = {newest}\n"
+        "raise SystemExit(program.main(sys.argv[1:]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    command = words.split()[0]
+    assert done.stderr.startswith(f"error: `{command}` needs the package {package}: install freqcnn-gluon ")
+    assert f"with the extra {extra}" in done.stderr
+    assert ("Python 3.9 or older" in done.stderr) == (package == "mxnet" and newest == (3, 9))

@@ -1,4 +1,4 @@
-"""From labelled recordings to a model folder and back to labels, by the commands as a person gives them."""
+"""From labelled recordings to a model's folder and back to labels, through the commands."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def onnx(model):
     return path
 
 
-def test_the_folder_is_complete_in_itself_and_says_how_it_came_about(model):
+def test_the_folder_is_complete_and_records_its_training(model):
     assert sorted(path.name for path in model.iterdir()) == [
         "clips.csv",
         "model.json",
@@ -86,7 +86,7 @@ def test_tensorboard_s_logs_have_every_epoch(model):
     )
 
 
-def test_the_same_again_trains_nothing_and_another_is_refused(model, data, monkeypatch, capsys):
+def test_repeating_a_fit_trains_nothing_and_other_settings_are_refused(model, data, monkeypatch, capsys):
     monkeypatch.setattr("freqcnn_gluon.own.fit.train", lambda *arguments: pytest.fail("trained again"))
     output, code = said(capsys, "fit", data, "--out", model, *FIT)
     assert code == 0 and re.search(r"UAR \d+\.\d %, accuracy .* on 5 clips", output.out)
@@ -99,10 +99,10 @@ def test_the_same_again_trains_nothing_and_another_is_refused(model, data, monke
     assert code == 1 and "holds a model of other data" in output.err
 
 
-def test_evaluate_counts_only_what_was_not_trained_on(model, data, tmp_path, capsys):
+def test_evaluate_skips_training_clips(model, data, tmp_path, capsys):
     report = json.loads((model / "report.json").read_text())
     output, code = said(capsys, "evaluate", model, data, "--csv", tmp_path / "said.csv", "--device", "cpu")
-    assert code == 0 and output.out.startswith("19 clips are left out")
+    assert code == 0 and output.out.startswith("19 clips are skipped")
     assert f"UAR {100 * report['metrics']['uar']:.1f} %" in output.out and "on 5 clips" in output.out
     again = pd.read_csv(tmp_path / "said.csv").set_index("clip")
     first = pd.read_csv(model / "clips.csv").set_index("clip").loc[again.index]
@@ -111,17 +111,17 @@ def test_evaluate_counts_only_what_was_not_trained_on(model, data, tmp_path, cap
 
     new = recordings.write(tmp_path / "new", each=4, seed=9)
     output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
-    assert code == 0 and "left out" not in output.out and "on 12 clips" in output.out
+    assert code == 0 and "skipped" not in output.out and "on 12 clips" in output.out
     shutil.rmtree(new / "high")
     output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 0 and output.out.startswith("UAR over 2 of 3 labels ")
-    assert f"on 8 clips of {new}; no clip of high" in output.out
+    assert f"on 8 clips of {new}; no clip has the label high" in output.out
     (new / "low").rename(new / "lower")
     output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 1 and "has the labels lower, which the model does not know" in output.err
 
 
-def test_evaluate_leaves_out_cuts_of_what_was_trained_on(model, data, tmp_path, capsys):
+def test_evaluate_skips_cuts_of_training_clips(model, data, tmp_path, capsys):
     clips = pd.read_csv(model / "clips.csv")
     trained, tested = (
         data / clips.query(f"partition == '{part}'")["path"].iloc[0] for part in ("train", "test")
@@ -131,16 +131,16 @@ def test_evaluate_leaves_out_cuts_of_what_was_trained_on(model, data, tmp_path, 
     table = tmp_path / "cuts.csv"
     pd.DataFrame(rows, columns=["path", "start", "stop"]).assign(label="low").to_csv(table, index=False)
     output, code = said(capsys, "evaluate", model, table, "--device", "cpu")
-    assert code == 0 and output.out.startswith("3 clips are left out") and "on 1 clips" in output.out
-    # a model that was saved before the files' hashes were kept says what it can
+    assert code == 0 and output.out.startswith("3 clips are skipped") and "on 1 clips" in output.out
+    # a model of an older version has no hashes of files, and its clips' contents are compared
     shutil.copytree(model, tmp_path / "old")
     clips.drop(columns="file").to_csv(tmp_path / "old" / "clips.csv", index=False)
     output, code = said(capsys, "evaluate", tmp_path / "old", data, "--device", "cpu")
-    assert code == 0 and output.out.startswith("19 clips are left out")
+    assert code == 0 and output.out.startswith("19 clips are skipped")
 
 
 def test_times_are_kept_exactly(tmp_path):
-    """Six digits would let cuts overlap that only meet."""
+    """With six digits, cuts that only meet would overlap."""
     frame = pd.DataFrame({"clip": ["a", "b"], "start": [12345.678, np.nan], "stop": [12345.6789, 0.1]})
     write(frame.assign(p=[0.123456789, 1]), tmp_path / "clips.csv")
     again = pd.read_csv(tmp_path / "clips.csv", float_precision="round_trip")
@@ -148,16 +148,16 @@ def test_times_are_kept_exactly(tmp_path):
     assert again["p"].tolist() == [0.123457, 1]
 
 
-def test_evaluate_has_nothing_left_of_the_training_clips(model, data, tmp_path, capsys):
+def test_evaluate_refuses_data_of_training_clips_only(model, data, tmp_path, capsys):
     clips = pd.read_csv(model / "clips.csv").query("partition == 'train'")
     clips.assign(path=[data / path for path in clips["path"]])[["path", "label"]].to_csv(
         tmp_path / "known.csv", index=False
     )
     output, code = said(capsys, "evaluate", model, tmp_path / "known.csv", "--device", "cpu")
-    assert code == 1 and "the model was trained on every clip of it" in output.err
+    assert code == 1 and "the model was trained on every clip in it" in output.err
 
 
-def test_predict_says_what_the_network_says(model, data, capsys):
+def test_predict_prints_the_networks_probabilities(model, data, capsys):
     path = data / "high" / "0.wav"
     output, code = said(capsys, "predict", model, path, "--json", "--device", "cpu")
     line = json.loads(output.out)
@@ -170,7 +170,7 @@ def test_predict_says_what_the_network_says(model, data, capsys):
     assert output.out.startswith(f"{path}: high {expected.max():.3f}, ")
 
 
-def test_predict_cuts_what_is_long_into_windows_with_their_times(model, tmp_path, capsys):
+def test_predict_cuts_long_recordings_into_windows_with_their_times(model, tmp_path, capsys):
     random = np.random.default_rng(1)
     parts = [recordings.tone(recordings.PITCHES[label], 1.2, random) for label in ("low", "high")]
     soundfile.write(tmp_path / "both.flac", np.concatenate([*parts, np.zeros(16000)]), 16000)
@@ -191,7 +191,7 @@ def test_predict_cuts_what_is_long_into_windows_with_their_times(model, tmp_path
     assert output.out.splitlines()[-1].endswith(f"(mean of {len(windows)} windows)")
 
 
-def test_predict_reads_folders_and_goes_on_past_what_is_broken(model, data, tmp_path, capsys):
+def test_predict_reads_folders_and_continues_after_broken_files(model, data, tmp_path, capsys):
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 16000)
     output, code = said(capsys, "predict", model, tmp_path, data / "low", "no.wav", "--device", "cpu")
@@ -203,7 +203,7 @@ def test_predict_reads_folders_and_goes_on_past_what_is_broken(model, data, tmp_
     assert code == 1 and "holds no recordings" in output.err and "are skipped" in output.err
 
 
-def test_predict_names_files_whose_names_are_in_no_known_encoding(model, data, tmp_path):
+def test_predict_prints_file_names_in_unknown_encodings(model, data, tmp_path):
     name = os.fsdecode(b"caf\xe9.wav")
     shutil.copy(data / "low" / "0.wav", tmp_path / name)
     (tmp_path / os.fsdecode(b"no\xff\x1b.wav")).write_bytes(b"RIFF")
@@ -216,7 +216,7 @@ def test_predict_names_files_whose_names_are_in_no_known_encoding(model, data, t
     assert b"caf\\udce9.wav: low " in done.stdout and b"no\\udcff\\x1b.wav: cannot be read" in done.stderr
 
 
-def test_predict_ends_quietly_when_nobody_reads_on(model, data):
+def test_predict_ends_quietly_when_its_output_is_closed(model, data):
     with subprocess.Popen(
         [sys.executable, "-m", "freqcnn_gluon", "predict", model, data, "--csv", "--device", "cpu"],
         stdout=subprocess.PIPE,
@@ -227,7 +227,7 @@ def test_predict_ends_quietly_when_nobody_reads_on(model, data):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"clip\na\n", b"\xff\xfe", b'"'])
-def test_a_model_whose_clips_are_damaged_is_told(model, data, tmp_path, capsys, content):
+def test_a_model_with_a_damaged_list_of_clips_is_refused(model, data, tmp_path, capsys, content):
     shutil.copytree(model, tmp_path / "model")
     (tmp_path / "model" / "clips.csv").unlink()
     if content is not None:
@@ -236,7 +236,7 @@ def test_a_model_whose_clips_are_damaged_is_told(model, data, tmp_path, capsys, 
     assert code == 1 and output.err.startswith(f"error: {tmp_path}/model/clips.csv: the model is damaged")
 
 
-def test_predict_takes_a_model_without_the_list_of_its_clips(model, data, tmp_path, capsys):
+def test_predict_accepts_a_model_without_a_list_of_clips(model, data, tmp_path, capsys):
     Model.load(model, "cpu").save(tmp_path / "model")
     assert not (tmp_path / "model" / "clips.csv").exists()
     expected, _ = said(capsys, "predict", model, data / "low", "--device", "cpu")
@@ -252,17 +252,15 @@ def test_the_only_recording_needs_no_list(model, data):
         assert alone.label == listed.label == "low"
 
 
-def test_evaluate_says_where_nothing_tells_what_a_model_was_trained_on(model, data, tmp_path, capsys):
+def test_evaluate_reports_a_missing_list_of_training_clips(model, data, tmp_path, capsys):
     Model.load(model, "cpu").save(tmp_path / "saved")
     output, code = said(capsys, "evaluate", tmp_path / "saved", data, "--device", "cpu")
-    assert code == 0 and output.out.startswith(f"{tmp_path}/saved does not say what it was trained on: ")
+    assert code == 0 and output.out.startswith(f"{tmp_path}/saved has no list of its training clips, ")
     assert "on 24 clips" in output.out
 
 
 @pytest.mark.parametrize("content", ["", "[]", "3", '{"recipe": 1}', "[" * 100_000])
-def test_a_model_whose_report_is_damaged_is_not_taken_for_the_one_asked_for(
-    model, data, tmp_path, capsys, content
-):
+def test_a_model_with_a_damaged_report_is_not_taken_for_the_same(model, data, tmp_path, capsys, content):
     shutil.copytree(model, tmp_path / "model")
     (tmp_path / "model" / "report.json").write_text(content)
     output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *FIT)
@@ -287,7 +285,7 @@ def test_predict_reads_standard_input(model, data):
     assert done.returncode == 1 and done.stderr.startswith("error: -: cannot be read as audio")
 
 
-def test_the_onnx_file_is_used_without_what_only_training_and_films_need(model, onnx, data, tmp_path, capsys):
+def test_the_onnx_file_needs_no_packages_of_training_and_avi(model, onnx, data, tmp_path, capsys):
     random = np.random.default_rng(2)
     soundfile.write(tmp_path / "long.wav", recordings.tone(1500, 3.0, random), 16000)
     words = [data / "low" / "1.wav", tmp_path / "long.wav", "--csv"]
@@ -315,20 +313,18 @@ def test_evaluate_and_predict_with_the_onnx_runtime(model, onnx, data, tmp_path,
         capsys, "evaluate", model, recordings.write(tmp_path / "new", 3, seed=5), "--device", "cpu"
     )
     onnxs, code = said(capsys, "evaluate", onnx, tmp_path / "new")
-    assert code == 0 and "such clips count too" in onnxs.out
+    assert code == 0 and "so these count too" in onnxs.out
     assert onnxs.out.splitlines()[-5:] == mxnets.out.splitlines()[-5:]
     output, code = said(capsys, "predict", onnx, data / "low", "--device", "gpu")
-    assert code == 1 and "--device gpu: what is not MXNet's runs on the CPU here" in output.err
+    assert code == 1 and "--device gpu: ONNX models run on the CPU only; omit --device" in output.err
     output, code = said(capsys, "predict", model, data / "low", "--runtime", "onnx")
     assert code == 1 and "model.onnx: is missing; `export MODEL --onnx FILE` writes it" in output.err
     (tmp_path / "text.onnx").write_text("no graph")
     output, code = said(capsys, "predict", tmp_path / "text.onnx", data / "low")
-    assert code == 1 and "is no ONNX file that `export` wrote" in output.err
+    assert code == 1 and "is not an ONNX file that `export` wrote" in output.err
 
 
-def test_evaluate_with_the_onnx_runtime_leaves_out_what_a_folder_s_model_was_trained_on(
-    model, onnx, data, tmp_path
-):
+def test_evaluate_with_the_onnx_runtime_skips_training_clips(model, onnx, data, tmp_path):
     shutil.copytree(model, tmp_path / "model")
     shutil.copy(onnx, tmp_path / "model" / "model.onnx")
     code = (
@@ -338,10 +334,10 @@ def test_evaluate_with_the_onnx_runtime_leaves_out_what_a_folder_s_model_was_tra
     words = ["evaluate", tmp_path / "model", data, "--runtime", "onnx"]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("19 clips are left out") and "on 5 clips" in done.stdout
+    assert done.stdout.startswith("19 clips are skipped") and "on 5 clips" in done.stdout
 
 
-def test_explain_draws_a_picture_and_says_the_weights_of_the_bands(model, data, tmp_path, capsys):
+def test_explain_draws_a_picture_and_prints_the_weights_of_the_bands(model, data, tmp_path, capsys):
     output, code = said(capsys, "explain", model, data / "low" / "0.wav", "--out", tmp_path / "a.png")
     lines = output.out.splitlines()
     assert code == 0 and lines[0].startswith(f"{data / 'low' / '0.wav'}: low ")
@@ -349,7 +345,7 @@ def test_explain_draws_a_picture_and_says_the_weights_of_the_bands(model, data, 
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_all_of_many_silent_clips_are_in_a_file_beside_the_model(tmp_path, capsys):
+def test_many_silent_clips_are_all_listed_in_a_file_beside_the_model(tmp_path, capsys):
     for label in ("high", "low"):
         (tmp_path / "data" / label).mkdir(parents=True)
         for number in range(30):

@@ -112,10 +112,10 @@ def test_a_table_that_trains_nothing_is_refused(capsys):
 def test_the_readmes_footnote_has_the_numbers_of_the_plan():
     net = build("table2", 3, 256)
     step = cost.STEP * cost.operations(net, 256)
-    (billions,) = re.findall(r"about (\d+) billion floating-point operations", README)
+    (billions,) = re.findall(r"about (\d+) billion\s+floating-point operations", README)
     (samples,) = re.findall(r"60 epochs have ([\d,]+) samples", README)
     (hours,) = re.findall(r"about ([\d.]+) hours for FreqCNN on a V100", README)
     assert float(billions) == round(step / 1e9)
     assert int(samples.replace(",", "")) == round(60 * 1347, -3)
     assert float(hours) == round(cost.gpu_hours(60 * (1347 * step + 661 * step / cost.STEP), "V100"), 1)
-    assert "half of a V100's peak is assumed" in README and cost.SHARE == 0.5
+    assert "half of a V100's peak speed" in README and cost.SHARE == 0.5

@@ -1,0 +1,48 @@
+"""`freqcnn evaluate`: measure a model on labelled recordings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from freqcnn_gluon.own.commands import recogniser
+from freqcnn_gluon.own.commands.parser import Commands, add_command
+
+
+def add(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "evaluate",
+        run,
+        "measure a model on labelled recordings",
+        "Clips that the model was trained on are\nskipped, and so are cuts that overlap them.",
+        "model/ other-recordings/",
+        "model/ clips.csv --csv predictions.csv",
+    )
+    recogniser.add_recogniser(command)
+    command.add_argument(
+        "data", type=Path, metavar="DATA", help="a folder of folders or a CSV file, as for `fit`"
+    )
+    command.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write each clip's prediction to a CSV file"
+    )
+    recogniser.add_runtime(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    from data_prep.base.files import whole
+    from freqcnn_gluon.own.about import trained_on
+    from freqcnn_gluon.own.output import score
+    from freqcnn_gluon.own.predict import evaluate, write
+
+    model = recogniser.load(options)
+    training_clips = trained_on(options.model)
+    evaluation = evaluate(model, options.data, training_clips, options.jobs)
+    if evaluation.skipped:
+        print(f"{evaluation.skipped} clips are skipped, because the model was trained on their sound.\n")
+    if training_clips is None:
+        print(f"{options.model} has no list of its training clips, so these count too if they are here.\n")
+    print(score(evaluation.metrics, model.about.labels, f"of {options.data}"))
+    if options.csv:
+        with whole(options.csv) as path:
+            write(evaluation.clips, path)

@@ -1,0 +1,45 @@
+"""`freqcnn explain`: show what the attention weights in a recording."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device
+
+
+def add(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "explain",
+        run,
+        "show which bands and feature maps the attention weights",
+        "Draws a picture over the\nspectrogram and prints the mean weight of each band (Eqs. 9 to 11).",
+        "model/ a.wav --out a.png",
+    )
+    command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
+    command.add_argument("file", type=Path, metavar="FILE", help="a recording, which becomes one image")
+    command.add_argument("--out", type=Path, metavar="PNG", help="the picture (default: FILE-attention.png)")
+    add_device(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    from data_prep.sound import audio
+    from data_prep.sound.spectrogram import image
+    from freqcnn_gluon.network.explain import attended, draw
+    from freqcnn_gluon.own.model import Model
+    from freqcnn_gluon.own.output import most_likely
+
+    model = Model.load(options.model, options.device)
+    settings = model.about.images
+    samples = audio.read(options.file, settings.rate)
+    spectrogram = image(samples, settings)
+    blocks = attended(model.net, spectrogram)
+    labels = most_likely(model.probabilities(spectrogram[None])[0], model.about.labels)
+    out = options.out or options.file.with_name(f"{options.file.stem}-attention.png")
+    seconds, top = len(samples) / settings.rate, settings.rate / 2
+    draw(spectrogram, blocks, f"{options.file.name}: {labels}", out, seconds, top)
+    print(f"{options.file}: {labels}")
+    for attention in blocks:
+        print(f"block {attention.block}: {attention.summary(seconds, top)}")
+    print(f"picture: {out}")

@@ -1,0 +1,37 @@
+"""`freqcnn export`: write a model for other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from freqcnn_gluon.own.commands.parser import Commands, add_command
+
+
+def add(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "export",
+        run,
+        "write a model for programs without MXNet or without this package",
+        "The ONNX file takes\nany number of spectrograms and returns probabilities. Its metadata holds the "
+        "labels and the\nfeature settings, and `predict` runs it without MXNet.",
+        "model/ --onnx model.onnx",
+        "model/ --symbol exported/model   # -symbol.json and -0000.params",
+    )
+    command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
+    form = command.add_mutually_exclusive_group(required=True)
+    form.add_argument("--onnx", type=Path, metavar="FILE", help="write an ONNX file")
+    form.add_argument("--symbol", type=Path, metavar="PREFIX", help="write MXNet's symbol and parameters")
+
+
+def run(options: argparse.Namespace) -> None:
+    from freqcnn_gluon.own.export import to_onnx, to_symbol
+    from freqcnn_gluon.own.model import Model
+
+    model = Model.load(options.model, "cpu")
+    if options.onnx:
+        difference = to_onnx(model, options.onnx)
+        print(f"{options.onnx}: its probabilities differ from MXNet's by at most {difference:.1e}")
+    else:
+        print(*to_symbol(model, options.symbol))

@@ -1,0 +1,53 @@
+"""Build the commands' parsers: help with examples, and the options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from data_prep.base.commands import positive
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+PROGRAM = "freqcnn" if Path(sys.argv[0]).name == "freqcnn" else "python -m freqcnn_gluon"
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int | None],
+    summary: str,
+    details: str,
+    *examples: str,
+) -> argparse.ArgumentParser:
+    """Add a command.
+
+    Args:
+        commands: The program's subparsers.
+        name: The command's name.
+        run: Runs the command with its options and returns the exit code, None for 0.
+        summary: One line for the program's help, in lower case.
+        details: More sentences for the command's own help, with line breaks.
+        examples: Arguments of example calls.
+    """
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {details}",
+        epilog="\n  ".join(["examples:", *(f"{PROGRAM} {name} {example}" for example in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cpu, gpu, or numbers as in gpu:0")
+
+
+def add_jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs", type=positive, help="number of processes that read audio (default: one per core)"
+    )
