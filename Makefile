@@ -134,8 +134,8 @@ test: setup  ## run the tests (4 to 6 minutes)
 test-kill: setup  ## interrupt every stage at random moments, 120 times in all, and compare the results (5 minutes)
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -m kill tests/test_interruptions.py
 
-test-long: setup  ## 200 epochs and a store of 10,000 clips: memory, files and threads must stay flat (3 minutes)
-	"$(PYTHON)" -m pytest -m long tests/test_long.py
+test-long: setup  ## memory, files and threads stay flat over 200 epochs; all of check-gpu on the CPU (8 minutes)
+	"$(PYTHON)" -m pytest -m long tests/test_long.py tests/test_check_gpu.py
 
 # The fuzzer is installed into its own folder: its version depends on the Python, and the tests do not need it.
 fuzz: setup  ## feed a fuzzer's input to everything that reads a file (8 minutes); findings go to RESULTS/fuzz

@@ -248,6 +248,10 @@ def _restore_numpy_aliases() -> None:
 
 def _load_cuda() -> None:
     """Load the CUDA libraries from their wheels, because libmxnet.so does not look for them there."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    for folder in folders:
+        _link_nvrtc(folder)  # without a driver, too: a container is built without one
     try:
         ctypes.CDLL(DRIVER)
     except OSError:
@@ -255,10 +259,6 @@ def _load_cuda() -> None:
             "this environment has MXNet for NVIDIA GPUs, which needs the NVIDIA driver"
             f" ({DRIVER}), and this machine has none: run `make setup DEVICE=cpu`."
         ) from None
-    spec = importlib.util.find_spec("nvidia")
-    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
-    for folder in folders:
-        _link_nvrtc(folder)
     faults = []
     for library in CUDA_LIBRARIES:
         path = next((folder / library for folder in folders if (folder / library).exists()), library)

@@ -2,8 +2,8 @@
 
     python tools/gpu_checks.py NAME DEVICE [--trial]
 
-The last line of stdout is a JSON object: the verdict ('ok', 'note' or 'WRONG'), a sentence and measured values.
-With --trial, spectrograms are small and steps few, for a try on CPU contexts in the GPUs' place.
+The last line of stdout is a JSON object: the verdict ('ok', 'note' or 'WRONG'), a sentence and values. With
+--trial, spectrograms are small and steps few, for a try on CPU contexts in the GPUs' place.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ def resume(devices: list[mx.Context], trial: bool) -> Finding:
     off = difference(resumed, expected)
     return graded(
         same,
-        f"resume: a training that stopped twice ends with {'the same' if same else 'OTHER'} bytes, and one "
-        f"that is repeated with {'the same' if repeats else 'OTHER'} ones (difference when resumed: {off:.1e}).",
+        f"resume: a training that stopped twice ends with {'the same' if same else 'OTHER'} bytes, and "
+        f"one that is repeated with {'the same' if repeats else 'OTHER'} ones (difference: {off:.1e}).",
         same=same,
         repeats=repeats,
         difference=off,

@@ -23,8 +23,8 @@ __all__ = [
     "use_plain_operators",
 ]
 
-# The floating-point operations after which a training can resume within an epoch: 7 s on a V100, 12 s on a
-# T4, at half of their peak. Each place costs a synchronisation and new seeds for dropout.
+# The floating-point operations after which a training can resume within an epoch: 9 s on a V100, 15 s on a
+# T4, by the estimate of ``cost.gpu_hours``. Each place costs a synchronisation and new seeds for dropout.
 PLACE = 5e13
 # MXNet's kernel takes 200 arrays and does not check their number (src/operator/contrib/all_finite-inl.h).
 ARRAYS = 200
