@@ -84,7 +84,9 @@ def driver_version() -> str:
     except OSError:
         return ""
     number = ctypes.c_int()
-    driver.cuDriverGetVersion(ctypes.byref(number))  # 12040 is 12.4
+    if driver.cuDriverGetVersion(ctypes.byref(number)):
+        return ""
+    # 12040 is 12.4
     cuda = f"CUDA {number.value // 1000}.{number.value % 1000 // 10}"
     try:
         match = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s", KERNEL_MODULE.read_text())

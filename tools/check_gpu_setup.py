@@ -51,7 +51,7 @@ def load_stub(folder: str) -> list[str]:
         ["nm", "-D", "--undefined-only", library], stdout=subprocess.PIPE, text=True, check=True
     )
     # Names such as cuInit belong to the driver; cudaMalloc and cublasCreate come from other libraries.
-    functions = {"cuInit", *re.findall(r"\b(cu[A-Z]\w*)", listing.stdout)}
+    functions = {"cuInit", "cuDriverGetVersion", *re.findall(r"\b(cu[A-Z]\w*)", listing.stdout)}
     source, stub = Path(folder, "stub.c"), Path(folder, DRIVER)
     source.write_text("".join(f"int {name}(void) {{ return {NO_DEVICE}; }}\n" for name in sorted(functions)))
     # The soname makes the loader use this library whenever libcuda.so.1 is requested later.

@@ -157,6 +157,7 @@ def test_the_gpu_set_has_defaults_before_mxnet_is_imported_and_the_user_can_over
         "import os, sys; from freqcnn_gluon import runtime\n"
         "runtime.installed = {'mxnet-cu112': '1.9.1', 'nvidia-cudnn-cu11': '8'}.get\n"
         "runtime._load_cuda = lambda: print('mxnet' in sys.modules)\n"
+        "[os.environ.pop(name, None) for name in runtime.GPU_DEFAULTS if name != 'NVIDIA_TF32_OVERRIDE']\n"
         "before = dict(os.environ); runtime.prepare()\n"
         "print(sorted(f'{k}={v}' for k, v in os.environ.items() if before.get(k) != v))\n"
         "versions = runtime.versions()\n"
@@ -308,6 +309,7 @@ def test_the_setup_can_run_the_file_without_numpy_and_mxnet(driver):
 
 def test_mxnet_for_gpus_without_a_driver_names_the_remedy(no_driver, monkeypatch):
     monkeypatch.setattr(runtime, "installed", lambda package: "1.9.1" if package == "mxnet-cu112" else None)
+    monkeypatch.setattr(runtime, "DRIVER", devices.DRIVER)
     with pytest.raises(Faults, match="make setup DEVICE=cpu"):
         runtime.prepare()
 
