@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -55,6 +56,7 @@ def table(device: str, data: Path, results: Path, trial: bool) -> dict[str, Any]
     """Make the whole of Table 3 in the quick profile, and return a finding with each system's UAR."""
     command = [sys.executable, "-m", "reproduce", "table", "3", "--profile", "quick", "--device", device]
     command += ["--data", str(data), "--results", str(results)]
+    shutil.rmtree(results, ignore_errors=True)  # so that nothing is done already
     start = time.monotonic()
     _, failure = run([*command, *(["--assume", "epochs=1"] if trial else [])])
     seconds = time.monotonic() - start

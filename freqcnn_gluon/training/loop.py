@@ -129,7 +129,7 @@ class Training:
             entry = {"epoch", "loss", "accuracy", "seconds", *self.evaluated}
             self.place = self.checkpoint.load(len(self.examples), entry)
         if self.workers.count > 1:
-            place = f"{self.place} {self.place.left_over}"
+            place = f"{self.place} {self.place.left_over} {self.every}"
             self.workers.require_same(
                 f"{self.net} {self.settings} {len(self.examples)} {len(self.devices)} {place}"
             )

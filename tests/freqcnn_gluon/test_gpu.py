@@ -1,6 +1,7 @@
 """What a training does differently on a GPU, with CPU contexts, fake cards and MXNet's own memory planner."""
 
 import re
+from pathlib import Path
 
 import mxnet as mx
 import numpy as np
@@ -19,6 +20,7 @@ from freqcnn_gluon.training.loop import Training, compute_in, train
 from freqcnn_gluon.training.operations import operations
 from freqcnn_gluon.training.workers import Workers
 
+ROOT = Path(__file__).resolve().parents[2]
 GPUS = [mx.gpu(0), mx.gpu(1)]
 VARIANTS = [(name, {}) for name in ZOO] + [
     ("table2", {"attention_blocks": 3}),
@@ -36,6 +38,12 @@ def test_no_graph_leaves_dropout_to_cudnn(name, network):
     assert graph.count('"op": "Dropout"') == graph.count('"cudnn_off": "True"')
     if name in ("table2", "table7", "table10", "alexnet", "vgg11"):
         assert '"op": "Dropout"' in graph
+
+
+def test_no_module_uses_mxnets_dropout():
+    """The peers' networks, too, which are built where they are trained."""
+    paths = [path for package in ("freqcnn_gluon", "reproduce") for path in (ROOT / package).rglob("*.py")]
+    assert not [path for path in paths if "nn.Dropout(" in path.read_text()]
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
