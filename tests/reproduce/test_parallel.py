@@ -281,6 +281,9 @@ def test_runs_that_share_a_gpu_fit_into_its_memory(setting, monkeypatch, numbers
     for module in (parallel, devices):
         monkeypatch.setattr(module, "choose", lambda device: ("gpu", numbers))
     monkeypatch.setattr(runtime, "contexts", lambda device: [mx.gpu(number) for number in numbers])
+    monkeypatch.setattr(
+        parallel, "_needed_by", parallel._needed_by.__wrapped__
+    )  # keep nothing for other tests
     monkeypatch.setattr(parallel, "_cluster", lambda *arguments: pytest.fail("a run began"))
     with pytest.raises(Faults if fault else pytest.fail.Exception, match=fault or "a run began"):
         run_all(resolve(table, options), systems)
