@@ -76,7 +76,7 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
 .PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test test-kill \
-	test-long fuzz lint verify-results bench doctor check-gpu-setup clean
+	test-long fuzz lint verify-results bench doctor check-gpu-setup check-gpu clean
 
 help:  ## print this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -150,8 +150,8 @@ test: setup  ## run the tests (4 to 6 minutes)
 test-kill: setup  ## interrupt every stage at random moments, 120 times in all, and compare the results (5 minutes)
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -m kill tests/test_interruptions.py
 
-test-long: setup  ## 200 epochs and a store of 10,000 clips: memory, files and threads must stay flat (3 minutes)
-	"$(PYTHON)" -m pytest -m long tests/test_long.py
+test-long: setup  ## memory, files and threads stay flat over 200 epochs; all of check-gpu on the CPU (8 minutes)
+	"$(PYTHON)" -m pytest -m long tests/test_long.py tests/test_check_gpu.py
 
 # The fuzzer is installed into its own folder: its version depends on the Python, and the tests do not need it.
 fuzz: setup  ## feed a fuzzer's input to everything that reads a file (8 minutes); findings go to RESULTS/fuzz
@@ -174,6 +174,9 @@ bench:  ## measure speed and memory beside PyTorch, onnxruntime and librosa; fil
 check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and check that MXNet loads from it
 	@tools/setup.sh "$(OUT)/.venv-gpu" gpu
 	@"$(OUT)/.venv-gpu/bin/python" tools/check_gpu_setup.py
+
+check-gpu: setup  ## compare, time and train on a GPU (under 10 minutes); writes RESULTS/check-gpu.json to send back
+	@"$(PYTHON)" tools/check_gpu.py --device "$(DEVICE)" --data "$(DATA)" --results "$(RESULTS)"
 
 clean:  ## remove the environments and the caches; data and results stay
 	@for folder in "$(VENV)" "$(OUT)/.venv-gpu"; do [ ! -f "$$folder/pyvenv.cfg" ] || rm -rf "$$folder"; done

@@ -11,17 +11,19 @@ import functools
 import importlib.metadata
 import re
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.base.faults import Faults
 
-__all__ = ["DRIVER", "Gpu", "choose", "gpus", "installed", "warn_once"]
+__all__ = ["DRIVER", "Gpu", "choose", "driver_version", "gpus", "installed", "warn_once"]
 
 DRIVER = "libcuda.so.1"
 # The mxnet-cu112 wheel holds machine code for sm_50 to sm_86 and no PTX. Code for sm_86 runs on 8.9 too.
 CAPABILITIES = (5, 0), (8, 9)
 # Of CUDA's driver API: CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
 MAJOR, MINOR = 75, 76
+KERNEL_MODULE = Path("/proc/driver/nvidia/version")
 
 
 class Gpu(NamedTuple):
@@ -73,6 +75,24 @@ def gpus() -> list[Gpu]:
         capability = attribute(device, MAJOR), attribute(device, MINOR)
         listed.append(Gpu(number, name.value.decode(errors="replace"), capability, memory.value))
     return listed
+
+
+def driver_version() -> str:
+    """Return the NVIDIA driver's version and the newest CUDA it supports, '' without a driver."""
+    try:
+        driver = ctypes.CDLL(DRIVER)
+    except OSError:
+        return ""
+    number = ctypes.c_int()
+    if driver.cuDriverGetVersion(ctypes.byref(number)):
+        return ""
+    # 12040 is 12.4
+    cuda = f"CUDA {number.value // 1000}.{number.value % 1000 // 10}"
+    try:
+        match = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s", KERNEL_MODULE.read_text())
+    except OSError:  # on Windows's Linux, for example
+        match = None
+    return f"{match[1]}, {cuda}" if match else cuda
 
 
 def choose(device: str = "auto") -> tuple[str, list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib.util
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING
 from data_prep.base.cores import cores
 from data_prep.base.faults import Faults
 from freqcnn_gluon import environment
-from freqcnn_gluon.devices import DRIVER, choose, installed, warn_once
+from freqcnn_gluon.devices import DRIVER, choose, driver_version, gpus, installed, warn_once
 
 if TYPE_CHECKING:
     import mxnet as mx
 
 __all__ = [
     "DTYPES",
+    "GPU_DEFAULTS",
     "SET",
     "SEVERAL_CORES",
     "check_dtype",
@@ -67,6 +69,25 @@ SEVERAL_CORES = {
     # long.
     "GOMP_SPINCOUNT": "3000",
 }
+# Environment variables for the GPU set, see ``prepare``. Names of files are of MXNet 1.9.1's source.
+GPU_DEFAULTS = {
+    # 2 limits an algorithm's workspace to 1 GB. The default 1 was meant to, but the condition is inverted, so
+    # it sets no limit (src/operator/nn/cudnn/cudnn_convolution-inl.h, line 634).
+    "MXNET_CUDNN_AUTOTUNE_DEFAULT": "2",
+    # The libraries hold gigabytes of kernels; load only those that run.
+    "CUDA_MODULE_LOADING": "LAZY",
+    # Graphs with static memory otherwise fuse operators through NVRTC (src/imperative/cached_op.h, line 236).
+    # That needs driver 520 or newer, and it had wrong results (apache/mxnet #17914).
+    "MXNET_USE_FUSION": "0",
+    # On cards of capability 8.0 and newer, matrix products of float32 would have TF32's three digits.
+    "NVIDIA_TF32_OVERRIDE": "0",
+    # Convolutions and pooling then use algorithms that give the same result every time.
+    "MXNET_ENFORCE_DETERMINISM": "1",
+    # Do not warn that cuDNN is newer than the one that MXNet was built with.
+    "MXNET_CUDNN_LIB_CHECKING": "0",
+}
+# cuDNN compiles some kernels with NVRTC, which it opens by this name. The wheels have no file of that name.
+NVRTC = "libnvrtc.so"
 # Those of SEVERAL_CORES that this process has set. A child may have one core, so it must not inherit them.
 SET: set[str] = set()
 
@@ -97,6 +118,9 @@ def prepare() -> None:
             os.environ.update({name: SEVERAL_CORES[name] for name in SET})
         # MXNet updates several weights in one operator, for GPUs. On a CPU that takes half as long again.
         os.environ.setdefault("MXNET_OPTIMIZER_AGGREGATION_SIZE", "1")
+    else:
+        for name, value in GPU_DEFAULTS.items():
+            os.environ.setdefault(name, value)
     if gpu_set or installed("mxnet"):  # without MXNet, exported models still run, with any numpy
         _restore_numpy_aliases()
     if gpu_set:
@@ -182,7 +206,10 @@ def threads() -> int:
 
 
 def versions() -> dict[str, str | int]:
-    """Return the software and the machine, as a run's report records them."""
+    """Return the software and the machine, as a run's report records them.
+
+    With the GPU set, these include the CUDA libraries, the driver, the GPUs and the values of GPU_DEFAULTS.
+    """
     return {
         "python": platform.python_version(),
         **{package: version for package in PACKAGES if (version := installed(package))},
@@ -190,6 +217,19 @@ def versions() -> dict[str, str | int]:
         "cpu": _cpu_model(),
         "instructions": " ".join(name for name in INSTRUCTIONS if _cpu_has(name)),
         "threads": threads(),
+        **(_gpu_versions() if installed("mxnet-cu112") else {}),
+    }
+
+
+def _gpu_versions() -> dict[str, str]:
+    """Return what can change a result on a GPU."""
+    packages = {library.partition("/")[0].replace("_", "-") for library in CUDA_LIBRARIES}
+    names = sorted(f"nvidia-{package}-cu11" for package in packages)
+    return {
+        **{name: version for name in names if (version := installed(name))},
+        "driver": driver_version() or "none",
+        "gpus": "; ".join(f"{gpu}, {gpu.memory / 1e9:.1f} GB" for gpu in gpus()) or "none",
+        **{name: os.environ.get(name, "") for name in GPU_DEFAULTS},
     }
 
 
@@ -210,6 +250,10 @@ def _restore_numpy_aliases() -> None:
 
 def _load_cuda() -> None:
     """Load the CUDA libraries from their wheels, because libmxnet.so does not look for them there."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    for folder in folders:
+        _link_nvrtc(folder)  # without a driver, too: a container is built without one
     try:
         ctypes.CDLL(DRIVER)
     except OSError:
@@ -217,8 +261,6 @@ def _load_cuda() -> None:
             "this environment has MXNet for NVIDIA GPUs, which needs the NVIDIA driver"
             f" ({DRIVER}), and this machine has none: run `make setup DEVICE=cpu`."
         ) from None
-    spec = importlib.util.find_spec("nvidia")
-    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     faults = []
     for library in CUDA_LIBRARIES:
         path = next((folder / library for folder in folders if (folder / library).exists()), library)
@@ -231,6 +273,20 @@ def _load_cuda() -> None:
             )
     if faults:
         raise Faults(faults)
+
+
+def _link_nvrtc(folder: Path) -> None:
+    """Put the name NVRTC beside cuDNN's libraries in ``folder``, where cuDNN looks for it first.
+
+    Without the right to write there, the name is missing. cuDNN then does without the kernels that it would
+    compile; `make check-gpu-setup` reports this.
+    """
+    library = next((folder / name for name in CUDA_LIBRARIES if "libnvrtc" in name), folder)
+    link = folder / "cudnn/lib" / NVRTC
+    if library.is_file() and link.parent.is_dir() and not link.exists():
+        with contextlib.suppress(OSError):  # also if another process has just made it
+            link.unlink(missing_ok=True)  # a link to a version that is gone
+            link.symlink_to(Path("../..", *library.relative_to(folder).parts))
 
 
 def _cpu_model() -> str:

@@ -14,7 +14,18 @@ from mxnet.gluon import HybridBlock, nn
 from data_prep.base.faults import Faults
 from freqcnn_gluon.network.architectures import BlockRow, Conv, PoolRow
 
-__all__ = ["AXES", "PLACEMENTS", "BasicBlock", "ConvAndPool", "ConvUnit", "Norm", "activation"]
+__all__ = [
+    "AXES",
+    "PLACEMENTS",
+    "Activation",
+    "BasicBlock",
+    "ConvAndPool",
+    "ConvUnit",
+    "Dropout",
+    "Norm",
+    "activation",
+    "replace_dropout",
+]
 
 AXES = {"frequency": 2, "time": 3}
 PLACEMENTS = ("both", "convolution")
@@ -29,10 +40,54 @@ _OTHERS = {
 }
 
 
+class Activation(nn.Activation):
+    """An activation that can save memory on a GPU.
+
+    The gradient of MXNet's ``Activation`` keeps the input of sigmoid and tanh besides the output
+    (src/operator/nn/activation.cc, ``ActivationGrad``). The operators ``sigmoid`` and ``tanh`` compute the
+    same and keep the output alone. On a CPU they need more memory, because they leave oneDNN's layouts.
+    """
+
+    _plain = False
+
+    def use_plain_operator(self) -> None:
+        """Make graphs that are built from now on use the operator ``sigmoid`` or ``tanh``, if it is one."""
+        self._plain = self._act_type in ("sigmoid", "tanh")
+
+    def hybrid_forward(self, F, x):
+        if self._plain:
+            return getattr(F, self._act_type)(x, name="fwd")
+        return super().hybrid_forward(F, x)
+
+
+class Dropout(nn.Dropout):
+    """Dropout that follows ``runtime.seed`` on a GPU, too. On a CPU, its draws are those of MXNet's layer.
+
+    cuDNN's dropout has a state of its own, which MXNet 1.9.1 seeds once per process and ``mx.random.seed``
+    never reaches (src/resource.cc, ``SeedRandom``). With it, resuming would not be exact, and the masks of a
+    run would depend on the runs before it.
+    """
+
+    def hybrid_forward(self, F, x):
+        if self._rate > 0:
+            return F.Dropout(x, p=self._rate, axes=self._axes, name="fwd", cudnn_off=True)
+        return F.identity(x)
+
+
+def replace_dropout(net: HybridBlock) -> None:
+    """Turn MXNet's dropout layers in ``net``, which another library has built, into ours."""
+
+    def replace(layer: HybridBlock) -> None:
+        if type(layer) is nn.Dropout:
+            layer.__class__ = Dropout  # a new layer would have another name, and its owner may refer to it
+
+    net.apply(replace)
+
+
 def activation(name: str) -> HybridBlock:
     """Return the activation called ``name``; for an unknown name, Faults lists every one."""
     if name in _BUILTIN:
-        return nn.Activation(name)
+        return Activation(name)
     if name in _OTHERS:
         return _OTHERS[name]()
     raise Faults(f"there is no activation '{name}': choose one of {', '.join(sorted((*_BUILTIN, *_OTHERS)))}")
@@ -103,8 +158,8 @@ class ConvUnit(nn.HybridSequential):
         gamma, beta = norm.gamma.var(), norm.beta.var()
         mean, variance = norm.running_mean.var(), norm.running_var.var()
         weight, bias = conv.weight.var(), conv.bias.var()
-        # MXNet updates the running statistics in BatchNorm's backward pass, so the terms 0 * ... keep
-        # BatchNorm on the gradient's path.
+        # On a CPU, the only device for bfloat16, MXNet updates the running statistics in BatchNorm's backward
+        # pass, so the terms 0 * ... keep BatchNorm on the gradient's path.
         scale = F.ones_like(gamma) + 0 * gamma
         x = F.BatchNorm(x, scale, F.zeros_like(beta), mean, variance, **norm._kwargs)
         bias = F.broadcast_add(bias, 0 * F.mean(x))
@@ -234,4 +289,4 @@ class ConvAndPool(nn.HybridSequential):
             else:
                 self.add(nn.GlobalAvgPool2D(), nn.Flatten())
             if row.dropout:
-                self.add(nn.Dropout(row.dropout))
+                self.add(Dropout(row.dropout))

@@ -20,7 +20,7 @@ from freqcnn_gluon.network.architectures import (
     check_size,
 )
 from freqcnn_gluon.network.attention import AttentionBlock
-from freqcnn_gluon.network.blocks import BasicBlock, ConvAndPool, ConvUnit, Norm, activation
+from freqcnn_gluon.network.blocks import BasicBlock, ConvAndPool, ConvUnit, Dropout, Norm, activation
 
 __all__ = ["FCHead", "FreqCNN"]
 
@@ -50,7 +50,7 @@ class FCHead(HybridBlock):
                 start = mx.init.Constant(norm.gamma)
                 self.fc.add(nn.BatchNorm(in_channels=row.width, gamma_initializer=start))
                 self.fc.add(nn.Flatten())  # (batch, width)
-            self.fc.add(activation(row.activation), nn.Dropout(row.dropout))
+            self.fc.add(activation(row.activation), Dropout(row.dropout))
             self.softmax = nn.Dense(classes, in_units=row.width)
 
     def hybrid_forward(self, F, x):

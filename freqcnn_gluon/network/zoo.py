@@ -9,6 +9,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.network.architectures import ARCHITECTURES, Architecture
+from freqcnn_gluon.network.blocks import replace_dropout
 from freqcnn_gluon.network.freqcnn import FreqCNN
 
 __all__ = ["ZOO", "build", "cnn", "fnn"]
@@ -58,7 +59,9 @@ def _from_gluoncv(name: str, classes: int, size: int, **network) -> HybridBlock:
     """Build a network of gluoncv's model zoo; its first batch determines its input channels and size."""
     from gluoncv import model_zoo  # deferred, because its import takes seconds
 
-    return model_zoo.get_model(name, classes=classes, pretrained=False)
+    net = model_zoo.get_model(name, classes=classes, pretrained=False)
+    replace_dropout(net)
+    return net
 
 
 ZOO: dict[str, Callable[..., HybridBlock]] = {

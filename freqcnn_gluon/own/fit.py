@@ -292,7 +292,7 @@ def learn(
     """
     model = Model.blank(about, runtime.contexts(device))
     batch_size = min(recipe.batch_size, len(training))
-    share = micro_batch(model.net, recipe.size, -(-batch_size // len(model.devices)))
+    share = micro_batch(model.net, recipe.size, -(-batch_size // len(model.devices)), devices=model.devices)
     settings = Settings(recipe.epochs, batch_size, share, recipe.seed, recipe.learning_rate)
     classes = len(about.labels)
     outcome = train(

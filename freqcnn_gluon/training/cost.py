@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from dataclasses import dataclass
 
@@ -14,39 +12,18 @@ from mxnet import gluon
 from freqcnn_gluon import runtime
 from freqcnn_gluon.training import loop, settings
 from freqcnn_gluon.training.examples import Examples
+from freqcnn_gluon.training.operations import STEP, operations
 
 __all__ = ["PEAK", "SHARE", "STEP", "Seconds", "gpu_hours", "operations", "seconds"]
 
 PEAK = {"T4": 8.1e12, "V100": 14e12, "A100": 19.5e12}
 """Single-precision operations per second of GPUs that MXNet can use, from their data sheets."""
-SHARE = 0.5  # share of its peak that a GPU reaches in training; assumed, not measured
-STEP = 3  # a training step computes outputs, gradients by inputs and gradients by weights
+# Share of its peak that a GPU reaches in training; assumed, not measured. Half is usual for convolutions.
+# BatchNorm, activations and sums, which are not fused (``runtime.GPU_DEFAULTS``), add 9 to 20 %, by
+# the bytes that they move. Deterministic algorithms may not be the fastest.
+SHARE = 0.4
 SAMPLES = 4
 TRIALS = 2
-
-
-def operations(net: gluon.HybridBlock, size: int, channels: int = 1) -> int:
-    """Count the floating-point operations of a prediction for one sample; training takes STEP times as many.
-
-    Only convolutions and dense layers count; a multiplication and an addition are two operations.
-
-    Args:
-        net: Takes (batch, channels, size, size).
-        size: Side of the spectrogram in pixels.
-        channels: Number of input channels.
-    """
-    internals = net(mx.sym.Variable("data")).get_internals()
-    _, shapes, _ = internals.infer_shape(data=(1, channels, size, size))
-    shape, nodes = dict(zip(internals.list_outputs(), shapes)), json.loads(internals.tojson())["nodes"]
-    # Each value of the output is a sum over all axes of the weight but the first, which is the output's
-    # channel.
-    return sum(
-        2
-        * math.prod(shape[f"{node['name']}_output"])
-        * math.prod(shape[nodes[node["inputs"][1][0]]["name"]][1:])
-        for node in nodes
-        if node["op"] in ("Convolution", "FullyConnected")
-    )
 
 
 def gpu_hours(operations: float, kind: str) -> float:
@@ -87,7 +64,7 @@ def seconds(
         Faults: If this process has computed in another dtype.
     """
     runtime.seed(0)
-    loop.compute_in(dtype, net)
+    loop.compute_in(dtype, net, device.device_type)
     net.initialize(settings.INITIALIZERS["xavier"](), ctx=[device], force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)
     images = np.random.default_rng(0).random((SAMPLES, size, size), np.float32)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,22 @@ from freqcnn_gluon.training.batches import Batches
 from freqcnn_gluon.training.checkpoint import Checkpoint, Place
 from freqcnn_gluon.training.divergence import Diverged, first_layer
 from freqcnn_gluon.training.examples import Examples
+from freqcnn_gluon.training.gpu import (
+    all_finite,
+    batches_between_places,
+    check_batchnorm,
+    enough_memory,
+    on_gpu,
+    use_plain_operators,
+)
 from freqcnn_gluon.training.metrics import metrics
 from freqcnn_gluon.training.settings import INITIALIZERS, SCHEDULES, Settings
 from freqcnn_gluon.training.workers import Workers
 
 __all__ = ["Outcome", "Training", "compute_in", "predict", "train"]
 
-# The work after which a training can resume within an epoch, as values of the input times its side. It is one
-# batch of Table 2, half a minute on two cores. An epoch of small spectrograms is seldom as long.
+# The work after which a training on a CPU can resume within an epoch, as values of the input times its side.
+# It is one batch of Table 2, half a minute on two cores. An epoch of small spectrograms is seldom as long.
 PLACE = 2**30
 BAR = "{desc}: {percentage:3.0f}%|{bar}| epoch {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
 
@@ -75,12 +82,15 @@ class Training:
                 f"{len(devices)} devices each. Use fewer workers or devices."
             )
         self.shares, self.accumulates = self._divide()
+        image = examples.images[0]
+        self.every = max(1, PLACE // (self.batch_size * image.size * image.shape[-1]))  # batches
+        if on_gpu(devices):
+            check_batchnorm(net, image.shape[-1], min(map(len, self.shares)))
+            self.every = batches_between_places(net, image.shape[-1], self.batch_size)
         _initialise(net, settings, devices)
         self.parameters = net.collect_params()
         self.trainer = _trainer(self.parameters, settings, self.accumulates)
         self.checkpoint = Checkpoint(folder, net, self.trainer, devices) if folder else None
-        image = examples.images[0]
-        self.every = max(1, PLACE // (self.batch_size * image.size * image.shape[-1]))  # batches
         self.place = Place()
         self.started = time.perf_counter()  # of the present epoch, without the time before an interruption
         self.probabilities: dict[str, np.ndarray] = {}
@@ -119,7 +129,7 @@ class Training:
             entry = {"epoch", "loss", "accuracy", "seconds", *self.evaluated}
             self.place = self.checkpoint.load(len(self.examples), entry)
         if self.workers.count > 1:
-            place = f"{self.place} {self.place.left_over}"
+            place = f"{self.place} {self.place.left_over} {self.every}"
             self.workers.require_same(
                 f"{self.net} {self.settings} {len(self.examples)} {len(self.devices)} {place}"
             )
@@ -189,16 +199,12 @@ class Training:
                 predictions may hide it: oneDNN's relu turns NaN into 0, and BatchNorm turns everything into
                 0 when its variance is infinite.
         """
-        # BatchNorm's backward pass writes its statistics, and MXNet does not wait for it when they are read.
+        # BatchNorm writes its statistics in the backward pass on a CPU, in the forward pass on a GPU. MXNet
+        # does not wait for either when they are read.
         mx.nd.waitall()
         parameters = self.net._collect_params_with_prefix()
         _share_statistics(parameters, self.workers)
-        lost = [
-            name
-            for name, parameter in parameters.items()
-            if not np.isfinite(parameter.list_data()[0].asnumpy()).all()
-        ]
-        if lost:
+        if lost := self._not_finite(parameters):
             raise Diverged(
                 f"{len(lost)} of {len(parameters)} weights and statistics are not finite after {self.place}, "
                 f"first {lost[0]}; {self._last_checkpoint()}"
@@ -206,6 +212,14 @@ class Training:
         self.place.seconds = time.perf_counter() - self.started
         if self.checkpoint and not self.workers.rank:
             self.checkpoint.save(self.place)
+
+    def _not_finite(self, parameters: Mapping[str, gluon.Parameter]) -> list[str]:
+        """Return the names of weights and statistics that are not finite."""
+        arrays = {name: parameter.list_data()[0] for name, parameter in parameters.items()}
+        # MXNet's kernel for CPUs is slower than numpy: it visits all arrays for each index of the largest.
+        if on_gpu(self.devices) and all_finite(list(arrays.values())):
+            return []
+        return [name for name, array in arrays.items() if not np.isfinite(array.asnumpy()).all()]
 
     def evaluate(self) -> dict[str, dict]:
         """Predict every evaluated part, keep the probabilities, and return the metrics by part.
@@ -236,21 +250,7 @@ class Training:
         return "no checkpoint was written before it"
 
 
-@contextlib.contextmanager
-def _enough_memory() -> Iterator[None]:
-    """Turn MXNet's error for a full GPU into Faults with a remedy."""
-    try:
-        yield
-    except mx.MXNetError as error:
-        if "out of memory" not in str(error):
-            raise
-        raise Faults(
-            "the training does not fit into the GPU's memory. Use a smaller --size or --batch-size, more "
-            "devices as in gpu:0,1, or stop other programs that use the GPU."
-        ) from None
-
-
-@_enough_memory()
+@enough_memory()
 def train(
     net: gluon.HybridBlock,
     settings: Settings,
@@ -290,11 +290,19 @@ def train(
     return Training(*arguments).run(callback)
 
 
-def compute_in(dtype: str, net: gluon.HybridBlock) -> None:
-    """Make ``net`` and all networks built later compute in ``dtype``, see ``runtime.mixed_precision``."""
+def compute_in(dtype: str, net: gluon.HybridBlock, kind: str = "cpu") -> None:
+    """Choose the graph that suits a data type and a device. Call this before ``net`` is hybridized.
+
+    Args:
+        dtype: The type that ``net`` and all networks built later compute in, see ``runtime.mixed_precision``.
+        net: The network.
+        kind: Kind of the device, 'cpu' or 'gpu'.
+    """
     runtime.mixed_precision(dtype)
     if dtype == "bfloat16":
         net.apply(lambda layer: layer.lift() if isinstance(layer, ConvUnit) else None)
+    if kind == "gpu":
+        use_plain_operators(net)
 
 
 def predict(
@@ -320,7 +328,7 @@ def predict(
 
 
 def _initialise(net: gluon.HybridBlock, settings: Settings, devices: list[mx.Context]) -> None:
-    compute_in(settings.dtype, net)
+    compute_in(settings.dtype, net, devices[0].device_type)
     runtime.seed(settings.seed)
     net.initialize(INITIALIZERS[settings.initializer](), ctx=devices, force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
-__all__ = ["MEMORY", "micro_batch", "needed_bytes", "training_bytes"]
+from freqcnn_gluon.devices import gpus, warn_once
 
-# Bytes that a training may take. It is the same on every machine, because results depend on micro-batches.
+__all__ = ["CONTEXT", "MEMORY", "SPARE", "gpu_bytes", "micro_batch", "needed_bytes", "training_bytes"]
+
+# Bytes that a training may take, the same on every machine, because results depend on micro-batches. A GPU
+# can have less.
 MEMORY = 16e9
 # Bytes that a training step needs per byte of output. Measured on Table 2: 1.1 at 64 x 64, 1.24 at 256 x 256.
 KEPT = 1.3
+# The same on a GPU, where sigmoid and tanh keep their output only and no layout is padded. It was never
+# measured on one. On a CPU without oneDNN, whose memory MXNet plans as it plans a GPU's, Table 2 needs 0.80,
+# Table 7 0.75 and ResNet-18 0.83.
+KEPT_ON_GPU = 1.0
+# Bytes that cuDNN may take beside the network's, by MXNET_CUDNN_AUTOTUNE_DEFAULT=2.
+WORKSPACE = 2**30
+CONTEXT = 1e9  # bytes that CUDA and its libraries take for a process, at most
+SPARE = 1e9  # bytes of a GPU that other programs, such as its display, and gaps between arrays take
 
 
 def training_bytes(net: HybridBlock, size: int) -> tuple[int, int]:
@@ -40,7 +53,33 @@ def training_bytes(net: HybridBlock, size: int) -> tuple[int, int]:
     return 3 * 4 * parameters, int(KEPT * 4 * activations)
 
 
-def micro_batch(net: HybridBlock, size: int, share: int, memory: float = MEMORY) -> int:
+def gpu_bytes(net: HybridBlock, size: int) -> tuple[int, int]:
+    """Estimate as ``training_bytes`` does the memory that a training step takes on a GPU.
+
+    cuDNN's workspace is added. While cuDNN looks for the fastest algorithm of a convolution, MXNet keeps room
+    for a second copy of its input, weight and output (src/operator/nn/cudnn/cudnn_convolution-inl.h,
+    ``ReserveElements``), so the largest of these is added, too.
+    """
+    fixed, per_sample = training_bytes(net, size)
+    graph = net(mx.sym.Variable("data")).get_internals()
+    weights, outputs, _ = graph.infer_shape(data=(1, 1, size, size))
+    values = {name: math.prod(shape) for name, shape in zip(graph.list_outputs(), outputs)}
+    values |= {name: math.prod(shape) for name, shape in zip(graph.list_arguments(), weights)}
+    nodes = json.loads(graph.tojson())["nodes"]
+
+    def size_of(node: dict) -> int:
+        return values[node["name"] if node["op"] == "null" else f"{node['name']}_output"]
+
+    convolutions = [node for node in nodes if node["op"] == "Convolution"]
+    inputs = [[nodes[number] for number, *_ in node["inputs"]] for node in convolutions]
+    maps = max((size_of(node) + size_of(data) for node, (data, *_) in zip(convolutions, inputs)), default=0)
+    weight = max((size_of(weight) for _, weight, *_ in inputs), default=0)
+    return fixed + WORKSPACE + 4 * weight, int(per_sample * KEPT_ON_GPU / KEPT) + 4 * maps
+
+
+def micro_batch(
+    net: HybridBlock, size: int, share: int, memory: float = MEMORY, devices: Sequence[mx.Context] = ()
+) -> int:
     """Return the number of samples to train at a time, at least 1.
 
     It is the largest divisor of ``share`` that fits, so that BatchNorm always sees the same number of
@@ -48,19 +87,33 @@ def micro_batch(net: HybridBlock, size: int, share: int, memory: float = MEMORY)
     nearly equal parts instead: statistics from few samples are worse than parts that differ by one sample.
     This never happens with the paper's batches of 48 and 128.
 
+    On GPUs, the smallest one's memory less 2 GB limits ``memory``, and a note says what was chosen.
+
     Args:
         net: Takes (batch, 1, size, size).
         size: Side of the spectrogram in pixels.
         share: Number of samples of a batch on one device.
         memory: Bytes that the training may take.
+        devices: The training's contexts, if they may be GPUs.
     """
-    fixed, per_sample = training_bytes(net, size)
+    numbers = [device.device_id for device in devices if device.device_type == "gpu"]
+    cards = [gpu for gpu in gpus() if gpu.number in numbers]
+    fixed, per_sample = gpu_bytes(net, size) if numbers else training_bytes(net, size)
+    memory = min([memory, *(gpu.memory - CONTEXT - SPARE for gpu in cards)])
     fits = max(1, min(share, int((memory - fixed) // per_sample)))
     divisor = next(part for part in range(fits, 0, -1) if share % part == 0)
-    return divisor if 2 * divisor > fits else -(-share // -(-share // fits))
+    chosen = divisor if 2 * divisor > fits else -(-share // -(-share // fits))
+    if cards:
+        card = min(cards, key=lambda gpu: gpu.memory)
+        warn_once(
+            f"note: {card} has {card.memory / 1e9:.1f} GB. Of {share} samples, {chosen} train at a time, in "
+            f"an estimated {(fixed + chosen * per_sample) / 1e9:.1f} GB (limit: {memory / 1e9:.1f} GB)."
+        )
+    return chosen
 
 
-def needed_bytes(net: HybridBlock, size: int, share: int) -> int:
+def needed_bytes(net: HybridBlock, size: int, share: int, devices: Sequence[mx.Context] = ()) -> int:
     """Return the bytes that a training takes on a device whose share of a batch is ``share`` samples."""
-    fixed, per_sample = training_bytes(net, size)
-    return fixed + per_sample * micro_batch(net, size, share)
+    on_gpu = any(device.device_type == "gpu" for device in devices)
+    fixed, per_sample = gpu_bytes(net, size) if on_gpu else training_bytes(net, size)
+    return fixed + per_sample * micro_batch(net, size, share, devices=devices)

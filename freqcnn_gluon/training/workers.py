@@ -103,8 +103,8 @@ class Workers:
         # The mean of squares equals the square of the mean only if all numbers are equal.
         if (sums * sums != squares * self.count).asnumpy().any():
             raise Faults(
-                "the workers do not train the same network. Give all of them the same command, and data and "
-                "results folders on shared storage."
+                "the workers do not train the same network. Give all of them the same command, data and "
+                "results folders on shared storage, and devices of the same kind and memory."
             )
 
     def barrier(self) -> None:

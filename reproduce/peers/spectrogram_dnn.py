@@ -32,11 +32,13 @@ def recognise(task: Task, dnn_epochs: int = 10, dtype: str = "float32") -> Answe
     """Choose the class with the highest mean probability over a clip's segments."""
     from mxnet.gluon import nn
 
+    from freqcnn_gluon.network.blocks import Dropout
+
     net = nn.HybridSequential(prefix="dnn_")
     with net.name_scope():
         net.add(nn.Flatten())
         for _ in range(LAYERS):
-            net.add(nn.Dense(UNITS, "relu"), nn.Dropout(DROPOUT))
+            net.add(nn.Dense(UNITS, "relu"), Dropout(DROPOUT))
         net.add(nn.Dense(task.classes))
     probabilities = train_on_segments(net, task.features.values, task, dnn_epochs, "DNN", dtype)
     _, counts = task.features.of(task.test)

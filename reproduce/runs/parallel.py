@@ -31,7 +31,7 @@ from data_prep.base.processes import interrupts_held
 from data_prep.base.progress import Bar
 from data_prep.store import Store
 from freqcnn_gluon import runtime
-from freqcnn_gluon.devices import choose
+from freqcnn_gluon.devices import choose, gpus
 from reproduce.corpora import Corpus, Split
 from reproduce.peers import PEERS, peer
 from reproduce.peers.features import extract
@@ -129,7 +129,7 @@ def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, job:
             contents[number] = content
     left = [number for number in range(len(runs)) if number not in contents]
     if left:
-        if not job.scheduler and choose(job.device)[0] == "cpu":
+        if not job.scheduler:
             _check_memory({titles[number]: runs[number] for number in left}, corpus, job)
         for system in dict.fromkeys(runs[number].system for number in left):
             if system in PEERS:  # a worker is a daemon, which cannot start processes of its own
@@ -186,29 +186,47 @@ def _place(corpus: Corpus, job: Job, devices: Mapping[int, str], topic: str) -> 
 
 
 def _check_memory(runs: Mapping[str, Run], corpus: Corpus, job: Job) -> None:
-    """Raise Faults if a run, given by its title, needs more than its share, for which Dask would kill it."""
-    share = MEMORY_LIMIT / len(shares(job.processes or 1, job.device)[0])
-    classes = len(corpus.split.labels)
+    """Raise Faults if a run, given by its title, needs more than its share of the memory of CPU or GPU.
+
+    Dask would kill a process that takes more than its share on the CPU, and on a GPU none could start.
+    """
+    from freqcnn_gluon.training.memory import CONTEXT, SPARE
+
+    kind, numbers = choose(job.device)
+    count = len(shares(job.processes or 1, job.device)[0])
+    memory: float = MEMORY_LIMIT
+    context, places = 0.0, 1  # the runs are distributed between the places
+    if kind == "gpu":
+        memory = min(gpu.memory for gpu in gpus() if gpu.number in numbers) - SPARE
+        context, places = CONTEXT, len(numbers)
+    share = memory / -(-count // places)
+    arguments = len(corpus.split.labels), max(1, places // count), job.device
     needed = {
-        title: _needed(run.system, classes, *run.network_sizes(), json.dumps(run.choices["network"]))
-        for title, run in runs.items()
-        if run.system not in PEERS
+        title: context + _needed(run, *arguments) for title, run in runs.items() if run.system not in PEERS
     }
     title = max(needed, key=needed.__getitem__, default=None)
     if title and needed[title] > share:
         raise Faults(
             f"{title} takes about {needed[title] / 1e9:.1f} GB of memory, and each parallel run has "
-            f"{share / 1e9:.1f} GB here: give JOBS={max(1, int(MEMORY_LIMIT / needed[title]))}"
+            f"{share / 1e9:.1f} GB here: give JOBS={places * max(1, int(memory / needed[title]))}"
         )
 
 
+def _needed(run: Run, classes: int, devices: int, device: str) -> int:
+    """Return the bytes that a training on so many ``devices`` needs on each of them."""
+    size, batch_size = run.network_sizes()
+    share = -(-batch_size // devices)
+    return _needed_by(run.system, classes, size, share, json.dumps(run.choices["network"]), device)
+
+
 @functools.cache  # folds and seeds train the same network
-def _needed(system: str, classes: int, size: int, batch_size: int, arguments: str) -> int:
+def _needed_by(system: str, classes: int, size: int, share: int, arguments: str, device: str) -> int:
     """Return the bytes that a training needs; ``arguments`` are the network's, as JSON."""
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.training.memory import needed_bytes
 
-    return needed_bytes(build(system, classes, size, **json.loads(arguments)), size, batch_size)
+    net = build(system, classes, size, **json.loads(arguments))
+    return needed_bytes(net, size, share, runtime.contexts(device))
 
 
 @contextlib.contextmanager

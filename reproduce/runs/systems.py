@@ -45,7 +45,7 @@ def trained(
     devices, group, (size, batch_size) = runtime.contexts(device), workers.join(), run.network_sizes()
     classes = len(corpus.split.labels)
     net = build(run.system, classes, size, **run.choices["network"])
-    share = micro_batch(net, size, -(-batch_size // (len(devices) * group.count)))
+    share = micro_batch(net, size, -(-batch_size // (len(devices) * group.count)), devices=devices)
     settings = Settings(batch_size=batch_size, micro_batch=share, seed=run.seed, **run.choices["training"])
     parts = {name: Examples(corpus.store.images, *corpus.part(run.fold, name)) for name in ("train", "test")}
     held_out = {"test": parts["test"]}

@@ -73,6 +73,6 @@ def test_the_measured_step_computes_gradients(monkeypatch):
     assert all(np.abs(gradient).sum() > 0 for gradient in gradients)
 
 
-def test_gpu_hours_assume_half_of_the_peak():
-    assert cost.gpu_hours(3600 * 7e12, "V100") == pytest.approx(1)
-    assert cost.gpu_hours(3600 * 19.5e12, "A100") == pytest.approx(2)
+def test_gpu_hours_assume_a_share_of_the_peak():
+    assert cost.gpu_hours(3600 * 5.6e12, "V100") == pytest.approx(1)
+    assert cost.gpu_hours(3600 * 15.6e12, "A100") == pytest.approx(2)

@@ -23,6 +23,7 @@ DRIVER_SOURCE = """
 #include <string.h>
 static const int capabilities[] = {CAPABILITIES};
 int cuInit(unsigned flags) { return 0; }
+int cuDriverGetVersion(int *version) { *version = 12040; return 0; }
 int cuDeviceGetCount(int *count) { *count = sizeof capabilities / sizeof *capabilities; return 0; }
 int cuDeviceGet(int *device, int index) { *device = 70 + index; return 0; }
 int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Stand-in", length); return 0; }
@@ -137,7 +138,75 @@ def test_gpus_are_those_that_the_driver_lists(driver):
 
 
 def test_without_a_driver_there_are_no_gpus(no_driver):
-    assert devices.gpus() == []
+    assert devices.gpus() == [] and devices.driver_version() == ""
+
+
+def test_the_drivers_version_is_the_modules_and_cudas(driver, tmp_path, monkeypatch):
+    driver(80)
+    monkeypatch.setattr(devices, "KERNEL_MODULE", tmp_path / "version")
+    assert devices.driver_version() == "CUDA 12.4"
+    for module in ("Kernel Module", "Open Kernel Module for x86_64"):
+        line = f"NVRM version: NVIDIA UNIX x86_64 {module}  550.54.15  Tue Mar  5 22:23:56 UTC 2024\n"
+        (tmp_path / "version").write_text(line + "GCC version:  gcc version 12.2.0\n")
+        assert devices.driver_version() == "550.54.15, CUDA 12.4"
+
+
+def test_the_gpu_set_has_defaults_before_mxnet_is_imported_and_the_user_can_override_them():
+    # The import of the package has prepared the process for the CPU set; the second preparation is tested.
+    code = (
+        "import os, sys; from freqcnn_gluon import runtime\n"
+        "runtime.installed = {'mxnet-cu112': '1.9.1', 'nvidia-cudnn-cu11': '8'}.get\n"
+        "runtime._load_cuda = lambda: print('mxnet' in sys.modules)\n"
+        "[os.environ.pop(name, None) for name in runtime.GPU_DEFAULTS if name != 'NVIDIA_TF32_OVERRIDE']\n"
+        "before = dict(os.environ); runtime.prepare()\n"
+        "print(sorted(f'{k}={v}' for k, v in os.environ.items() if before.get(k) != v))\n"
+        "versions = runtime.versions()\n"
+        "print([versions[name] for name in (*runtime.GPU_DEFAULTS, 'driver', 'gpus', 'nvidia-cudnn-cu11')])"
+    )
+    done = python(code, OMP_NUM_THREADS="1", NVIDIA_TF32_OVERRIDE="1")
+    defaults = {
+        "MXNET_CUDNN_AUTOTUNE_DEFAULT": "2",
+        "CUDA_MODULE_LOADING": "LAZY",
+        "MXNET_USE_FUSION": "0",
+        "MXNET_ENFORCE_DETERMINISM": "1",
+        "MXNET_CUDNN_LIB_CHECKING": "0",
+    }
+    assert runtime.GPU_DEFAULTS == {**defaults, "NVIDIA_TF32_OVERRIDE": "0"}
+    imported, added, recorded = done.stdout.splitlines()
+    assert imported == "False", done.stderr
+    assert added == str(sorted(f"{name}={value}" for name, value in defaults.items()))
+    values = {**defaults, "NVIDIA_TF32_OVERRIDE": "1"}
+    assert recorded == str([*(values[name] for name in runtime.GPU_DEFAULTS), "none", "none", "8"])
+
+
+@pytest.mark.skipif("mxnet-cu112" in runtime.versions(), reason="this is the GPU set")
+def test_the_cpu_set_has_none_of_the_gpu_sets_variables_and_records_none():
+    assert not runtime.GPU_DEFAULTS.keys() & {*os.environ, *runtime.versions()}
+    assert not {"driver", "gpus"} & runtime.versions().keys()
+
+
+def test_reports_record_the_gpus_with_their_memory(driver, monkeypatch):
+    driver(75, 86)
+    monkeypatch.setattr(runtime, "installed", lambda package: "11.8" if "nvrtc" in package else None)
+    recorded = runtime._gpu_versions()
+    assert recorded["nvidia-cuda-nvrtc-cu11"] == "11.8" and recorded["driver"].endswith("CUDA 12.4")
+    assert recorded["gpus"] == (
+        "GPU 0 (Stand-in, compute capability 7.5), 6.0 GB; GPU 1 (Stand-in, compute capability 8.6), 6.0 GB"
+    )
+
+
+def test_nvrtc_has_the_name_that_cudnn_opens(tmp_path):
+    for folder in ("cuda_nvrtc/lib", "cudnn/lib"):
+        (tmp_path / folder).mkdir(parents=True)
+    runtime._link_nvrtc(tmp_path)  # without the library, nothing is linked
+    link = tmp_path / "cudnn/lib/libnvrtc.so"
+    assert not link.is_symlink()
+    (tmp_path / "cuda_nvrtc/lib/libnvrtc.so.11.2").write_text("library")
+    link.symlink_to("gone")
+    for _ in range(2):
+        runtime._link_nvrtc(tmp_path)
+        assert link.read_text() == "library" and not Path(os.readlink(link)).is_absolute()
+    runtime._link_nvrtc(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -240,6 +309,7 @@ def test_the_setup_can_run_the_file_without_numpy_and_mxnet(driver):
 
 def test_mxnet_for_gpus_without_a_driver_names_the_remedy(no_driver, monkeypatch):
     monkeypatch.setattr(runtime, "installed", lambda package: "1.9.1" if package == "mxnet-cu112" else None)
+    monkeypatch.setattr(runtime, "DRIVER", devices.DRIVER)
     with pytest.raises(Faults, match="make setup DEVICE=cpu"):
         runtime.prepare()
 

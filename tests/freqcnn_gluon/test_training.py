@@ -384,6 +384,6 @@ def test_a_full_gpu_is_a_fault_with_a_remedy(monkeypatch, text, raised):
 
     monkeypatch.setattr(training, "_gradients", failing)
     with pytest.raises(
-        raised, match="smaller --size or --batch-size, more devices" if raised is Faults else text
+        raised, match="fewer JOBS on it, .*DEVICE=gpu:0,1.*smaller spectrograms" if raised is Faults else text
     ):
         train(linear(), settings(), examples(), {}, 3, CPU)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import dask
+import mxnet as mx
 import pytest
 from distributed import LocalCluster
 from distributed.system import MEMORY_LIMIT
@@ -22,9 +23,9 @@ from tones import write_tones
 from data_prep.base.faults import Faults
 from data_prep.base.files import locked
 from data_prep.sound.spectrogram import ImageSettings
-from freqcnn_gluon import runtime
+from freqcnn_gluon import devices, runtime
 from freqcnn_gluon.network.zoo import build
-from freqcnn_gluon.training import workers
+from freqcnn_gluon.training import memory, workers
 from freqcnn_gluon.training.memory import micro_batch, training_bytes
 from reproduce.__main__ import main
 from reproduce.assumptions import choices
@@ -254,6 +255,37 @@ def test_runs_without_enough_memory_do_not_begin(setting, monkeypatch):
         run_all(resolve(table, options), systems)
     monkeypatch.setattr(parallel, "MEMORY_LIMIT", 2 * needed)
     with pytest.raises(pytest.fail.Exception, match="a run began"):
+        run_all(resolve(table, options), systems)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "jobs", "spare", "fault"),
+    [
+        ([0], 2, 0, None),
+        ([0], 2, -1000, "give JOBS=1$"),
+        ([0, 1], 4, 0, None),
+        ([0, 1], 4, -1000, "give JOBS=2$"),
+        ([0, 1], 2, -1000, None),
+    ],
+)
+def test_runs_that_share_a_gpu_fit_into_its_memory(setting, monkeypatch, numbers, jobs, spare, fault):
+    """With GPUs on which two runs fit exactly, or almost."""
+    table, systems, options = setting
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    options = replace(options, assume=["epochs=2"], jobs=jobs, results=options.results / "never")
+    fixed, item = memory.gpu_bytes(build("fnn", 3, 64), 64)
+    one = fixed + item * resolve(table, options).sizes.batch_size + memory.CONTEXT
+    cards = [devices.Gpu(number, "Card", (7, 5), 2 * one + memory.SPARE + spare) for number in numbers]
+    for module in (memory, parallel):
+        monkeypatch.setattr(module, "gpus", lambda: cards)
+    for module in (parallel, devices):
+        monkeypatch.setattr(module, "choose", lambda device: ("gpu", numbers))
+    monkeypatch.setattr(runtime, "contexts", lambda device: [mx.gpu(number) for number in numbers])
+    monkeypatch.setattr(
+        parallel, "_needed_by", parallel._needed_by.__wrapped__
+    )  # keep nothing for other tests
+    monkeypatch.setattr(parallel, "_cluster", lambda *arguments: pytest.fail("a run began"))
+    with pytest.raises(Faults if fault else pytest.fail.Exception, match=fault or "a run began"):
         run_all(resolve(table, options), systems)
 
 
