@@ -201,7 +201,7 @@ def file_hashes(paths: Sequence[Path], jobs: int | None = None) -> list[str | No
     return [hashes[path] for path in paths]
 
 
-# The functions that run in the processes of the pool. Their arguments can be pickled.
+# The functions that the processes of the pool run. Their arguments can be pickled.
 
 
 def _check(settings: ImageSettings, clip: Clip) -> tuple[str, list[str]]:

@@ -97,6 +97,14 @@ def windows(
         yield from ((number, window) for window in computed)
 
 
+def whole_image(settings: ImageSettings, path: Path | str) -> np.ndarray | Faults:
+    """Compute the image (size, size) of a whole recording, or return its faults."""
+    try:
+        return image(audio.read(path, settings.rate), settings)
+    except Faults as faults:
+        return faults
+
+
 def _parts(clips: Iterable[Clip], median: float, longest: float) -> Iterator[tuple[int, Part | Faults]]:
     """Yield the number of each clip with up to TOGETHER of its windows, or with its Faults."""
     for number, (path, start, stop) in enumerate(clips):
