@@ -110,6 +110,14 @@ def windows(
     remarks.report(found)
 
 
+def whole_image(settings: ImageSettings, path: Path | str) -> np.ndarray | Faults:
+    """Compute the image (size, size) of a whole recording, or return its faults."""
+    try:
+        return image(audio.read(path, settings.rate), settings)
+    except Faults as faults:
+        return faults
+
+
 def _parts(clips: Iterable[Clip], median: float, longest: float) -> Iterator[tuple[int, Path, Part | Faults]]:
     """Yield the number and file of each clip with up to TOGETHER of its windows, or with its Faults."""
     for number, (path, start, stop) in enumerate(clips):

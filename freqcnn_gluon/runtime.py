@@ -132,6 +132,10 @@ def start() -> None:
     """Start MXNet's engine without the line on stderr that announces every engine but the default one."""
     import mxnet as mx
 
+    # OpenMP's threads do not survive a fork, and a child that waits for them hangs. Stopped before, they are
+    # started again by whoever computes next. It happens in the thread that forks, whose threads they are.
+    if stop := getattr(mx.base._LIB, "omp_pause_resource_all", None):
+        os.register_at_fork(before=lambda: stop(2))  # 2: omp_pause_hard
     try:
         stderr = os.dup(2)
     except OSError:  # stderr is closed

@@ -1,1 +1,1 @@
-"""Errors, commands, files, processes and progress bars, for every package. Standard library and tqdm only."""
+"""Errors, commands, files, processes and progress bars, for all. Standard library, tqdm and joblib."""

@@ -1,4 +1,8 @@
-"""A pool of processes for work on many clips. The processes end with the one that started them."""
+"""A pool of processes for work on many clips. Short work is done in the process that asks for it.
+
+Threads are not used instead: Python lets one thread run at a time, and a store of clips of 1 s took twice as
+long with two threads as with two processes.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,23 @@ import contextlib
 import ctypes
 import itertools
 import multiprocessing
-import multiprocessing.connection
 import os
+import re
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+from typing import Any
 
 from data_prep.base.cores import processors
 from data_prep.base.faults import Faults
-from data_prep.base.files import naming
 
 __all__ = ["interrupts_held", "pool"]
 
+# Seconds of work before processes start. They take about as long to start, because each imports numpy, scipy
+# and pandas.
+PATIENCE = 1.0
 TASK = 0.05  # s, the target length of a task; handing one over costs 1 ms, or 2 ms if images come back
 MOST = 16  # items in a task at most, because the results of all running tasks are held in memory
 KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
@@ -30,7 +34,7 @@ KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, 
 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Delay Ctrl-C until the end of the block: during a fork Python may lose it or pass it to the child."""
+    """Delay Ctrl-C until the end of the block. Processes and threads that start in it never get Ctrl-C."""
     held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -38,9 +42,8 @@ def interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _initialise() -> None:
-    """Prepare a process of the pool."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone reports Ctrl-C
+def _initialise(parent: int) -> None:
+    """Prepare a process of the pool that the process ``parent`` starts."""
     # Consecutive clips need arrays of the same size. Keep freed memory for the next one: getting it from the
     # system page by page takes as long as computing a spectrogram.
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
@@ -48,39 +51,45 @@ def _initialise() -> None:
             mallopt(option, threshold)
 
     def exit_with_parent() -> None:
-        # Otherwise the processes of a killed parent would wait for ever, holding the locks they inherited.
-        parent = multiprocessing.parent_process()
-        assert parent is not None
-        multiprocessing.connection.wait([parent.sentinel])
+        # Otherwise the processes of a killed parent would wait for their next task for ever.
+        while os.getppid() == parent:
+            time.sleep(0.5)
         os._exit(1)
 
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
-def _run(function: Callable, items: Sequence) -> tuple[float, list, Faults | None]:
+def _run(function: Callable, items: Sequence) -> tuple[float, list, Faults | MemoryError | None]:
     """Apply ``function`` to the items, up to the first fault. Return seconds per item, results and fault."""
-    began, results, fault = time.perf_counter(), [], None
+    began = time.perf_counter()
+    results: list = []
+    fault: Faults | MemoryError | None = None
     try:
         for item in items:
             results.append(function(item))
-    except Faults as faults:
-        fault = faults
+    except (Faults, MemoryError) as error:
+        fault = error
     return (time.perf_counter() - began) / len(items), results, fault
 
 
 @contextlib.contextmanager
 def pool(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
-    """Start a pool of processes, and yield ``stream(function, items)``, which yields the results in order.
+    """Yield ``stream(function, items)``, which yields the results in order.
+
+    The first second of work is done in this process. If items remain, processes start. They do not run the
+    caller's main module, and need no lock that a thread of this process may hold; so the pool works in
+    scripts without an ``if __name__ == "__main__"`` and beside other threads. They end with this process,
+    however it ends. All work is done in this process if ``jobs`` is 1, if this process may not have children
+    (a daemon of ``multiprocessing``), or if the system has no semaphores (AWS Lambda).
 
     Short items go to a process several at a time, and few tasks run at once, so that memory stays flat.
 
     Args:
         jobs: The number of processes; None for one per processor.
-        items: The number of items, if known. All processes start with the first task, but never more than
-            there are items.
+        items: The number of items, if known. There are never more processes than items.
 
     Raises:
-        Faults: ``jobs`` is less than 1, ``function`` raised Faults, or a process was killed.
+        Faults: ``jobs`` is less than 1, ``function`` raised Faults or MemoryError, or a process was killed.
     """
     if jobs is None:
         jobs = processors()
@@ -88,28 +97,83 @@ def pool(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Calla
         raise Faults(f"the number of jobs is {jobs}; it must be at least 1")
     if items is not None:
         jobs = min(jobs, max(1, items))
-    with naming(Path("/dev/shm")):  # the system keeps the locks that the processes share there
-        executor = ProcessPoolExecutor(jobs, initializer=_initialise)
+    executor: Any = None
+    alone = jobs == 1 or multiprocessing.current_process().daemon
+    waiting: list[deque] = []
 
     def stream(function: Callable, items: Iterable) -> Iterator:
-        running: deque[Future] = deque()
-        remaining, size = iter(items), 1
-        while (task := list(itertools.islice(remaining, size))) or running:
+        nonlocal executor, alone
+        remaining, spent, seconds = iter(items), 0.0, TASK
+        for item in remaining:
+            if executor is None and not alone and spent >= PATIENCE:
+                executor = _start(jobs)
+                alone = executor is None
+            if executor:
+                waiting.append(deque())
+                rest = itertools.chain([item], remaining)
+                yield from _distribute(executor, jobs, function, rest, _together(seconds), waiting[-1])
+                return
+            seconds, results, fault = _run(function, [item])
+            spent += seconds
+            yield from results
+            _raise(fault, 1)
+
+    try:
+        yield stream
+    finally:
+        for future in itertools.chain(*waiting):
+            future.cancel()
+        if executor:
+            executor.shutdown()
+
+
+def _start(jobs: int) -> Any:
+    """Return an executor for ``jobs`` processes, or None if the system has no semaphores."""
+    # joblib contains the package loky. joblib's own Parallel does not bound the results that wait.
+    from joblib.externals import loky
+
+    try:
+        return loky.ProcessPoolExecutor(jobs, initializer=_initialise, initargs=(os.getpid(),))
+    except (OSError, ImportError, NotImplementedError):
+        return None
+
+
+def _distribute(
+    executor: Any, jobs: int, function: Callable, items: Iterator, size: int, running: deque
+) -> Iterator:
+    """Yield the results in order. The first tasks have ``size`` items; ``running`` holds the tasks."""
+    from joblib.externals.loky import BrokenProcessPool
+
+    try:
+        while (task := list(itertools.islice(items, size))) or running:
             if task:
                 with interrupts_held():
                     running.append(executor.submit(_run, function, task))
             if len(running) == 4 * jobs or not task:
                 seconds, results, fault = running.popleft().result()
                 yield from results
-                if fault:
-                    raise fault
-                size = max(1, min(MOST, int(TASK / max(seconds, 1e-9))))
+                _raise(fault, jobs)
+                size = _together(seconds)
+    except BrokenProcessPool as error:
+        ends = re.findall(r"SIG[A-Z]+|EXIT\(\d+\)", str(error))
+        if ends == ["SIGKILL"] * len(ends):
+            reason = "a process was killed, most likely for lack of memory; run again with fewer jobs"
+        else:
+            reason = f"a process ended early ({', '.join(ends)}); run again with one job to see at which file"
+        raise Faults(reason) from None
 
-    try:
-        yield stream
-    except (BrokenProcessPool, MemoryError):
-        raise Faults(
-            "a process was killed, most likely for lack of memory; run again with fewer jobs"
-        ) from None
-    finally:
-        executor.shutdown(cancel_futures=True)
+
+def _together(seconds: float) -> int:
+    """Return the number of items in a task if one takes ``seconds``."""
+    return max(1, min(MOST, int(TASK / max(seconds, 1e-9))))
+
+
+def _raise(fault: Faults | MemoryError | None, jobs: int) -> None:
+    """Raise the fault of a task, if any."""
+    if isinstance(fault, MemoryError):
+        remedy = (
+            "run again with fewer jobs" if jobs > 1 else "close other programs, or use shorter recordings"
+        )
+        raise Faults(f"there is not enough memory for {jobs} job{'s' * (jobs > 1)}; {remedy}")
+    if fault:
+        raise fault

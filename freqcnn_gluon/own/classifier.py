@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import random
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from data_prep.base.faults import Faults
 from data_prep.base.processes import pool
-from data_prep.sound import audio
-from data_prep.sound.spectrogram import ImageSettings, image
+from data_prep.sound.spectrogram import ImageSettings
+from data_prep.windows import whole_image
 from freqcnn_gluon import runtime
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.fit import Recipe, learn
+from freqcnn_gluon.own.predict import BadInput, checked_images
 from freqcnn_gluon.training.examples import Examples
 
 __all__ = ["FreqCNNClassifier", "spectrograms"]
@@ -37,28 +42,25 @@ def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None =
         The images (n, size, size), float32.
 
     Raises:
-        Faults: There are no recordings, or recordings cannot be read.
+        BadInput: There are no recordings, or recordings cannot be read.
     """
     if not len(files):
-        raise Faults("there are no recordings; pass at least one")
+        raise BadInput("there are no recordings (0 sample(s)), and a minimum of 1 is required")
+    for file in files:
+        if not isinstance(file, (str, os.PathLike)):
+            raise BadInput(f"a recording is {file!r:.80}, not the path of a file")
     with pool(jobs, len(files)) as stream:
-        results = list(stream(partial(_image, ImageSettings(size)), files))
+        results = list(stream(partial(whole_image, ImageSettings(size)), files))
     if faults := [fault for result in results if isinstance(result, Faults) for fault in result.faults]:
-        raise Faults(dict.fromkeys(faults))
+        raise BadInput(dict.fromkeys(faults))
     return np.stack(results)
-
-
-def _image(settings: ImageSettings, path: Path | str) -> np.ndarray | Faults:
-    try:
-        return image(audio.read(path, settings.rate), settings)
-    except Faults as faults:
-        return faults
 
 
 class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     """FreqCNN as a scikit-learn classifier.
 
-    X is an array of images (n, size, size) from ``spectrograms``, or a sequence of files (n,). For
+    X is an array of images (n, size, size) from ``spectrograms``, their pixels in rows (n, size * size), or a
+    sequence of files (n,). For
     cross-validation, compute the images once. To search over ``size``, pass files: images have a fixed size.
     y are labels (n,) of any type.
 
@@ -68,11 +70,14 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         epochs: The number of passes through the data.
         batch_size: The number of clips per training step.
         learning_rate: The initial learning rate of SGD.
-        seed: The seed of every draw in the training.
+        seed: The seed if ``random_state`` is None; the older name.
         device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
         jobs: The number of processes that read files, None for one per core.
+        random_state: The seed of every draw in the training, or a ``numpy.random.RandomState`` that a seed
+            is drawn from; None for ``seed``, so that the result is repeatable by default.
 
     Attributes:
+        n_features_in_: The number of pixels of an image, after ``fit``.
         classes_: The labels (classes,), after ``fit``.
         model_: The ``Model``, after ``fit``.
         history_: A dict for each epoch, after ``fit``.
@@ -88,6 +93,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         seed: int = 0,
         device: str = "auto",
         jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.architecture = architecture
         self.size = size
@@ -97,23 +103,34 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.device = device
         self.jobs = jobs
+        self.random_state = random_state
 
     def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
         """Train from scratch on ``X`` and ``y``.
 
         Raises:
-            Faults: Settings are impossible (checked before anything is read), files cannot be read, images
-                have another size or values that are not finite, or there is only one label.
+            BadInput: Settings are impossible (checked before anything is read), files cannot be read, images
+                have another size or values that are not finite, labels are missing or are not classes.
         """
-        recipe = Recipe(
-            self.architecture, self.size, self.epochs, self.batch_size, self.learning_rate, self.seed
-        )
+        state = self.seed if self.random_state is None else self.random_state
+        if isinstance(state, np.random.RandomState):
+            state = state.randint(2**31 - 1)
+        try:
+            recipe = Recipe(
+                self.architecture, self.size, self.epochs, self.batch_size, self.learning_rate, state
+            )
+        except Faults as faults:
+            raise BadInput(faults.faults) from None
+        if y is None:
+            raise BadInput("the classifier requires y to be passed, but the target y is None")
+        given = _checked_labels(y)
         images = self._images(X, self.size)
-        self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
-        if len(numbers) != len(images):
-            raise Faults(f"there are {len(images)} recordings and {len(numbers)} labels; pass one label each")
+        if len(given) != len(images):
+            raise BadInput(f"there are {len(images)} recordings and {len(given)} labels; pass one label each")
+        self.classes_, numbers = np.unique(given, return_inverse=True)
         if len(self.classes_) < 2:
-            raise Faults("there is one label; a classifier needs two or more")
+            raise BadInput("there is one label (1 class); a classifier needs two or more")
+        self.n_features_in_ = recipe.size**2
         settings = ImageSettings(recipe.size)
         labels = tuple(map(str, self.classes_))
         about = About(labels, recipe.architecture, settings, math.inf, math.inf, versions=runtime.versions())
@@ -135,18 +152,42 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _images(self, X: np.ndarray | Sequence[Path | str], size: int) -> np.ndarray:
         """Return the images (n, size, size) of ``X``, which are checked, or computed from its files."""
+        if issparse(X):
+            raise TypeError("X is a sparse matrix; pass a dense array of images: X.toarray()")
         values = np.asarray(X)
-        if values.ndim == 1 or not len(values):
+        if values.ndim == 1 and (values.dtype.kind in "OUS" or not len(values)):
             return spectrograms(list(X), size, self.jobs)
-        if values.shape[1:] != (size, size):
-            raise Faults(
-                f"the images have the shape {values.shape}, not (n, {size}, {size}); make them with "
-                f"spectrograms(files, {size}), or use a classifier of their size"
-            )
-        images = values.astype(np.float32, copy=False)
-        if not np.isfinite(images).all():
-            raise Faults("the images have values that are not finite (NaN or infinite); make them again")
-        return images
+        if values.ndim < 2:
+            raise BadInput("X is not images or files. Reshape your data to (n, size, size), or pass paths")
+        if values.dtype.kind == "O":
+            values = values.astype(np.float64)
+        if values.dtype.kind == "c":
+            raise BadInput("Complex data not supported: pass the images' real values")
+        if not len(values):
+            raise BadInput("there are no recordings: 0 sample(s), while a minimum of 1 is required")
+        if values.ndim == 2:
+            if values.shape[1] != size**2:
+                raise BadInput(
+                    f"X has {values.shape[1]} features, but {type(self).__name__} is expecting {size**2} "
+                    f"features as input: the pixels of images (n, {size}, {size})"
+                )
+            values = values.reshape(-1, size, size)
+        return checked_images(values, size)
+
+
+def _checked_labels(y: Sequence) -> np.ndarray:
+    """Return the labels (n,). Raise ValueError if one is missing, or if they are not classes."""
+    objects = column_or_1d(np.asarray(y, dtype=object), warn=True)
+    if missing := int(pd.isna(objects).sum()):
+        raise BadInput(f"Input y contains NaN: {missing} labels are missing; leave their recordings out")
+    if len({isinstance(label, str) for label in objects}) > 1:
+        raise BadInput("the labels are strings and numbers; convert all to strings")
+    labels = column_or_1d(np.asarray(y))
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise BadInput(f"{error}; pass labels of classes") from None
+    return labels
 
 
 @contextlib.contextmanager

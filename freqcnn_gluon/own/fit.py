@@ -49,6 +49,7 @@ BOUNDS = {  # of the whole numbers in a recipe
 # word is a tenth as wide, but the filters keep their width.
 COLUMN = 1.0  # longest column of a spectrogram in s
 MANY = 10  # largest ratio of the longest clip to the median
+DIVERGED = 2  # multiple of the loss of guessing, log(classes), from which a training has failed
 IDENTITY = ["clip", "label", "partition", "key"]  # columns of a clip that decide the training
 
 
@@ -298,6 +299,12 @@ def learn(
     outcome = train(
         model.net, settings, training, evaluated, classes, model.devices, folder, "training", callback
     )
+    loss, chance = outcome.history[-1]["loss"], math.log(classes)
+    if not loss <= DIVERGED * chance:
+        note(
+            f"the training diverged: its loss is {loss:.3g}, and guessing has {chance:.3g}; train again with "
+            f"a smaller learning rate than {recipe.learning_rate:g}"
+        )
     return model, outcome
 
 

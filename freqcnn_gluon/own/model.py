@@ -9,6 +9,8 @@ clips.csv           training clips and held-out clips
 from __future__ import annotations
 
 import functools
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from freqcnn_gluon.network.architectures import architecture
 from freqcnn_gluon.network.freqcnn import FreqCNN
 from freqcnn_gluon.network.weights import get_parameters, load_parameters, save_parameters, set_parameters
 from freqcnn_gluon.own.about import About
+from freqcnn_gluon.own.predict import checked_images
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import predict
 
@@ -32,10 +35,20 @@ __all__ = ["Model"]
 CHUNK = 16  # images per pass through the network
 ABOUT, WEIGHTS = "model.json", "model.safetensors"
 LARGEST = 2**20  # bytes that a description may take
+# Held while a network predicts, since its first call builds it, and two threads that build networks at once
+# mix up their names. One thread uses all cores. A fork waits for it, so that no child inherits it held.
+COMPUTING = threading.RLock()
+os.register_at_fork(
+    before=COMPUTING.acquire, after_in_parent=COMPUTING.release, after_in_child=COMPUTING.release
+)
 
 
 class Model:
     """A trained FreqCNN.
+
+    ``probabilities`` may be called from several threads, which then take turns, and in a process that was
+    forked after the model was loaded. Everything else needs a model, or a time, of its own: do not train,
+    explain, save, export or pickle a model while another thread predicts with it.
 
     Attributes:
         net: The network, (batch, 1, size, size) -> logits (batch, classes).
@@ -107,10 +120,16 @@ class Model:
         self.net.hybridize(static_alloc=True, static_shape=True)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Compute the probabilities (n, classes) of ``images`` (n, size, size), as ``net`` does."""
+        """Compute the probabilities (n, classes) of ``images`` (n, size, size), as ``net`` does.
+
+        Raises:
+            BadInput: The images have another size, or values that are not finite.
+        """
+        images = checked_images(images, self.about.images.size)
         count = len(images)
         examples = Examples(images, np.arange(count), np.zeros(count))
-        return predict(self._folded, examples, self.devices, CHUNK)
+        with COMPUTING:
+            return predict(self._folded, examples, self.devices, CHUNK)
 
     @functools.cached_property
     def _folded(self) -> FreqCNN:

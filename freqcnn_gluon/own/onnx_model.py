@@ -10,6 +10,7 @@ import onnxruntime
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.about import About
+from freqcnn_gluon.own.predict import checked_images
 
 __all__ = ["OnnxModel"]
 
@@ -18,6 +19,8 @@ MEMORY = 8 * 2**30  # most bytes that a network may take; Table 2's takes one or
 
 class OnnxModel:
     """A trained network that onnxruntime runs; used like ``model.Model``.
+
+    It may be called from several threads at once, forked and pickled.
 
     Attributes:
         path: The ONNX file.
@@ -29,8 +32,22 @@ class OnnxModel:
         self.path = path = Path(path)
         if not path.is_file():
             raise Faults(f"{path}: is missing; `export MODEL --onnx FILE` writes it")
+        self._open(path.read_bytes())
+
+    def __getstate__(self) -> dict:
+        """Return what pickle and copy need; a session cannot be pickled."""
+        return {"path": self.path, "content": self._content}
+
+    def __setstate__(self, state: dict) -> None:
+        """Open the network again, from the same bytes."""
+        self.path = state["path"]
+        self._open(state["content"])
+
+    def _open(self, content: bytes) -> None:
+        """Open a session on the content of a file, and check it."""
+        path, self._content = self.path, content
         try:
-            self.session = _session(path.read_bytes())
+            self.session = _session(content)
             self.about = About.read(self.session.get_modelmeta().custom_metadata_map["freqcnn"])
             inputs = [(value.name, value.type, value.shape[1:]) for value in self.session.get_inputs()]
             outputs = [(value.type, value.shape[1:]) for value in self.session.get_outputs()]
@@ -47,10 +64,12 @@ class OnnxModel:
         """Compute the probabilities (n, classes) of ``images`` (n, size, size).
 
         Raises:
+            BadInput: The images have another size, or values that are not finite.
             Faults: The network cannot be run.
         """
+        images = checked_images(images, self.about.images.size)
         try:
-            result = self.session.run(None, {"image": np.asarray(images, np.float32)[:, None]})[0]
+            result = self.session.run(None, {"image": images[:, None]})[0]
         except Exception as error:
             raise Faults(f"{self.path}: cannot be run ({_reason(error)}); export the model again") from None
         if result.shape != (len(images), len(self.about.labels)):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from numbers import Real
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,9 +26,23 @@ from data_prep.windows import Window, windows
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.training.metrics import metrics
 
-__all__ = ["Evaluation", "Part", "Prediction", "Recogniser", "evaluate", "predictions", "write"]
+__all__ = [
+    "BadInput",
+    "Evaluation",
+    "Part",
+    "Prediction",
+    "Recogniser",
+    "checked_images",
+    "evaluate",
+    "predictions",
+    "write",
+]
 
 BATCH = 16  # windows per pass through the network
+
+
+class BadInput(Faults, ValueError):
+    """An argument that cannot be used: a fault here, a ValueError for scikit-learn and other callers."""
 
 
 class Recogniser(Protocol):
@@ -35,6 +52,27 @@ class Recogniser(Protocol):
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Compute the probabilities (n, classes) of ``images`` (n, size, size)."""
+
+
+def checked_images(images: np.ndarray, size: int) -> np.ndarray:
+    """Return ``images`` (n, size, size) as float32.
+
+    Raises:
+        BadInput: They have another shape, or values that are not finite real numbers.
+    """
+    values = np.asarray(images)
+    if values.dtype.kind not in "fiub":
+        raise BadInput(f"the images have values of the type {values.dtype}; they must be real numbers")
+    if values.shape != (len(values) if values.ndim else 0, size, size) or not len(values):
+        raise BadInput(
+            f"the images have the shape {values.shape}, not (n, {size}, {size}) with n of 1 or more; make "
+            f"them with spectrograms(files, {size}), or use a model of their size"
+        )
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is reported
+        values = values.astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise BadInput("the images have values that are not finite (NaN or infinity); make them again")
+    return values
 
 
 @dataclass(frozen=True)
@@ -77,15 +115,46 @@ def predictions(
     Args:
         model: The trained network.
         recordings: A file or a sequence of files; instead of a file, also (file, start, stop) with times in
-            s.
+            s. Sound in memory must be written to a file first.
         jobs: The number of processes that read audio, None for one per core.
 
-    Yields:
-        The prediction, or the faults of a recording that cannot be read.
+    Returns:
+        An iterator that yields the prediction, or the faults of a recording that cannot be read.
+
+    Raises:
+        BadInput: At the call, for recordings that are not files, or times that are not times.
     """
+    return _predictions(model, _clips(recordings), jobs)
+
+
+def _clips(recordings: Any) -> list[Clip]:
+    """Return the recordings as clips, checked."""
+    one = isinstance(recordings, (bytes, os.PathLike, str)) or hasattr(recordings, "read")
+    clips: list[Clip] = []
+    faults = []
+    for item in [recordings] if one else recordings:
+        path, start, stop = item if isinstance(item, tuple) and len(item) == 3 else (item, None, None)
+        if not isinstance(path, (os.PathLike, str)):
+            kind = type(path).__name__
+            faults.append(f"a recording is {kind}, not the path of a file; write the sound to a file first")
+            continue
+        fault = None
+        for name, time in (("start", start), ("stop", stop)):
+            if time is not None and not (isinstance(time, Real) and 0 <= float(time) < math.inf):
+                fault = f"{path}: its {name} is {time!r}; give seconds of 0 or more, or None"
+        if not fault and stop is not None and stop <= (start or 0):
+            fault = f"{path}: its stop {stop} s is not after its start {start or 0} s; give a later stop"
+        if fault:
+            faults.append(fault)
+        clips.append((Path(path), start, stop))
+    if faults:
+        raise BadInput(faults)
+    return clips
+
+
+def _predictions(model: Recogniser, clips: Sequence[Clip], jobs: int | None) -> Iterator[Prediction | Faults]:
+    """Yield the predictions for the clips."""
     about = model.about
-    recordings = [recordings] if isinstance(recordings, (Path, str)) else recordings
-    clips = [item if isinstance(item, tuple) else (Path(item), None, None) for item in recordings]
     with pool(jobs) as stream:
         cut = windows(clips, about.images, about.median, about.longest, stream, about.lowest_rate)
         for index, parts in groupby(_apply(model, cut), key=lambda pair: pair[0]):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import time
 from pathlib import Path
 
 import pytest
 
 from data_prep.base import cores
-from data_prep.base.processes import pool
 
 
 def machine(sys_folder: Path, layout: list[tuple[int, int]], quota: str = "max 100000") -> None:
@@ -52,14 +49,3 @@ def test_an_older_control_group_counts_too_and_missing_files_do_not_matter(tmp_p
     assert cores.cores() == 3
     (tmp_path / "fs/cgroup/cpu/cpu.cfs_quota_us").write_text("-1\n")
     assert cores.cores() == 4
-
-
-def test_workers_are_within_the_quota_and_no_more_than_there_are_items(tmp_path, monkeypatch):
-    machine(tmp_path, [(0, 0), (0, 1)] * 4, "300000 100000")
-    monkeypatch.setattr(cores, "SYS", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
-    assert cores.processors() == 3
-    for jobs, items, started in ((None, None, 3), (None, 2, 2), (3, 1, 1), (2, 9, 2), (2, 0, 1)):
-        with pool(jobs, items) as stream:
-            assert list(stream(time.sleep, [0.1] * 8)) == [None] * 8
-            assert len(multiprocessing.active_children()) == started

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from data_prep import manifest, store
+from data_prep.base import processes
 from data_prep.base.faults import Faults
 from data_prep.base.processes import pool
 from data_prep.sound import audio
@@ -362,8 +363,9 @@ def _long(number: int) -> int:
 
 
 @pytest.mark.parametrize(("function", "count", "under_way"), [(_short, 3000, 128), (_long, 40, 8)])
-def test_memory_stays_flat(function, count, under_way):
+def test_memory_stays_flat(function, count, under_way, monkeypatch):
     """However many clips there are, only a few of them are under way; of long ones, fewer."""
+    monkeypatch.setattr(processes, "PATIENCE", 0.0)
     taken, done, most = [], [], 0
     with pool(2) as stream:
         for number in stream(function, (taken.append(i) or i for i in range(count))):

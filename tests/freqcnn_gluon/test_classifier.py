@@ -7,6 +7,7 @@ import sys
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import recordings
 from sklearn.base import clone
@@ -144,3 +145,38 @@ def test_wrong_input_is_reported(data, tmp_path):
     (tmp_path / "b.wav").write_bytes(b"RIFF")
     with pytest.raises(Faults, match="(?s)2 faults:.*no.wav: is missing.*b.wav: cannot be read"):
         classifier().fit([tmp_path / "no.wav", tmp_path / "b.wav"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (np.array([1, 2, np.nan] * 4), "contains NaN"),
+        (np.array(["a", "b", None] * 4, dtype=object), "contains NaN"),
+        (["a", "b", float("nan")] * 4, "contains NaN"),
+        (pd.Series(["a", "b", pd.NA] * 4), "contains NaN"),
+        (np.linspace(0, 1, 12), "Unknown label type"),
+        ([1, "b", "c"] * 4, "strings and numbers"),
+        (None, "y is None"),
+        (["a", "b"], "12 recordings and 2 labels"),
+    ],
+)
+def test_labels_that_are_missing_or_no_classes_are_refused(labels, reason):
+    with pytest.raises(ValueError, match=reason) as refused:
+        classifier().fit(np.zeros((12, 32, 32)), labels)
+    assert isinstance(refused.value, Faults)
+
+
+def test_a_random_state_decides_the_draws_and_pixels_may_be_in_rows():
+    draws = np.random.default_rng(0)
+    images, labels = draws.random((12, 32, 32)).astype("f4"), ["a", "b", "c"] * 4
+
+    def predicted(images=images, **arguments):
+        return classifier(**arguments).fit(images, labels).predict_proba(images)
+
+    expected = predicted(seed=3)
+    np.testing.assert_array_equal(predicted(random_state=3), expected)
+    np.testing.assert_array_equal(predicted(images.reshape(12, -1), seed=3), expected)
+    drawn = [predicted(random_state=np.random.RandomState(5)) for _ in range(2)]
+    np.testing.assert_array_equal(*drawn)
+    assert not np.array_equal(drawn[0], expected)
+    assert classifier().fit(images, labels).n_features_in_ == 32 * 32
