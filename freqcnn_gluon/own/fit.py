@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import manifest, splits, store
+from data_prep import manifest, store
 from data_prep.base.faults import Faults, note
 from data_prep.base.files import locked, whole
 from data_prep.corpora import own
@@ -28,6 +28,7 @@ from freqcnn_gluon.devices import choose
 from freqcnn_gluon.network.architectures import architecture, check_size
 from freqcnn_gluon.network.describe import parameter_count
 from freqcnn_gluon.own.about import CLIPS, RANGES, REPORT, About
+from freqcnn_gluon.own.division import check_disjoint, divide
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.predict import predictions, write
 from freqcnn_gluon.training.examples import Examples
@@ -131,7 +132,7 @@ def fit(
     for sentence in scan.notes:
         note(sentence)
     choose(device)  # reports an unusable device before anything is prepared
-    frame, split = _divide(scan.manifest, source, test_share, recipe.seed)
+    frame, split = divide(scan.manifest, source, test_share, recipe.seed)
     settings = {**asdict(recipe), "test_share": test_share}
     done, work = out / "model.json", out / "work"
     if not done.exists():
@@ -185,7 +186,7 @@ def _prepare(frame: pd.DataFrame, root: Path, work: Path, size: int, jobs: int |
     labels, fingerprint = tuple(sorted(set(frame["label"]))), spectrograms.fingerprint(frame)
     clips = manifest.clips(frame, root)
     frame[["file", "sound"]] = contents([path for path, *_ in clips], jobs)
-    _check_disjoint(frame, root)
+    check_disjoint(frame, root)
     seconds, rates = np.transpose([audio.seconds_and_rate(*clip) for clip in clips])
     _note_lengths(seconds, frame["clip"], size)
     return _Data(
@@ -308,27 +309,6 @@ def learn(
     return model, outcome
 
 
-def _divide(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
-    """Return the clips with partitions, stated by the data or drawn, and the sentence that reports them."""
-    if not frame["partition"].any():
-        return splits.held_out(frame, share, seed)
-    parts = {name: set(frame["label"][frame["partition"] == name]) for name in ("train", "test")}
-    faults = [
-        f"{source}: has no clip in the partition {name}" for name, labels in parts.items() if not labels
-    ]
-    faults += [
-        f"{source}: label {label!r} has no clip to train on; move some of its clips to the partition train"
-        for label in sorted(parts["test"] - parts["train"])
-    ]
-    if len(parts["train"]) == 1:
-        faults.append(f"{source}: there is one label to train on; a classifier needs two or more")
-    if faults:
-        raise Faults(faults)
-    crossing = splits.crossing_speakers(frame)
-    crossed = f"; {len(crossing)} speakers are in both partitions, such as {crossing[0]}" if crossing else ""
-    return frame, f"The data states the partitions{crossed}."
-
-
 def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
     """Report the clips' lengths, and warn of clips that are too long for an image with ``size`` columns."""
     median, place = float(np.median(seconds)), int(seconds.argmax())
@@ -340,32 +320,6 @@ def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
             f"spectrogram {longest / size:.2f} s. Cut long recordings: use a CSV file with the columns path, "
             "label, start and stop (s), and a line for each cut."
         )
-
-
-def _check_disjoint(frame: pd.DataFrame, root: Path) -> None:
-    """Raise Faults for recordings with two labels, and for sound that is in training and in test."""
-    faults = []
-    # A copy without loss in another format has the same sound, and another key.
-    frame = frame.assign(
-        recording=[str(values) for values in frame[["sound", "start", "stop"]].values.tolist()]
-    )
-    for _, group in frame[frame["recording"].duplicated(keep=False)].groupby("recording", sort=False):
-        paths = " and ".join(str(root / path) for path in group["path"])
-        if group["label"].nunique() > 1:
-            labels = " and ".join(map(repr, group["label"]))
-            faults.append(f"{paths}: are the same recording with the labels {labels}; keep the right one")
-        elif group["partition"].nunique() > 1:
-            faults.append(f"{paths}: are the same recording, in training and in test; keep one")
-    train, test = (frame[frame["partition"] == name] for name in ("train", "test"))
-    tests, trains = (part.assign(file=part["sound"]) for part in (test, train))
-    for i, j in enumerate(splits.overlapping(tests, trains)):
-        if j >= 0 and test["recording"].iloc[i] != train["recording"].iloc[j]:
-            clips = f"{root / train['clip'].iloc[j]} and {root / test['clip'].iloc[i]}"
-            faults.append(
-                f"{clips}: overlap, in training and in test; leave one out, or state their partition"
-            )
-    if faults:
-        raise Faults(faults)
 
 
 def _check_same(out: Path, settings: dict, frame: pd.DataFrame) -> None:
