@@ -21,7 +21,6 @@ REMEDIES = {
     errno.ENAMETOOLONG: "give a shorter name",
     errno.EISDIR: "name a file",
     errno.ENOTDIR: "name a file in a folder",
-    errno.EROFS: "name a file in a folder that can be written",
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room on the disk",
 }

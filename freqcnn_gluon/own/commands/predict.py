@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
 
     model = recogniser.load(options)
     labels, failed = model.about.labels, False
-    show = print_json if options.json else csv_printer(labels) if options.csv else print_text
+    with naming(STDOUT):
+        show = print_json if options.json else csv_printer(labels) if options.csv else print_text
     with contextlib.ExitStack() as stack:
         names, paths = _expand(options.files, stack)
         for name, path, prediction in zip(names, paths, predictions(model, paths, options.jobs)):
