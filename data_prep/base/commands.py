@@ -20,7 +20,7 @@ STDOUT = Path("standard output")
 REMEDIES = {
     errno.ENAMETOOLONG: "give a shorter name",
     errno.EISDIR: "name a file",
-    errno.ENOTDIR: "name a file in a folder",
+    errno.ENOTDIR: "name another place",
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room on the disk",
 }

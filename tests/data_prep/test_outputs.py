@@ -56,8 +56,8 @@ def unwritable(tmp_path, kind):
     [
         ("too long", "File name too long; give a shorter name"),
         ("a folder", "Is a folder, not a file; name a file"),
-        ("below a file", "is a file, not a folder; name a file in a folder"),
-        ("far below a file", "name a file in a folder"),
+        ("below a file", "is a file, not a folder; name another place"),
+        ("far below a file", "name another place"),
         ("no such file system", "No such file or directory; "),
         ("full", "No space left on device; make room"),
     ],

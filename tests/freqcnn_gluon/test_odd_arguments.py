@@ -98,6 +98,14 @@ def test_an_evaluation_whose_table_cannot_be_written_does_not_begin(folder, caps
     )
 
 
+def test_a_model_s_folder_that_is_a_file_is_named(folder, capsys):
+    for out in (folder / "text", "/dev/null"):
+        output, code = run(capsys, "fit", folder, "--out", out)
+        assert code == 1 and output.err.startswith(
+            f"error: {out}: is not a folder; name a folder for the model"
+        )
+
+
 @pytest.mark.parametrize("environment", LOCALES)
 def test_json_and_csv_are_the_same_in_any_locale(folder, tmp_path, environment):
     path = tmp_path / "Sören 😂.wav"
