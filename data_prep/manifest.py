@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pandas as pd
 
+from data_prep.base.csv_tables import header_faults, read_table
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
 
@@ -21,7 +21,7 @@ Clip = tuple[Path, float | None, float | None]
 
 
 def read(path: Path | str) -> pd.DataFrame:
-    """Read and validate a manifest in a CSV file (UTF-8).
+    """Read and validate a manifest in a CSV file, by the rules of ``base.csv_tables``.
 
     Args:
         path: The file.
@@ -38,9 +38,9 @@ def read(path: Path | str) -> pd.DataFrame:
     Raises:
         Faults: Everything that is wrong, by line.
     """
-    frame, lines = records(path)
-    validate(frame, path, lines)
-    return typed(frame)
+    table = read_table(path, COLUMNS)
+    validate(table.frame, path, table.lines)
+    return typed(table.frame)
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -52,45 +52,6 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
         elif column not in COLUMNS and frame[column].str.fullmatch(r"0|-?[1-9]\d*").all():
             frame[column] = frame[column].astype(np.int64)
     return frame
-
-
-def records(path: Path | str) -> tuple[pd.DataFrame, list[int]]:
-    """Read a CSV file (UTF-8, with a header) as strings.
-
-    Args:
-        path: The file.
-
-    Returns:
-        A frame of str, and the number of the line of each row.
-
-    Raises:
-        Faults: The file cannot be read or is not such a table, by line.
-    """
-    try:
-        content = Path(path).read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise Faults(f"{path}: cannot be read ({error.strerror}); check its path and permissions") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise Faults(
-            f"{path}, line {line}: is not UTF-8; save the table as CSV with encoding UTF-8"
-        ) from None
-    try:
-        reader = csv.reader(io.StringIO(content, newline=""), strict=True)
-        lines = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as error:
-        raise Faults(f"{path}, line {reader.line_num}: is not CSV ({error}); save the table again") from None
-    if not lines:
-        raise Faults(f"{path}: is empty; its first line must name the columns")
-    header, rows = lines[0][1], lines[1:]
-    ragged = [
-        f"{path}, line {number}: has {len(row)} fields but the header has {len(header)}; quote commas"
-        for number, row in rows
-        if len(row) != len(header)
-    ]
-    if ragged:  # the fields of such a row cannot be assigned to columns, so nothing else can be checked
-        raise Faults(ragged)
-    return pd.DataFrame([row for _, row in rows], columns=header, dtype=str), [number for number, _ in rows]
 
 
 def write(frame: pd.DataFrame, path: Path | str) -> None:
@@ -160,7 +121,10 @@ def _field_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
     control = having(r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f")
     yield from _where(control, text, "a field has a control character in it; take it out")
     surrogate = having(r"\ud800-\udfff")
-    yield from _where(surrogate, text, "the name {path!r} is not in UTF-8; rename the file or its folder")
+    remedy = "rename the file or its folder"
+    if sys.getfilesystemencoding() != "utf-8":  # then most such names are right, and this setting is wrong
+        remedy = "set PYTHONUTF8=1, because this locale's file names are not in UTF-8"
+    yield from _where(surrogate, text, f"the name {{path!r}} is not in UTF-8; {remedy}")
     for name in ("clip", "path", "label"):
         yield from _where(text[name] == "", text, f"{name} is empty; every clip needs one")
     for name in ("clip", "label", "speaker"):
@@ -190,24 +154,13 @@ def _value_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
         wrong = (text[name] != "") & ~(value.abs() < LONGEST)
         yield from _where(wrong, text, f"{name} {{{name}!r}} is not a number of seconds; correct it")
         negative = np.isfinite(value) & (value < 0)
-        yield from _where(negative, text, f"{name} {{{name}}} is before the file's beginning; correct it")
-    reversed_ = np.isfinite(start) & np.isfinite(stop) & (start >= stop)
+        end = "leave it empty for the file's end" if name == "stop" else "correct it"
+        yield from _where(negative, text, f"{name} {{{name}}} is before the file's beginning; {end}")
+    reversed_ = np.isfinite(start) & (stop >= 0) & (start >= stop)
     yield from _where(reversed_, text, "start {start} is not before stop {stop}; correct one of them")
     if "copies" in text:
         wrong = ~text["copies"].str.fullmatch(r"\d+")
         yield from _where(wrong, text, "copies {copies!r} is not a whole number of 0 or more; correct it")
-
-
-def header_faults(frame: pd.DataFrame, source: Path | str, needed: Sequence[str]) -> list[str]:
-    """List the columns that ``frame`` has more than once, and those ``needed`` that it lacks, as faults."""
-    faults = [
-        f"{source}, line 1: has the column {name!r} more than once; keep one"
-        for name in frame.columns[frame.columns.duplicated()].unique()
-    ]
-    if missing := [name for name in needed if name not in frame.columns]:
-        present = ", ".join(map(str, frame.columns)) or "none"
-        faults.append(f"{source}, line 1: lacks the columns {', '.join(missing)}; it has {present}")
-    return faults
 
 
 def _leaves(path: str) -> bool:

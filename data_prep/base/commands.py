@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import functools
 import os
 import signal
@@ -12,8 +13,17 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from data_prep.base.faults import SHOWN, Faults, printable
-from data_prep.base.files import whole
+from data_prep.base.faults import SHOWN, Faults, one_line, printable
+from data_prep.base.files import naming, whole
+
+STDOUT = Path("standard output")
+REMEDIES = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "name another place",
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+}
 
 
 def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
@@ -21,7 +31,8 @@ def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
 
     Errors of the operating system, such as a full disk, are reported in the same form. If there are more
     faults than fit on a screen, all of them go to a file, whose name is printed. If the reader of stdout
-    has gone, as behind ``| head``, the command ends silently.
+    has gone, as behind ``| head``, the command ends silently. Where stdout or stderr is closed, their text is
+    dropped.
 
     Args:
         main: The command. It may return an exit code.
@@ -33,22 +44,30 @@ def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
         hook, sys.unraisablehook = sys.unraisablehook, _repeat_interrupt
+        _open_closed_streams()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # file names may be in any encoding
         try:
             code = main(*args, **kwargs) or 0
-            if sys.stdout:
+            with naming(STDOUT):
                 sys.stdout.flush()  # Python's own flush at exit would print a traceback for a closed pipe
             return code
         except BrokenPipeError:
-            with open(os.devnull, "w") as devnull:
-                os.dup2(devnull.fileno(), 1)  # Python flushes stdout once more when it exits
+            _drop_output()
             return 128 + signal.SIGPIPE
         except Faults as faults:
             message, code = f"error: {faults}{_write_all(faults)}", 1
         except OSError as error:
-            cause = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            message, code = f"error: {cause}; check the disk and permissions", 1
+            remedy = REMEDIES.get(error.errno or 0, "check the disk and permissions")
+            message, code = f"error: {_cause(error)}; {remedy}", 1
+        except UnicodeEncodeError as error:
+            if error.encoding.lower() in ("utf-8", "utf8"):
+                raise
+            message = (
+                f"error: {error.object!r}: this locale's encoding, {error.encoding}, has no character for a "
+                "part of it; set PYTHONUTF8=1"
+            )
+            code = 1
         except KeyboardInterrupt as stop:
             message, code = "; ".join(("stopped", *stop.args)), 130
         finally:
@@ -60,6 +79,29 @@ def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
     return wrapped
 
 
+def _open_closed_streams() -> None:
+    """Let stdout and stderr drop their text if they are closed; Python has None for them then."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+def _drop_output() -> None:
+    """Let stdout drop what it still holds; Python flushes it once more when it exits."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), sys.stdout.fileno())
+
+
+def _cause(error: OSError) -> str:
+    """Return the file and the reason of an error of the operating system."""
+    if error.filename == str(STDOUT):
+        _drop_output()
+    if not error.filename:
+        return error.strerror or str(error)
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    return one_line(f"{name}: {error.strerror}")
+
+
 def _write_all(faults: Faults) -> str:
     """Write the faults to a file if there are more than are shown; return a clause that names the file."""
     if len(faults.faults) <= SHOWN:
@@ -67,7 +109,7 @@ def _write_all(faults: Faults) -> str:
     path = Path(f"{faults.out}-faults.txt" if faults.out else "faults.txt")
     try:
         with whole(path) as aside:
-            aside.write_text("".join(f"{printable(fault)}\n" for fault in faults.faults), encoding="utf-8")
+            aside.write_text("".join(f"{one_line(fault)}\n" for fault in faults.faults), encoding="utf-8")
     except OSError:
         return ""
     return f"; all are in {path}"

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SHOWN = 50  # more lines than this scroll the cause off the screen
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters, line and paragraph separators, and characters that reverse the order of the text.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Faults(Exception):
@@ -26,7 +27,7 @@ class Faults(Exception):
         super().__init__(self.faults)
 
     def __str__(self) -> str:
-        shown = [printable(fault) for fault in self.faults[:SHOWN]]
+        shown = [one_line(fault) for fault in self.faults[:SHOWN]]
         if len(self.faults) == 1:
             return shown[0]
         lines = [f"{len(self.faults)} faults:"] + [f"  {fault}" for fault in shown]
@@ -40,6 +41,11 @@ def printable(text: str) -> str:
     return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
+def one_line(text: str) -> str:
+    """Escape also the line breaks of ``text``, which may be a file's name."""
+    return printable(text).replace("\n", "\\n")
+
+
 def note(sentence: str) -> None:
     """Print on stderr what is not an error but should be known before a long computation."""
-    print(printable(sentence), file=sys.stderr, flush=True)
+    print(one_line(sentence), file=sys.stderr, flush=True)

@@ -7,15 +7,19 @@ hold between machines only if the mount carries locks over (version 4, or 3 with
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 OWN = re.compile(r"\..+\.\d+\.tmp")  # other programs, such as Syncthing, also write files named .*.tmp
+
+NAME = 255  # longest file name in bytes on Linux and macOS
 
 __all__ = ["alive", "checksum", "in_place", "locked", "naming", "whole"]
 
@@ -27,12 +31,21 @@ def whole(path: Path | str) -> Iterator[Path]:
     The folder is synced too, so that a power cut cannot undo the rename. After an exception the temporary
     file is removed. If the writer is killed, the next writer in the same folder removes its file. The process
     number in the temporary name keeps two writers apart.
+
+    A device, a pipe or /dev/stdout is written in place, because a renamed file would replace it.
+
+    Raises:
+        OSError: ``path`` cannot be written. The error names ``path``, before anything is yielded if possible.
     """
     path = Path(path)
+    if _in_place_only(path):
+        with naming(path):
+            yield path
+        return
     made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path)
     _sweep(path.parent)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = _beside(path)
     try:
         with naming(path), alive(aside):
             yield aside
@@ -42,7 +55,45 @@ def whole(path: Path | str) -> Iterator[Path]:
         for folder in (path.parent, *(folder.parent for folder in made)):
             _sync(folder)
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the error that led here is the one to report
+            aside.unlink(missing_ok=True)
+
+
+def _in_place_only(path: Path) -> bool:
+    """Return whether ``path`` is a device, a pipe, or a link to one that is open.
+
+    Raises:
+        OSError: It is a folder, or its name is too long.
+    """
+    with naming(path):
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a folder, not a file", str(path))
+    return not stat.S_ISREG(mode) or path.absolute().parts[1:2] in (("dev",), ("proc",))
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder of ``path`` and those above it. An OSError names ``path``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if isinstance(error, FileExistsError):
+            error = NotADirectoryError(errno.ENOTDIR, f"{path.parent} is a file, not a folder")
+        error.filename = str(path)
+        raise error from None
+
+
+def _beside(path: Path) -> Path:
+    """Return the temporary path beside ``path``. A long name is cut, and its checksum keeps it distinct."""
+    end = f".{os.getpid()}.tmp"
+    name = os.fsencode(path.name)
+    if len(name) + len(end) + 1 > NAME:
+        mark = hashlib.sha256(name).hexdigest()[:16]
+        name = name[: NAME - len(end) - len(mark) - 1].decode(errors="ignore").encode() + mark.encode()
+    return path.with_name(f".{os.fsdecode(name)}{end}")
 
 
 @contextlib.contextmanager
@@ -51,8 +102,8 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None or Path(error.filename).parent == path.parent:
-            error.filename = str(path)
+        if error.filename is None or Path(os.fsdecode(error.filename)).parent == path.parent:
+            error.filename, error.filename2 = str(path), None
         raise
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from data_prep import manifest
+from data_prep.base.csv_tables import misnamed, read_table
 from data_prep.base.faults import Faults
 from data_prep.corpora import Scan, listing
 
 __all__ = ["SUFFIXES", "passed_over", "recordings", "scan"]
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".avi")
+NEEDED, OPTIONAL = ("path", "label"), ("speaker", "partition", "start", "stop")  # columns of a table
+NO_TIME = ("nan", "na", "<na>", "none", "null")
+NO_LABEL = (*NO_TIME, "n/a", "#n/a")
 # formats of sound that must be converted first
 UNREAD = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".mov", ".mkv")
 
@@ -67,9 +73,11 @@ def scan(source: Path | str) -> Scan:
     """Read the labels of a user's recordings.
 
     Args:
-        source: A folder with a folder for each label, or a CSV file with the columns path (relative to the
-            CSV's folder, or absolute) and label. The CSV may have speaker, partition ('train' or 'test'),
-            start and stop (s). Its other columns are ignored.
+        source: A folder with a folder for each label, or a CSV file (``base.csv_tables``) with the columns
+            path (relative to the CSV's folder, or absolute) and label. The CSV may have speaker, partition
+            ('train' or 'test'), start and stop (s; nan is no value, and a decimal comma counts if semicolons
+            separate the fields). Its other columns are ignored, with a note. Labels and speakers are in
+            Unicode's normal form NFC.
 
     Returns:
         The clips. Their sound is not checked.
@@ -110,18 +118,24 @@ def _of_folder(root: Path) -> Scan:
         raise Faults(faults)
     lines = [{"path": path.as_posix(), "label": path.parts[0]} for path in paths]
     notes = (passed_over(root, others),) if others else ()
-    return Scan(root, _completed(pd.DataFrame(lines), root, None), [], notes)
+    frame = _completed(pd.DataFrame(lines), root, None)
+    return Scan(root, frame, [], (*notes, *_similar_labels(root, frame["label"])))
 
 
 def _of_table(source: Path) -> Scan:
-    frame, lines = manifest.records(source)
-    if faults := manifest.header_faults(frame, source, ("path", "label")):
-        raise Faults(faults)
+    table = read_table(source, NEEDED, OPTIONAL)
+    frame, lines = table.frame, table.lines
+    _check_paths(frame["path"], source, lines)
+    passed = [str(name) for name in frame.columns if name and name not in (*NEEDED, *OPTIONAL)]
     paths = [_place(source.parent.absolute(), path) for path in frame["path"]]
     folders = [os.path.dirname(path) for path in paths if "\0" not in path]  # another check reports it
     root = os.path.commonpath(folders) if folders else ""
     below = [os.path.relpath(path, root) for path in paths]
     frame["path"] = [path and place for path, place in zip(frame["path"], below)]
+    for name in ("start", "stop"):
+        if name in frame:
+            frame[name] = [_time(cell, table.delimiter) for cell in frame[name]]
+    notes = _passed_columns(source, passed, frame.columns) + _missing_labels(source, frame["label"])
     frame = _completed(frame, source, lines)
     parts = set(frame["partition"])
     if "" in parts and len(parts) > 1:
@@ -129,7 +143,77 @@ def _of_table(source: Path) -> Scan:
         raise Faults(
             f"{source}, line {line}: has no partition, but other lines have; give train or test everywhere"
         )
-    return Scan(Path(root), frame, [])
+    return Scan(Path(root), frame, [], (*notes, *_similar_labels(source, frame["label"])))
+
+
+def _time(cell: str, delimiter: str) -> str:
+    """Return a time in s as pandas or a spreadsheet writes it, '' for no value, as Python writes it."""
+    if cell.strip().casefold() in NO_TIME:
+        return ""
+    decimal_comma = delimiter == ";" and re.fullmatch(r"-?\d+,\d+", cell)
+    return cell.replace(",", ".") if decimal_comma else cell
+
+
+def _check_paths(paths: Iterable[str], source: Path, lines: Sequence[int]) -> None:
+    """Raise Faults for paths that only another program could follow."""
+    faults = []
+    for path, line in zip(paths, lines):
+        try:
+            os.fsencode(path.replace("\0", ""))
+        except UnicodeEncodeError as error:
+            if error.encoding != "utf-8":  # then one sentence is enough: most lines have the same fault
+                raise Faults(
+                    f"{source}, line {line}: file names in this locale are in {error.encoding}, which has no "
+                    f"character for {path!r}; set PYTHONUTF8=1"
+                ) from None
+        if re.match(r"[a-z][a-z0-9+.-]+://", path, re.IGNORECASE):
+            faults.append(f"{source}, line {line}: path {path!r} is a URL; give the path of a file")
+        elif path.startswith("~") and not os.path.lexists(source.parent / path):
+            faults.append(
+                f"{source}, line {line}: path {path!r} begins with ~, which only a shell replaces; give the "
+                "whole path"
+            )
+    if faults:
+        raise Faults(faults)
+
+
+def _passed_columns(source: Path, passed: Sequence[str], columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the note on the columns that are ignored, if there are any."""
+    if not passed:
+        return ()
+    missing = [name for name in OPTIONAL if name not in columns]
+    ignored = f"column {passed[0]} is" if len(passed) == 1 else f"columns {', '.join(passed)} are"
+    return (f"note: {source}: the {ignored} ignored{misnamed(passed, missing) or '.'}",)
+
+
+def _missing_labels(source: Path, labels: pd.Series) -> tuple[str, ...]:
+    """Return a note for each label that other programs write for a missing one."""
+    counts = labels[labels.str.casefold().isin(NO_LABEL)].value_counts()
+    return tuple(
+        f"note: {source}: the label {label!r}, which {count} clips have, is what other programs write for a "
+        "missing value; take these lines out if that is meant."
+        for label, count in counts.items()
+    )
+
+
+def _similar_labels(source: Path, labels: Iterable[str]) -> tuple[str, ...]:
+    """Return a note for each set of labels that a reader could take for one label."""
+    groups: dict[str | float, list[str]] = {}
+    for label in sorted(set(labels)):
+        groups.setdefault(_appearance(label), []).append(label)
+    return tuple(
+        f"note: {source}: the labels {' and '.join(map(ascii, group))} look the same but for capitals, "
+        "invisible characters or zeros, and are different classes; give them one name if they are one class."
+        for group in groups.values()
+        if len(group) > 1
+    )
+
+
+def _appearance(label: str) -> str | float:
+    """Return the same value for labels that a reader could take for one."""
+    visible = [character for character in label if unicodedata.category(character) != "Cf"]
+    plain = " ".join(unicodedata.normalize("NFKC", "".join(visible)).casefold().split())
+    return float(plain) if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{0,15})?", plain) else plain
 
 
 def _place(folder: Path, path: str) -> str:
@@ -144,6 +228,8 @@ def _place(folder: Path, path: str) -> str:
 def _completed(frame: pd.DataFrame, source: Path, lines: Sequence[int] | None) -> pd.DataFrame:
     """Complete a manifest with the missing columns and a name for each clip, and validate it."""
     frame = frame.reindex(columns=[name for name in manifest.COLUMNS if name != "clip"], fill_value="")
+    for name in ("label", "speaker"):  # macOS and other systems spell the same letter differently
+        frame[name] = [unicodedata.normalize("NFC", value) for value in frame[name]]
     frame["text"] = ""  # the name of a text in a corpus; a CSV's column of this name may hold transcripts
     times = zip(frame["path"], frame["start"], frame["stop"])
     frame["clip"] = [path + (f" {start}-{stop}" if start or stop else "") for path, start, stop in times]

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from data_prep.base.drawing import fitted, plain_text, save_png
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
 from freqcnn_gluon.network.attention import AttentionBlock
@@ -96,10 +97,12 @@ def draw(
     image: np.ndarray, blocks: list[Attended], title: str, path: Path, seconds: float, top: float
 ) -> None:
     """Write ``picture`` to ``path`` as a PNG file."""
+    figure = picture(image, blocks, title, seconds, top)
     with whole(path) as aside:
-        picture(image, blocks, title, seconds, top).savefig(aside, format="png", dpi=110)
+        save_png(figure, aside, title, dpi=110)
 
 
+@plain_text()
 def picture(
     image: np.ndarray, blocks: list[Attended], title: str, seconds: float | None, top: float
 ) -> Figure:
@@ -108,7 +111,7 @@ def picture(
     Args:
         image: The spectrogram (size, size), the lowest frequency first.
         blocks: The results of ``attended`` for this image.
-        title: The figure's title.
+        title: The figure's title, which is drawn literally; a long one is cut and wrapped.
         seconds: The clip's length in s; for None, time is shown as the share of the clip.
         top: The highest frequency in Hz.
     """
@@ -119,7 +122,7 @@ def picture(
     extent = (0, seconds, 0, top / 1000)
     clip = rows[0].subplots()
     clip.imshow(image, origin="lower", aspect="auto", cmap="Greys", extent=extent)
-    clip.set(title=title, xlabel=time, ylabel="kHz")
+    clip.set(title=fitted(title), xlabel=time, ylabel="kHz")
     for row, block in zip(rows[1:], blocks):
         row.suptitle(f"block {block.block}", fontsize="medium")
         places, parts, maps = row.subplots(1, 3, width_ratios=(3, 1, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import mxnet as mx
@@ -13,6 +14,7 @@ from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
+from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.model import Model
 
 __all__ = ["TOLERANCE", "to_onnx", "to_symbol"]
@@ -20,6 +22,11 @@ __all__ = ["TOLERANCE", "to_onnx", "to_symbol"]
 OPSET, IR_VERSION = 13, 8  # the versions that MXNet 1.9.1 writes
 TOLERANCE = 1e-5  # largest accepted difference between onnxruntime's and MXNet's probabilities
 ROUNDING = 1e-6  # differences below this are float32 rounding
+DESCRIPTION = (
+    "FreqCNN for spectrograms of speech. 'image' is (batch, 1, frequency, time), 0 to 1, lowest frequency "
+    "first; the output holds a probability for each label. The metadata 'freqcnn' has the labels, 'features' "
+    "the steps from sound to image, which docs/onnx.md of freqcnn-gluon explains."
+)
 PATCHES = 8  # patches along each side of a check image
 
 
@@ -28,7 +35,7 @@ def to_onnx(model: Model, path: Path) -> float:
 
     The file's input is 'image' (batch, 1, size, size) float32; its output is 'probability...' (batch,
     classes), after the softmax. The batch size is free. The metadata holds ``model.about``, so the file alone
-    is enough for ``onnx_model.OnnxModel``.
+    is enough for ``onnx_model.OnnxModel``, and ``feature_steps`` for other programs (docs/onnx.md).
 
     Args:
         model: The trained model.
@@ -104,8 +111,43 @@ def _converted(model: Model) -> onnx.ModelProto:
         field.extend(kept)
     converted = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)])
     converted.ir_version = IR_VERSION
-    onnx.helper.set_model_props(converted, {"freqcnn": model.about.text()})
+    converted.producer_name = "freqcnn-gluon"
+    converted.doc_string = graph.doc_string = DESCRIPTION
+    features = json.dumps(feature_steps(model.about), indent=1, ensure_ascii=False)
+    onnx.helper.set_model_props(converted, {"freqcnn": model.about.text(), "features": features})
     return converted
+
+
+def feature_steps(about: About) -> dict[str, dict]:
+    """Return the parameters of each step of docs/onnx.md, for programs that compute the input themselves."""
+    images = about.images
+    return {
+        "load": {"full_scale": 1, "seconds_to_samples": "round"},
+        "mono": {"channels": "mean"},
+        "resample": {"rate": images.rate, "zeros_per_side": 10, "window": "kaiser", "beta": 5.0},
+        "frames": {
+            "frame_seconds": images.frame,
+            "hop_of_frame": images.hop,
+            "start": "floor(i * hop + 1) - 1",
+            "partial_last_frame": "dropped",
+        },
+        "window": {"name": "hamming", "symmetric": True, "a0": 0.54, "a1": 0.46},
+        "spectrum": {"points": "next power of two", "value": "magnitude"},
+        "decibels": {"factor": 20, "offset": 1e-16},
+        "floor": {"db": images.floor_db, "below": "frame" if images.version == "1.7" else "clip"},
+        "scale": {"from_db": [-images.floor_db, 0], "to": [0, 1]},
+        "resize": {"size": images.size, "kernel": "bicubic", "a": -0.5, "antialias": True},
+        "limit": {"low": 0, "high": 1},
+        "orientation": {"rows": "frequency, lowest first", "columns": "time"},
+        "windows": {
+            "longest_seconds": about.longest,
+            "seconds": about.median,
+            "hop_seconds": about.median / 2,
+            "last": "ends with the recording",
+            "silent": "left out",
+        },
+        "average": {"over": "windows", "of": "probabilities", "weights": "equal"},
+    }
 
 
 def _graph(net: HybridBlock) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:

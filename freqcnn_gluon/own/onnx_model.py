@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
+from data_prep.base.cores import cores, processors
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.predict import checked_images
@@ -89,6 +91,7 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
     _bound_memory()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # the exception has the same text as stderr
+    options.intra_op_num_threads = _threads()  # the default is every core of the host, and pins the threads
     options.add_session_config_entry("session.use_env_allocators", "1")
     return onnxruntime.InferenceSession(
         content,
@@ -97,6 +100,14 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
         disabled_optimizers=["ConstantFolding"],
         enable_fallback=0,  # the fallback is the same provider, and announces itself on stdout
     )
+
+
+def _threads() -> int:
+    """Return OMP_NUM_THREADS, within the processors that this process may use; by default its cores."""
+    stated = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if stated.isdecimal() and int(stated):
+        return min(int(stated), processors())
+    return cores()
 
 
 @functools.cache

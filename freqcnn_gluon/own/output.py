@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from data_prep.base.faults import printable
+from data_prep.base.faults import one_line
 from freqcnn_gluon.own.predict import Prediction
 
 __all__ = ["csv_printer", "most_likely", "print_json", "print_text", "score", "table"]
@@ -55,9 +57,9 @@ def print_text(name: str, prediction: Prediction, labels: Sequence[str]) -> None
     several = len(prediction.parts) > 1
     for part in prediction.parts if several else ():
         result = "silent" if part.probabilities is None else most_likely(part.probabilities, labels)
-        print(printable(f"{name} {part.start:.2f}-{part.stop:.2f} s: {result}"))
+        print(one_line(f"{name} {part.start:.2f}-{part.stop:.2f} s: {result}"))
     mean = f" (mean of {len(prediction.parts)} windows)" if several else ""
-    print(printable(f"{name}: {most_likely(prediction.probabilities, labels)}{mean}"))
+    print(one_line(f"{name}: {most_likely(prediction.probabilities, labels)}{mean}"))
 
 
 def most_likely(probabilities: np.ndarray, labels: Sequence[str]) -> str:
@@ -67,13 +69,13 @@ def most_likely(probabilities: np.ndarray, labels: Sequence[str]) -> str:
 
 
 def print_json(name: str, prediction: Prediction, labels: Sequence[str]) -> None:
-    """Print the recording and its windows as one JSON object on one line."""
+    """Print the recording and its windows as one JSON object on one line, in ASCII for any locale."""
 
     def by_label(probabilities: np.ndarray | None) -> dict[str, float] | None:
         return None if probabilities is None else dict(zip(labels, map(float, probabilities)))
 
     line = {
-        "file": name,
+        "file": _in_utf8(name),
         "label": prediction.label,
         "probabilities": by_label(prediction.probabilities),
         "windows": [
@@ -81,17 +83,22 @@ def print_json(name: str, prediction: Prediction, labels: Sequence[str]) -> None
             for part in prediction.parts
         ],
     }
-    print(json.dumps(line, ensure_ascii=False))
+    print(json.dumps(line))
 
 
 def csv_printer(labels: Sequence[str]) -> Callable[[str, Prediction, Sequence[str]], None]:
-    """Print the header of the CSV and return the function that prints a recording after its windows."""
+    """Print the header of the CSV and return the function that prints a recording after its windows.
+
+    The CSV is in UTF-8 for any locale.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     lines = csv.writer(sys.stdout, lineterminator="\n")
     lines.writerow(["file", "window", "start", "stop", "label", *(f"p({label})" for label in labels)])
 
     def write(name: str, prediction: Prediction, labels: Sequence[str]) -> None:
         def row(window: int | str, start: float, stop: float, probabilities: np.ndarray | None) -> None:
-            cells = [name, window, f"{start:.3f}", f"{stop:.3f}"]
+            cells = [_in_utf8(name), window, f"{start:.3f}", f"{stop:.3f}"]
             if probabilities is None:
                 lines.writerow([*cells, "", *[""] * len(labels)])
             else:
@@ -104,3 +111,8 @@ def csv_printer(labels: Sequence[str]) -> Callable[[str, Prediction, Sequence[st
         row("all", parts[0].start, parts[-1].stop, prediction.probabilities)
 
     return write
+
+
+def _in_utf8(name: str) -> str:
+    """Decode a file's name as UTF-8, also in a locale in which Python decodes names otherwise."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")

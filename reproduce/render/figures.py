@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from data_prep.base.drawing import LITERAL, plain_text
 from reproduce.sources import QUICK, STANDIN
 
 __all__ = ["as_webp", "draw_confusion", "draw_systems", "shades", "training_curves"]
@@ -23,12 +24,14 @@ INK, RULE = "#010203", "#040506"  # Replaced by the page's own colours, which di
 STYLE = {
     "svg.fonttype": "none",  # Keep text as text.
     "font.size": 8,
+    **LITERAL,
     **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
     **dict.fromkeys(("axes.edgecolor", "grid.color"), RULE),
 }
 HATCHES = ("", "//", "..", "xx")
 
 
+@plain_text()
 def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
     """Draw the paper's confusion matrix and ours side by side, as PNG.
 
@@ -58,6 +61,7 @@ def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
     figure.savefig(path, format="png", dpi=120)
 
 
+@plain_text()
 def draw_systems(frame: pd.DataFrame, source: str, path: Path) -> None:
     """Draw the paper's numbers above and ours below on one scale, as PNG.
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from data_prep import manifest
+from data_prep.base.drawing import fitted, plain_text
 from data_prep.base.faults import Faults
 from data_prep.corpora import Scan
 from data_prep.sound import audio
@@ -26,6 +27,7 @@ __all__ = ["attention_by_band", "draw_bands", "figure1", "figure5", "one_clip", 
 SETTINGS = ImageSettings(256, floor_db=80.0)  # The floor is 80 dB below the clip's maximum.
 
 
+@plain_text()
 def figure1(scan: Scan, labels: Sequence[str] = ("Angry", "Sadness", "Happiness")) -> Figure:
     """Draw the paper's Figure 1: spectrograms of one speaker's speech with different emotions.
 
@@ -55,6 +57,7 @@ def figure1(scan: Scan, labels: Sequence[str] = ("Angry", "Sadness", "Happiness"
     return figure
 
 
+@plain_text()
 def figure5(scan: Scan, parts: int = 2) -> Figure:
     """Draw the paper's Figure 5: one spectrogram split along time (a) and along frequency (b).
 
@@ -76,7 +79,8 @@ def figure5(scan: Scan, parts: int = 2) -> Figure:
         for number in range(parts):
             middle = (number + 0.5) / parts
             x, y = (middle, 0.93) if axes is by_time else (0.03, middle)
-            axes.text(x, y, f"$s_{number + 1}$", transform=axes.transAxes, bbox={"facecolor": "white"})
+            part = axes.text(x, y, f"$s_{number + 1}$", transform=axes.transAxes)
+            part.set(bbox={"facecolor": "white"}, parse_math=True)  # the paper's own symbol
             if number:
                 draw_line(end * number / parts, color="tab:red", linewidth=2)
         axes.set(title=title, xlabel="time, s", ylabel="frequency, kHz")
@@ -84,6 +88,7 @@ def figure5(scan: Scan, parts: int = 2) -> Figure:
     return figure
 
 
+@plain_text()
 def one_clip(scan: Scan, settings: ImageSettings) -> Figure:
     """Draw the first clip as samples, magnitude spectrogram, spectrogram in dB and network input.
 
@@ -112,10 +117,11 @@ def one_clip(scan: Scan, settings: ImageSettings) -> Figure:
     )
     title = f"network input, {settings.size} × {settings.size}, 0 to 1"
     network_input.set(title=title, xlabel="column", ylabel="row")
-    figure.suptitle(_marked(f"From sound to image: {path.name}", scan.root))
+    figure.suptitle(fitted(_marked(f"From sound to image: {path.name}", scan.root)))
     return figure
 
 
+@plain_text()
 def through_the_network(net: FreqCNN, picture: np.ndarray, root: Path, maps: int = 8) -> Figure:
     """Draw the first feature maps of each block of a FreqCNN.
 
@@ -171,6 +177,7 @@ def attention_by_band(net: FreqCNN, images: np.ndarray, labels: Sequence[str]) -
     return pd.DataFrame(lines).groupby(["label", "block", "part"], as_index=False)["weight"].mean()
 
 
+@plain_text()
 def draw_bands(frame: pd.DataFrame, highest: float, root: Path) -> Figure:
     """Draw ``attention_by_band`` as bars: one panel for each block, one group for each frequency band.
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_prep import manifest
-from data_prep.base.faults import Faults
+from data_prep.base.csv_tables import read_table
 from data_prep.base.files import whole
 from reproduce import markdown as text
 from reproduce.sources import NETWORK, PAPER, banner
@@ -117,9 +116,7 @@ def compared_in(folder: Path, number: int, title: str) -> Comparison:
         Faults: The file is missing or damaged.
     """
     path = folder / f"table{number:02}.csv"
-    frame, _ = manifest.records(path)
-    if faults := manifest.header_faults(frame, path, ("row", "column", "paper", "ours", "verdict")):
-        raise Faults(faults)
+    frame = read_table(path, ("row", "column", "paper", "ours", "verdict")).frame
     source = PAPER if folder.name == NETWORK else folder.name
     return Comparison(number, title, source, frame, pd.DataFrame(index=frame["row"].unique()))
 

@@ -4,6 +4,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
+from data_prep.base.drawing import fitted
 from data_prep.base.faults import Faults
 from freqcnn_gluon.network.architectures import architecture
 from freqcnn_gluon.network.explain import Attended, attended, draw, picture
@@ -63,3 +64,13 @@ def test_draw_writes_a_png(tmp_path):
 def test_a_network_without_attention_is_a_fault():
     with pytest.raises(Faults, match="no attention blocks"):
         attended(net(attention_blocks=0), np.zeros((32, 32), np.float32))
+
+
+@pytest.mark.parametrize("title", ["Ba$$in.wav: a$$b 1.000", "$x^{2$", "<b>&amp; שלום 😂", "y" * 1000])
+def test_a_title_of_any_characters_is_drawn_literally(tmp_path, title):
+    image = np.random.default_rng(0).random((32, 32), np.float32)
+    figure = picture(image, attended(net(), image), title, None, 8000)
+    heading = figure.subfigs[0].axes[0].title
+    assert heading.get_text() == fitted(title) and not heading.get_parse_math()
+    draw(image, attended(net(), image), title, tmp_path / "a.png", seconds=2.5, top=8000)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

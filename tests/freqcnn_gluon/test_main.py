@@ -58,7 +58,10 @@ def test_describe_refuses_impossible_numbers(option, capsys):
         ("export model --onnx model.onnx", False),
     ],
 )
-def test_ctrl_c_reports_whether_the_command_resumes(words, resumes, monkeypatch, capsys):
+def test_ctrl_c_reports_whether_the_command_resumes(words, resumes, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+
     def stopped(*_):
         raise KeyboardInterrupt
 

@@ -2,18 +2,20 @@
 
 import mxnet as mx
 import numpy as np
+import pandas as pd
 import pytest
 import recordings
 import soundfile
+from matplotlib.text import Text
 
 from data_prep.base.faults import Faults
 from data_prep.corpora import Scan
 from data_prep.corpora.own import scan
-from data_prep.sound.spectrogram import mirspectrum
+from data_prep.sound.spectrogram import ImageSettings, mirspectrum
 from freqcnn_gluon.network.architectures import architecture
 from freqcnn_gluon.network.explain import attended
 from freqcnn_gluon.network.freqcnn import FreqCNN
-from reproduce.render.notebooks import attention_by_band, draw_bands, figure1, figure5
+from reproduce.render.notebooks import attention_by_band, draw_bands, figure1, figure5, one_clip
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +56,28 @@ def test_bands_are_the_mean_weights(scanned_clips):
     assert [item.get_title() for item in axes] == ["block 4", "block 5"]
     assert [label.get_text() for label in axes[0].get_xticklabels()] == ["0–4 kHz", "4–8 kHz"]
     assert axes[0].containers[0][1].get_height() == pytest.approx(expected[0, 1])
+
+
+def test_names_and_labels_are_drawn_literally_and_the_paper_s_symbols_are_not(tmp_path):
+    labels = ["a$$b", "$ok$"]
+    root = recordings.write(tmp_path / "tones", each=1)
+    for label, old in zip(labels, ("low", "high")):
+        (root / old).rename(root / label)
+        (root / label / "0.wav").rename(root / label / "Ba$$in $x^2$.wav")
+    scanned = Scan(root, scan(root).manifest.assign(speaker="one"), [])
+    scanned.manifest["label"] = scanned.manifest["label"].astype(str)
+    frame = pd.DataFrame([(label, 4, part, 0.5) for label in labels for part in (1, 2)])
+    frame.columns = ["label", "block", "part", "weight"]
+    settings = ImageSettings(32)
+    figures = [
+        figure1(scanned, labels),
+        one_clip(scanned, settings),
+        draw_bands(frame, 8000, root),
+        figure5(scanned),
+    ]
+    for figure in figures:
+        figure.savefig(tmp_path / "a.png")
+    texts = [text for figure in figures for text in figure.findobj(Text) if "$" in text.get_text()]
+    drawn = {text.get_text() for text in texts if not text.get_parse_math()}
+    assert drawn == {*labels, "From sound to image: Ba$$in $x^2$.wav"}
+    assert {text.get_text() for text in texts if text.get_parse_math()} == {"$s_1$", "$s_2$"}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made import report
+from matplotlib.figure import Figure
 
 from reproduce.cells import cells
 from reproduce.render.figures import draw_confusion, draw_systems
@@ -160,6 +161,21 @@ def test_a_count_of_a_row_that_was_not_read_whole_is_shaded_as_the_others(tmp_pa
     draw_confusion(cells(TABLES[12], []), "paper", tmp_path / "a.png")
     shares = np.asarray(drawn[0].axes[0].images[0].get_array())
     assert shares[1, 1] == pytest.approx(167 / 210) and shares[4, 4] == pytest.approx(178 / 210)
+
+
+def test_a_source_s_name_is_drawn_literally(tmp_path, monkeypatch):
+    drawn, savefig = [], Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *path, **how: (drawn.append(figure), savefig(figure, *path, **how))
+    )
+    draw_systems(cells(TABLES[3], [report()]), "Ba$$in", tmp_path / "a.png")
+    draw_confusion(cells(TABLES[12], []), "$x^{2$ <&", tmp_path / "b.png")
+    titles = [figure.axes[1].title for figure in drawn]
+    assert [title.get_text() for title in titles] == [
+        "this reproduction: Ba$$in",
+        "this reproduction: $x^{2$ <&",
+    ]
+    assert not any(title.get_parse_math() for title in titles)
 
 
 def test_contradictions_in_the_paper_stand_below_their_table():

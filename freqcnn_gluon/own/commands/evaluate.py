@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from freqcnn_gluon.own.commands import recogniser
@@ -37,12 +38,14 @@ def run(options: argparse.Namespace) -> None:
 
     model = recogniser.load(options)
     training_clips = trained_on(options.model)
-    evaluation = evaluate(model, options.data, training_clips, options.jobs)
+    with contextlib.ExitStack() as stack:
+        # A file that cannot be written ends the command before the evaluation, not after it.
+        table = stack.enter_context(whole(options.csv)) if options.csv else None
+        evaluation = evaluate(model, options.data, training_clips, options.jobs)
+        if table:
+            write(evaluation.clips, table)
     if evaluation.skipped:
         print(f"{evaluation.skipped} clips are skipped, because the model was trained on their sound.\n")
     if training_clips is None:
         print(f"{options.model} has no list of its training clips, so these count too if they are here.\n")
     print(score(evaluation.metrics, model.about.labels, f"of {options.data}"))
-    if options.csv:
-        with whole(options.csv) as path:
-            write(evaluation.clips, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from freqcnn_gluon.own.commands import recogniser
 from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device
 
 
@@ -24,13 +25,14 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from data_prep.base.faults import one_line
     from data_prep.sound import audio
     from data_prep.sound.spectrogram import image
     from freqcnn_gluon.network.explain import attended, draw
     from freqcnn_gluon.own.model import Model
     from freqcnn_gluon.own.output import most_likely
 
-    model = Model.load(options.model, options.device)
+    model = Model.load(recogniser.folder(options.model), options.device)
     settings = model.about.images
     samples = audio.read(options.file, settings.rate)
     spectrogram = image(samples, settings)
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     out = options.out or options.file.with_name(f"{options.file.stem}-attention.png")
     seconds, top = len(samples) / settings.rate, settings.rate / 2
     draw(spectrogram, blocks, f"{options.file.name}: {labels}", out, seconds, top)
-    print(f"{options.file}: {labels}")
+    print(one_line(f"{options.file}: {labels}"))
     for attention in blocks:
         print(f"block {attention.block}: {attention.summary(seconds, top)}")
-    print(f"picture: {out}")
+    print(one_line(f"picture: {out}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from freqcnn_gluon.own.commands import recogniser
 from freqcnn_gluon.own.commands.parser import Commands, add_command
 
 
@@ -21,7 +22,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
     form = command.add_mutually_exclusive_group(required=True)
-    form.add_argument("--onnx", type=Path, metavar="FILE", help="write an ONNX file")
+    form.add_argument("--onnx", type=Path, metavar="FILE", help="write an ONNX file (docs/onnx.md)")
     form.add_argument("--symbol", type=Path, metavar="PREFIX", help="write MXNet's symbol and parameters")
 
 
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     from freqcnn_gluon.own.export import to_onnx, to_symbol
     from freqcnn_gluon.own.model import Model
 
-    model = Model.load(options.model, "cpu")
+    model = Model.load(recogniser.folder(options.model), "cpu")
     if options.onnx:
         difference = to_onnx(model, options.onnx)
         print(f"{options.onnx}: its probabilities differ from MXNet's by at most {difference:.1e}")

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from data_prep.base.commands import resumable
+from data_prep.base.faults import Faults
 from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs
 
 ENOUGH = 100  # training steps after which BatchNorm's running statistics fit the trained network
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
         options.learning_rate,
         options.seed,
     )
+    if options.out.exists() and not options.out.is_dir():
+        raise Faults(f"{options.out}: is not a folder; name a folder for the model, which need not exist")
     with resumable(options.out):
         fit(
             options.data,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_prep.base.commands import STDOUT
 from data_prep.base.faults import Faults, note
+from data_prep.base.files import naming
 from freqcnn_gluon.own.commands import recogniser
 from freqcnn_gluon.own.commands.parser import Commands, add_command
 
@@ -44,35 +47,52 @@ def run(options: argparse.Namespace) -> int:
 
     model = recogniser.load(options)
     labels, failed = model.about.labels, False
-    show = print_json if options.json else csv_printer(labels) if options.csv else print_text
-    with tempfile.TemporaryDirectory() as aside:
-        names, paths = _expand(options.files, Path(aside))
+    with naming(STDOUT):
+        show = print_json if options.json else csv_printer(labels) if options.csv else print_text
+    with contextlib.ExitStack() as stack:
+        names, paths = _expand(options.files, stack)
         for name, path, prediction in zip(names, paths, predictions(model, paths, options.jobs)):
             if isinstance(prediction, Faults):
                 failed = True
                 print(f"error: {prediction}".replace(str(path), name), file=sys.stderr, flush=True)
             else:
-                show(name, prediction, labels)
-                sys.stdout.flush()
+                with naming(STDOUT):
+                    show(name, prediction, labels)
+                    sys.stdout.flush()
     return int(failed)
 
 
-def _expand(arguments: Sequence[str], aside: Path) -> tuple[list[str], list[Path]]:
-    """List the recordings' names and paths; standard input is copied to a file in `aside`."""
+def _expand(arguments: Sequence[str], stack: contextlib.ExitStack) -> tuple[list[str], list[Path]]:
+    """List the recordings' names and paths. Standard input is copied to a file, which ``stack`` removes."""
     names: list[str] = []
     paths: list[Path] = []
+    if arguments.count(STDIN) > 1:
+        raise Faults(f"{STDIN}: is given {arguments.count(STDIN)} times, but standard input is read once")
     for argument in arguments:
         if argument == STDIN:
-            path = aside / "standard input"
-            with open(path, "wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
             names.append(STDIN)
-            paths.append(path)
+            paths.append(_standard_input(stack))
             continue
         files = _in_folder(Path(argument)) if Path(argument).is_dir() else [Path(argument)]
         names += map(str, files)
         paths += files
     return names, paths
+
+
+def _standard_input(stack: contextlib.ExitStack) -> Path:
+    """Copy standard input to a temporary file, because sound is read from any position."""
+    if sys.stdin is None:
+        raise Faults(f"{STDIN}: standard input is closed; give it a recording, as in `- < talk.wav`")
+    try:
+        aside = stack.enter_context(tempfile.TemporaryDirectory())
+    except FileNotFoundError:
+        raise Faults(
+            f"{STDIN}: no folder for temporary files can be written; set TMPDIR to one, or name a file"
+        ) from None
+    path = Path(aside) / "standard input"
+    with naming(path), open(path, "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
 
 
 def _in_folder(folder: Path) -> list[Path]:

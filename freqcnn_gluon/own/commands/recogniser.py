@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from freqcnn_gluon.own.predict import Recogniser
 
 
+FILES = ("model.json", "model.safetensors", "report.json", "clips.csv")  # what `fit` writes for a model
+IN_FOLDER = "model.onnx"  # the ONNX file in a model's folder
+ONNX_START = b"\x08"  # the field ir_version, which every exporter writes first
+
+
 def add_recogniser(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "model", type=Path, metavar="MODEL", help="the folder that `fit` wrote, or an ONNX file"
@@ -33,13 +38,43 @@ def add_runtime(command: argparse.ArgumentParser) -> None:
 def load(options: argparse.Namespace) -> Recogniser:
     """Load the model that the options name. Raises Faults if it cannot be loaded."""
     path: Path = options.model
-    runtime = options.runtime or ("onnx" if path.suffix == ".onnx" else "mxnet")
-    if runtime == "onnx":
+    onnx = _onnx_file(path)
+    if (options.runtime or ("onnx" if onnx else "mxnet")) == "onnx":
         from freqcnn_gluon.own.onnx_model import OnnxModel
 
         if options.device not in ("auto", "cpu"):
             raise Faults(f"--device {options.device}: ONNX models run on the CPU only; omit --device")
-        return OnnxModel(path / "model.onnx" if path.is_dir() else path)
+        return OnnxModel(onnx or folder(path) / IN_FOLDER)
     from freqcnn_gluon.own.model import Model
 
-    return Model.load(path, options.device)
+    return Model.load(folder(path), options.device)
+
+
+def folder(path: Path) -> Path:
+    """Return ``path`` if it is a folder.
+
+    Raises:
+        Faults: It is missing, or it is a file; the message says what to name instead.
+    """
+    if path.is_dir():
+        return path
+    if not path.exists():
+        raise Faults(f"{path}: is missing; name the folder that `fit` wrote, or an ONNX file")
+    if path.name in FILES:
+        raise Faults(f"{path}: is one file of a model; name its folder, {path.parent}")
+    if _onnx_file(path):
+        raise Faults(f"{path}: is an ONNX file, which `predict` and `evaluate` run; name a folder of `fit`")
+    raise Faults(f"{path}: is not a model; name the folder that `fit` wrote, or an ONNX file")
+
+
+def _onnx_file(path: Path) -> Path | None:
+    """Return the ONNX file that ``path`` is or, if it holds no other model, has in it; otherwise None."""
+    if path.is_dir():
+        inside = path / IN_FOLDER
+        return inside if inside.is_file() and not (path / FILES[0]).exists() else None
+    if path.suffix.lower() == ".onnx":
+        return path
+    if path.name in FILES or not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        return path if file.read(1) == ONNX_START else None

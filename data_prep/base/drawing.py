@@ -1,0 +1,45 @@
+"""Draw texts of the user's, such as file names and labels, as they are written.
+
+matplotlib reads a text with two dollar signs as mathematics. Functions that draw names or labels carry the
+decorator ``plain_text()``. Only they need matplotlib.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from data_prep.base.faults import note, one_line
+
+__all__ = ["fitted", "plain_text", "save_png"]
+
+LONGEST, LINE = 240, 100  # characters of a title, and of one of its lines
+
+LITERAL = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
+
+
+def plain_text():
+    """Return a context, and decorator, in which texts are made that are drawn literally."""
+    return rc_context(LITERAL)
+
+
+def fitted(text: str, longest: int = LONGEST) -> str:
+    """Escape control characters in a title, cut its middle if it is long, and wrap it."""
+    line = one_line(text).replace("\t", " ")
+    if len(line) > longest:
+        half = longest // 2
+        line = f"{line[:half]} … {line[-half:]}"
+    return "\n".join(textwrap.wrap(line, LINE, replace_whitespace=False)) or line
+
+
+def save_png(figure: Figure, path: Path, title: str, dpi: int) -> None:
+    """Write a figure as PNG, with a note instead of warnings if its font lacks characters of ``title``."""
+    with warnings.catch_warnings(record=True) as caught, plain_text():
+        warnings.simplefilter("always")
+        figure.savefig(path, format="png", dpi=dpi)
+    if any("missing from" in str(warning.message) for warning in caught):
+        note(f"note: the picture's font lacks characters of {title!r}; boxes stand for them.")

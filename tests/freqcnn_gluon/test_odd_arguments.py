@@ -1,0 +1,160 @@
+"""Models, recordings and outputs with odd names, in any locale: the right answer or one sentence."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from test_export import model as random_model
+
+from freqcnn_gluon.__main__ import main
+from freqcnn_gluon.own import export
+
+PROJECT = Path(__file__).parents[2]
+ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+LOCALES = [ASCII, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C.UTF-8"}]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model's folder, its ONNX file in and beside it under odd names, and a recording."""
+    root = tmp_path_factory.mktemp("odd")
+    made = random_model()
+    made.save(root / "model")
+    for name in ("report.json", "clips.csv"):
+        (root / "model" / name).write_text("{}")
+    export.to_onnx(made, root / "M.ONNX")
+    (root / "onnx folder").mkdir()
+    for copy in ("without suffix", "onnx folder/model.onnx", "model/model.onnx"):
+        shutil.copy(root / "M.ONNX", root / copy)
+    (root / "text").write_text("no model")
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
+    soundfile.write(root / "a.wav", noise, 16000)
+    return root
+
+
+def run(capsys, *words):
+    code = main([str(word) for word in words])
+    return capsys.readouterr(), code
+
+
+@pytest.mark.parametrize("name", ["M.ONNX", "without suffix", "onnx folder", "model"])
+def test_every_form_of_a_model_is_found(folder, capsys, name):
+    expected, _ = run(capsys, "predict", folder / "model", folder / "a.wav", "--device", "cpu", "--jobs", 1)
+    output, code = run(capsys, "predict", folder / name, folder / "a.wav", "--device", "cpu", "--jobs", 1)
+    assert code == 0 and output.out == expected.out
+
+
+@pytest.mark.parametrize(
+    "name, sentence",
+    [
+        ("model/model.json", "is one file of a model; name its folder, {root}/model"),
+        ("model/model.safetensors", "is one file of a model; name its folder, {root}/model"),
+        ("model/report.json", "is one file of a model; name its folder, {root}/model"),
+        ("model/clips.csv", "is one file of a model; name its folder, {root}/model"),
+        ("nowhere", "is missing; name the folder that `fit` wrote, or an ONNX file"),
+        ("text", "is not a model; name the folder that `fit` wrote, or an ONNX file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_what_is_not_a_model_is_one_sentence(folder, capsys, name, sentence, command):
+    output, code = run(capsys, command, folder / name, folder / "a.wav")
+    assert code == 1 and output.err == f"error: {folder / name}: {sentence.format(root=folder)}\n"
+
+
+def test_commands_that_need_the_folder_name_it(folder, capsys):
+    for words in (
+        ["explain", folder / "M.ONNX", folder / "a.wav"],
+        ["export", folder / "M.ONNX", "--onnx", "b"],
+    ):
+        output, code = run(capsys, *words)
+        assert code == 1 and "M.ONNX: is an ONNX file, which `predict` and `evaluate` run" in output.err
+
+
+@pytest.mark.parametrize("name", ["Ba$$in", "a$^b$", "<b>&amp;", "with\nnewline", "😂", "x" * 230])
+def test_explain_draws_recordings_of_any_name(folder, capsys, tmp_path, name):
+    shutil.copy(folder / "a.wav", tmp_path / f"{name}.wav")
+    words = ["explain", folder / "model", tmp_path / f"{name}.wav", "--device", "cpu"]
+    output, code = run(capsys, *words)
+    assert code == 0 and len(output.out.splitlines()) == 4
+    assert (tmp_path / f"{name}-attention.png").read_bytes().startswith(b"\x89PNG")
+    output, code = run(capsys, *words, "--out", tmp_path / ("y" * 300))
+    assert code == 1 and output.err.endswith(f"{'y' * 300}: File name too long; give a shorter name\n")
+
+
+def test_an_evaluation_whose_table_cannot_be_written_does_not_begin(folder, capsys):
+    words = ["evaluate", folder / "M.ONNX", folder / "nowhere.csv", "--csv", folder / "text" / "a.csv"]
+    output, code = run(capsys, *words)
+    assert code == 1 and output.err.startswith(
+        f"error: {folder}/text/a.csv: {folder}/text is a file, not a folder"
+    )
+
+
+def test_a_model_s_folder_that_is_a_file_is_named(folder, capsys):
+    for out in (folder / "text", "/dev/null"):
+        output, code = run(capsys, "fit", folder, "--out", out)
+        assert code == 1 and output.err.startswith(
+            f"error: {out}: is not a folder; name a folder for the model"
+        )
+
+
+@pytest.mark.parametrize("environment", LOCALES)
+def test_json_and_csv_are_the_same_in_any_locale(folder, tmp_path, environment):
+    path = tmp_path / "Sören 😂.wav"
+    shutil.copy(folder / "a.wav", path)
+    for option in ("--json", "--csv"):
+        done = subprocess.run(
+            [sys.executable, "-m", "freqcnn_gluon", "predict", folder / "M.ONNX", path, option],
+            cwd=PROJECT,
+            capture_output=True,
+            env={name: value for name, value in os.environ.items() if name[:3] != "LC_"} | environment,
+        )
+        assert done.returncode == 0 and not done.stderr
+        text = done.stdout.decode("utf-8")
+        if option == "--json":
+            assert text.isascii() and json.loads(text)["file"] == str(path)
+            assert list(json.loads(text)["probabilities"]) == ["a", "ö", "c d"]
+        else:
+            (line,) = csv.DictReader(io.StringIO(text))
+            assert line["file"] == str(path) and "p(ö)" in line
+
+
+def test_standard_input_that_cannot_be_read_is_one_sentence(folder, tmp_path):
+    def predict(redirection, **environment):
+        command = f'exec "{sys.executable}" -m freqcnn_gluon predict "{folder}/M.ONNX" {redirection}'
+        return subprocess.run(
+            ["sh", "-c", command], cwd=PROJECT, capture_output=True, text=True, env=os.environ | environment
+        )
+
+    for redirection, sentence in {
+        "- <&-": "-: standard input is closed; give it a recording, as in `- < talk.wav`",
+        "- - < /dev/null": "-: is given 2 times, but standard input is read once",
+        "- < /dev/null": "-: is an empty file (0 bytes); replace it or leave it out",
+    }.items():
+        done = predict(redirection)
+        assert (done.returncode, done.stderr) == (1, f"error: {sentence}\n")
+    done = predict(f'"{folder}/a.wav" - < "{folder}/a.wav"')
+    answers = [re.sub("^.*: ", "", line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and len(answers) == 2 and answers[0] == answers[1]
+
+
+def test_only_standard_input_needs_a_temporary_folder(folder, capsys, monkeypatch):
+    from freqcnn_gluon.own.commands import predict
+
+    def nowhere():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(predict.tempfile, "TemporaryDirectory", nowhere)
+    assert run(capsys, "predict", folder / "M.ONNX", folder / "a.wav", "--jobs", 1)[1] == 0
+    output, code = run(capsys, "predict", folder / "M.ONNX", "-")
+    assert code == 1 and output.err == (
+        "error: -: no folder for temporary files can be written; set TMPDIR to one, or name a file\n"
+    )
