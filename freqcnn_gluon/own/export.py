@@ -14,6 +14,7 @@ from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
+from data_prep.sound import audio
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.model import Model
 
@@ -123,7 +124,7 @@ def feature_steps(about: About) -> dict[str, dict]:
     images = about.images
     return {
         "load": {"full_scale": 1, "seconds_to_samples": "round"},
-        "mono": {"channels": "mean"},
+        "mono": {"channels": "mean", "cancelled_below": audio.CANCELLED},
         "resample": {"rate": images.rate, "zeros_per_side": 10, "window": "kaiser", "beta": 5.0},
         "frames": {
             "frame_seconds": images.frame,

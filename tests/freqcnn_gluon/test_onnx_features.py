@@ -92,13 +92,21 @@ def test_the_program_hears_files_of_any_rate_as_this_project_does(page, tmp_path
     soundfile.write(path, random.uniform(-0.5, 0.5, (source // 2, 2)), source, "PCM_16")
     integers, _ = soundfile.read(path, dtype="int16")
     first, last = round(0.1 * source), round(0.4 * source)
-    samples = page["resample"]((integers / 32768).mean(axis=1)[first:last], source, 16000)
+    samples = page["resample"](page["mono"](integers / 32768)[first:last], source, 16000)
     expected = audio.read(path, 16000, 0.1, 0.4)
     np.testing.assert_allclose(samples, expected, atol=1e-9)
     settings = spectrogram.ImageSettings(64)
     np.testing.assert_allclose(
         page["image"](samples, **vars(settings)), spectrogram.image(expected, settings), atol=1e-6, rtol=0
     )
+
+
+@pytest.mark.parametrize("second", [1.0, 0.0, -1.0, -0.9, -0.7])
+def test_the_program_mixes_channels_as_this_project_does(page, tmp_path, second):
+    speech, path = np.random.default_rng(0).uniform(-0.5, 0.5, 8000), tmp_path / "stereo.wav"
+    soundfile.write(path, np.stack([speech, second * speech], axis=1), 16000, "DOUBLE")
+    np.testing.assert_allclose(page["mono"](soundfile.read(path)[0]), audio.read(path, 16000), atol=1e-12)
+    assert (page["mono"](soundfile.read(path)[0]) == speech).all() == (second in (1.0, -1.0, -0.9))
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.5, 1.6, 2.2, 2.25, 2.26, 3.0, 61.7])
