@@ -35,11 +35,11 @@ KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
     """Delay Ctrl-C until the end of the block. Processes and threads that start in it never get Ctrl-C."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def _initialise(parent: int) -> None:

@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
         "evaluate",
         run,
         "measure a model on labelled recordings",
-        "Clips that the model was trained on are\nskipped, and so are cuts that overlap them.",
+        "Clips that the model was trained on are skipped, and so are cuts that overlap them.",
         "model/ other-recordings/",
         "model/ clips.csv --csv predictions.csv",
     )
