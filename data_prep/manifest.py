@@ -66,7 +66,7 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
 
 
 def clips(frame: pd.DataFrame, root: Path) -> list[Clip]:
-    """List each clip's file, below ``root``, and its start and stop in s; None is the file's beginning or end."""
+    """List each clip's file, below ``root``, and its start and stop in s, None for the file's ends."""
     start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
     return [(root / path, *times) for path, *times in zip(frame["path"], start, stop, strict=True)]
 
@@ -147,12 +147,16 @@ def _value_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
         outside, text, "path {path!r} is not below the corpus folder; give a relative path with '/'"
     )
     unknown = ~text["partition"].isin(PARTITIONS)
-    yield from _faulty_rows(unknown, text, "partition {partition!r} is not valid; give train, test or nothing")
+    yield from _faulty_rows(
+        unknown, text, "partition {partition!r} is not valid; give train, test or nothing"
+    )
 
     start, stop = (pd.to_numeric(text[name], errors="coerce") for name in ("start", "stop"))
     for name, value in (("start", start), ("stop", stop)):
         not_a_time = (text[name] != "") & ~(value.abs() < LONGEST)
-        yield from _faulty_rows(not_a_time, text, f"{name} {{{name}!r}} is not a number of seconds; correct it")
+        yield from _faulty_rows(
+            not_a_time, text, f"{name} {{{name}!r}} is not a number of seconds; correct it"
+        )
         negative = np.isfinite(value) & (value < 0)
         end = "leave it empty for the file's end" if name == "stop" else "correct it"
         yield from _faulty_rows(negative, text, f"{name} {{{name}}} is before the file's beginning; {end}")
@@ -160,7 +164,9 @@ def _value_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
     yield from _faulty_rows(reversed_, text, "start {start} is not before stop {stop}; correct one of them")
     if "copies" in text:
         not_a_count = ~text["copies"].str.fullmatch(r"\d+")
-        yield from _faulty_rows(not_a_count, text, "copies {copies!r} is not a whole number of 0 or more; correct it")
+        yield from _faulty_rows(
+            not_a_count, text, "copies {copies!r} is not a whole number of 0 or more; correct it"
+        )
 
 
 def _is_outside(path: str) -> bool:

@@ -203,7 +203,8 @@ def _similar_labels(source: Path, labels: Iterable[str]) -> tuple[str, ...]:
         groups.setdefault(_appearance(label), []).append(label)
     return tuple(
         f"note: {source}: the labels {' and '.join(map(ascii, group))} differ only in capitals, "
-        "invisible characters or zeros, and count as different classes; if they are one class, give them one name."
+        "invisible characters or zeros, and count as different classes; if they are one class, give them one "
+        "name."
         for group in groups.values()
         if len(group) > 1
     )

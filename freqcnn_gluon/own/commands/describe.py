@@ -22,7 +22,9 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--size", type=positive, help="side of the spectrogram in pixels (default: the paper's)"
     )
-    command.add_argument("--segments", type=natural, default=2, help="number of parts of each split, n (default: 2)")
+    command.add_argument(
+        "--segments", type=natural, default=2, help="number of parts of each split, n (default: 2)"
+    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -19,8 +19,8 @@ def add(commands: Commands) -> None:
         "fit",
         run,
         "train a network on labelled recordings",
-        "Some clips are held out to measure the network: whole speakers, if the data names speakers. The same "
-        "command resumes an interrupted training.",
+        "Some clips are held out to measure the network: whole speakers, if the data names speakers. The "
+        "same command resumes an interrupted training.",
         "recordings/ --out model/",
         "clips.csv --out model/ --architecture table10 --epochs 40 --log-dir logs/",
         "recordings/ --out model/ --size 224 --device gpu:0   # the paper's size",
@@ -40,7 +40,9 @@ def add(commands: Commands) -> None:
         "--size", type=int, default=64, help="side of the spectrograms in pixels (default: 64)"
     )
     command.add_argument("--epochs", type=int, default=20, help="number of epochs (default: 20)")
-    command.add_argument("--batch-size", type=int, default=16, help="number of clips per training step (default: 16)")
+    command.add_argument(
+        "--batch-size", type=int, default=16, help="number of clips per training step (default: 16)"
+    )
     command.add_argument(
         "--learning-rate", type=float, default=0.01, help="initial learning rate of SGD (default: 0.01)"
     )

@@ -30,7 +30,10 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--port", type=positive, help="the scheduler's port (default: a free one)")
     command.add_argument(
-        "command", nargs="+", metavar="COMMAND", help="command to run, such as `… -m reproduce table 3`; write it after --"
+        "command",
+        nargs="+",
+        metavar="COMMAND",
+        help="command to run, such as `… -m reproduce table 3`; write it after --",
     )
 
 

@@ -47,7 +47,9 @@ def add_command(
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", default="auto", help="auto, cpu, gpu, or numbers as in gpu:0 (default: auto)")
+    command.add_argument(
+        "--device", default="auto", help="auto, cpu, gpu, or numbers as in gpu:0 (default: auto)"
+    )
 
 
 def add_jobs(command: argparse.ArgumentParser) -> None:

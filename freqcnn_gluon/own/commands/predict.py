@@ -38,7 +38,9 @@ def add(commands: Commands) -> None:
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one line of JSON for each recording")
-    form.add_argument("--csv", action="store_true", help="print CSV, one line for each recording and each window")
+    form.add_argument(
+        "--csv", action="store_true", help="print CSV, one line for each recording and each window"
+    )
     recogniser.add_runtime(command)
 
 
@@ -68,7 +70,9 @@ def _expand(arguments: Sequence[str], stack: contextlib.ExitStack) -> tuple[list
     names: list[str] = []
     paths: list[Path] = []
     if arguments.count(STDIN) > 1:
-        raise Faults(f"{STDIN}: is given {arguments.count(STDIN)} times, but standard input can be read only once; give it once")
+        raise Faults(
+            f"{STDIN}: is given {arguments.count(STDIN)} times, but can be read only once; give it once"
+        )
     for argument in arguments:
         if argument == STDIN:
             names.append(STDIN)
