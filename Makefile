@@ -28,7 +28,7 @@ SEEDS ?= 1
 JOBS ?=
 ## Dask cluster that executes the runs, as in SCHEDULER=tcp://head:8786; if empty, this machine
 SCHEDULER ?=
-## no: accept a corpus with other counts than the paper's, as a source of its own without verdicts
+## no: accept a corpus with other counts than the paper's; its results are kept apart and get no verdicts
 CHECK_COUNTS ?= yes
 ## choices that replace those of reproduce/assumptions.toml, as in "schedule=constant initializer=uniform"
 ASSUME ?=

@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
     )
     recogniser.add_recogniser(command)
     command.add_argument(
-        "data", type=Path, metavar="DATA", help="a folder of folders or a CSV file, as for `fit`"
+        "data", type=Path, metavar="DATA", help="labelled recordings: a folder or a CSV file, as for `fit`"
     )
     command.add_argument(
         "--csv", type=Path, metavar="FILE", help="write each clip's prediction to a CSV file"

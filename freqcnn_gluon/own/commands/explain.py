@@ -20,7 +20,9 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
     command.add_argument("file", type=Path, metavar="FILE", help="a recording")
-    command.add_argument("--out", type=Path, metavar="PNG", help="the picture (default: FILE-attention.png)")
+    command.add_argument(
+        "--out", type=Path, metavar="PNG", help="file of the picture (default: FILE-attention.png)"
+    )
     add_device(command)
 
 

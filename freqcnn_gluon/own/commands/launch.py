@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
         "host needs this folder, the environment, the data and the results at the same paths, on shared "
         "storage.\n\n"
         f"A cluster manager can start the processes instead. It must set DMLC_ROLE, {', '.join(NEEDED)}. The "
-        "scheduler and the server then run `python -c 'import freqcnn_gluon, mxnet'`.",
+        "scheduler and the server then run this command:\n\npython -c 'import freqcnn_gluon, mxnet'",
         "--hosts localhost,gpu2 -- .venv/bin/python -m reproduce table 3 --device gpu",
     )
     command.add_argument(

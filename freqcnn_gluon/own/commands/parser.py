@@ -13,7 +13,7 @@ from data_prep.base.commands import positive
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PROGRAM = "freqcnn" if Path(sys.argv[0]).name == "freqcnn" else "python -m freqcnn_gluon"
-WIDTH = 100  # characters of a line of a command's description
+WIDTH = 78  # characters of a line of a command's description, as argparse has in a terminal of 80
 
 
 def add_command(
@@ -38,7 +38,9 @@ def add_command(
     command = commands.add_parser(
         name,
         help=summary,
-        description="\n\n".join(textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs),
+        description="\n\n".join(
+            textwrap.fill(paragraph, WIDTH, break_on_hyphens=False) for paragraph in paragraphs
+        ),
         epilog="\n  ".join(["examples:", *(f"{PROGRAM} {name} {example}" for example in examples)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
