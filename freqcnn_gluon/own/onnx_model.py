@@ -91,7 +91,7 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
     _bound_memory()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # the exception has the same text as stderr
-    options.intra_op_num_threads = _threads()  # the default is all cores of the host, with pinned threads
+    options.intra_op_num_threads = _threads()  # the default: all cores of the host, pinned
     options.add_session_config_entry("session.use_env_allocators", "1")
     return onnxruntime.InferenceSession(
         content,
@@ -103,7 +103,7 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
 
 
 def _threads() -> int:
-    """Return OMP_NUM_THREADS, limited to the processors of this process; if unset, the number of its cores."""
+    """Return OMP_NUM_THREADS, limited to the processors of this process; by default its cores."""
     stated = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if stated.isdecimal() and int(stated):
         return min(int(stated), processors())
