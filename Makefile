@@ -4,7 +4,7 @@
 $(foreach name,OUT VENV DEVICE SEEDS CHECK_COUNTS TABLE DTYPE GPU GPUS DATA RESULTS,\
 	$(if $(strip $($(name))),,$(eval override undefine $(name))))
 
-## folder for everything that is made (environment, data, results); name another if this one is read-only
+## folder for the environment, data and results; name another if this one is read-only
 OUT ?= .
 ## folder of the Python environment
 VENV ?= $(OUT)/.venv
@@ -12,7 +12,7 @@ VENV ?= $(OUT)/.venv
 SETUP_PYTHON ?=
 ## auto, cpu, gpu, or numbers as in cpu:0,1 or gpu:0; auto uses a GPU if MXNet supports it
 DEVICE ?= auto
-## machines that train together, as in HOSTS=localhost,gpu2; if empty, this one alone
+## machines that train together, as in HOSTS=localhost,gpu2; if empty, only this machine
 HOSTS ?=
 ## folder of UT-Podcast (Tables 1, 3, 4, 5); if empty, its synthesised stand-in
 UT_PODCAST ?=
@@ -22,13 +22,13 @@ CHAINS ?=
 ENTERFACE ?=
 ## paper (the paper's sizes) or quick (small, no verdicts); if empty, paper with a corpus and quick without
 PROFILE ?=
-## number of seeds, that is, of trainings for each row
+## number of seeds; each row is trained once per seed
 SEEDS ?= 1
-## number of parallel processes; if empty, one for each core to prepare audio, and one run on all cores; with HOSTS, for audio only
+## number of parallel processes; if empty, audio is prepared with one per core, and one run at a time uses all cores; with HOSTS, for audio only
 JOBS ?=
 ## Dask cluster that executes the runs, as in SCHEDULER=tcp://head:8786; if empty, this machine
 SCHEDULER ?=
-## no: accept a corpus with other counts than the paper's, as a source of its own without verdicts
+## no: accept a corpus with other counts than the paper's; its results are kept apart and get no verdicts
 CHECK_COUNTS ?= yes
 ## choices that replace those of reproduce/assumptions.toml, as in "schedule=constant initializer=uniform"
 ASSUME ?=
@@ -88,19 +88,19 @@ help:  ## print this list
 	      { about = "" } \
 	      END { printf "targets\n%svariables\n%s", targets, variables }' $(MAKEFILE_LIST)
 
-setup:  ## make the environment with the CPU or the GPU packages; does nothing if it is ready
+setup:  ## create the environment with the CPU or the GPU packages; an existing one is kept
 	@tools/setup.sh "$(VENV)" "$(DEVICE)"
 
-table1:   ## count UT-Podcast's clips beside the paper's counts
-table2:   ## print FreqCNN for accents layer by layer, beside the paper's
+table1:   ## count UT-Podcast's clips, and compare with the paper's counts
+table2:   ## print FreqCNN for accents layer by layer, beside the paper's layers
 table3:   ## accents: FreqCNN, five other networks and i-vectors
 table4:   ## accents: 0 to 8 frequency segments, with and without the global path
 table5:   ## accents: splits by frequency and time, 0 to 3 attention blocks of two kinds
-table6:   ## count the clips of CHAINS's folds beside the paper's counts
-table7:   ## print FreqCNN for speakers layer by layer, beside the paper's
+table6:   ## count the clips of CHAINS's folds, and compare with the paper's counts
+table7:   ## print FreqCNN for speakers layer by layer, beside the paper's layers
 table8:   ## speakers: FreqCNN, four other networks, i-vectors and GMMs on three folds
 table9:   ## speakers: seven pairs of activations on three folds
-table10:  ## print FreqCNN for emotions layer by layer, beside the paper's
+table10:  ## print FreqCNN for emotions layer by layer, beside the paper's layers
 table11:  ## emotions: FreqCNN and four other systems on ten folds of speakers
 table12:  ## emotions: FreqCNN's confusion matrix, as table and figure
 $(numbered): table%: setup
@@ -112,7 +112,7 @@ tables: setup  ## run all twelve tables
 report: setup  ## write all results to one page, RESULTS/index.html, for a browser or a phone
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"
 
-notebooks: setup  ## run the notebooks, with their pictures, into RESULTS/notebooks
+notebooks: setup  ## run the notebooks and write them, with their pictures, to RESULTS/notebooks
 	@mkdir -p "$(DATA)" "$(RESULTS)/notebooks"
 	@at() { [ -z "$$1" ] || (cd "$$1" && pwd); }; \
 	    data=$$(at "$(DATA)") && results=$$(at "$(RESULTS)") && made="$$results/notebooks" && \
@@ -125,7 +125,7 @@ notebooks: setup  ## run the notebooks, with their pictures, into RESULTS/notebo
 audit: setup  ## check the paper's own numbers against each other
 	@"$(PYTHON)" -m reproduce audit --results "$(RESULTS)"
 
-assumptions: setup  ## print what the paper leaves open, what was chosen and the alternatives
+assumptions: setup  ## print the points that the paper leaves open, with our choices and the alternatives
 	@"$(PYTHON)" -m reproduce assumptions
 
 plan: setup  ## estimate each table's runs, hours, memory, disk, and hours on GPUS; takes a minute
@@ -150,7 +150,7 @@ test: setup  ## run the tests (4 to 6 minutes)
 test-kill: setup  ## interrupt every stage at random moments, 120 times in all, and compare the results (5 minutes)
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -m kill tests/test_interruptions.py
 
-test-long: setup  ## memory, files and threads stay flat over 200 epochs; all of check-gpu on the CPU (8 minutes)
+test-long: setup  ## check that memory, files and threads stay constant over 200 epochs; run all of check-gpu on the CPU (8 minutes)
 	"$(PYTHON)" -m pytest -m long tests/test_long.py tests/test_check_gpu.py
 
 # The fuzzer is installed into its own folder: its version depends on the Python, and the tests do not need it.
@@ -166,7 +166,7 @@ verify-results: setup  ## rerun committed results; identical environments must m
 doctor:  ## print this machine's versions and what is wrong with it; paste the output into a bug report
 	@tools/doctor.sh "$(VENV)" "$(DATA)" "$(RESULTS)" $(inherited)
 
-bench:  ## measure speed and memory beside PyTorch, onnxruntime and librosa; fill docs/speed.md
+bench:  ## compare speed and memory with PyTorch, onnxruntime and librosa; update docs/speed.md
 	@tools/setup.sh "$(OUT)/.venv-bench" cpu
 	@"$(OUT)/.venv-bench/bin/python" -m pip install --quiet --no-input -r benchmarks/requirements.txt
 	@"$(OUT)/.venv-bench/bin/python" benchmarks/speed $(BENCH)

@@ -232,7 +232,9 @@ def _add_command(commands, name: str, summary: str, example: str) -> argparse.Ar
 
 def _add_output(parser: argparse.ArgumentParser, purpose: str, needed: bool = True) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help=purpose, nargs=None if needed else "?")
-    parser.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one per processor)")
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N", help="number of processes (default: one per processor)"
+    )
 
 
 def _add_seed(parser: argparse.ArgumentParser, purpose: str) -> None:

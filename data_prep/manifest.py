@@ -58,7 +58,7 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
     """Validate a manifest, and write it as CSV.
 
     Raises:
-        Faults: As ``validate`` does. Nothing has been written then.
+        Faults: As ``validate`` does. In that case nothing is written.
     """
     validate(frame, path)
     with whole(path) as aside:
@@ -66,7 +66,7 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
 
 
 def clips(frame: pd.DataFrame, root: Path) -> list[Clip]:
-    """List each clip's file, below ``root``, and its start and stop in s, or None for the file's own."""
+    """List each clip's file, below ``root``, and its start and stop in s, None for the file's ends."""
     start, stop = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("start", "stop"))
     return [(root / path, *times) for path, *times in zip(frame["path"], start, stop, strict=True)]
 
@@ -78,8 +78,8 @@ def validate(
 
     Args:
         frame: The manifest, of strings or as ``read`` returns it.
-        source: The manifest's file, which messages name with the line; or the folder that the manifest's
-            paths are below: then messages name each clip's own file.
+        source: The manifest's file, or the folder of the clips. Messages name the file and the line, or the
+            clip's file.
         lines: The number of the line of each row; None if the rows follow the header, which is line 1.
 
     Raises:
@@ -105,9 +105,9 @@ def validate(
         )
 
 
-def _where(wrong: pd.Series, text: pd.DataFrame, message: str) -> Iterator[tuple[int, str]]:
-    """Yield the rows that are ``wrong``, each with ``message`` formatted with the row's fields."""
-    for row in np.flatnonzero(wrong.to_numpy()):
+def _faulty_rows(faulty: pd.Series, text: pd.DataFrame, message: str) -> Iterator[tuple[int, str]]:
+    """Yield the ``faulty`` rows, each with ``message`` formatted with the row's fields."""
+    for row in np.flatnonzero(faulty.to_numpy()):
         yield int(row), message.format_map(text.iloc[row])
 
 
@@ -117,19 +117,19 @@ def _field_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
     def having(characters: str) -> pd.Series:
         return text.apply(lambda column: column.str.contains(f"[{characters}]")).any(axis=1)
 
-    yield from _where(having(r"\r\n"), text, "a field has a line break in it; take it out")
+    yield from _faulty_rows(having(r"\r\n"), text, "a field has a line break in it; remove it")
     control = having(r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f")
-    yield from _where(control, text, "a field has a control character in it; take it out")
+    yield from _faulty_rows(control, text, "a field has a control character in it; remove it")
     surrogate = having(r"\ud800-\udfff")
     remedy = "rename the file or its folder"
     if sys.getfilesystemencoding() != "utf-8":  # then most such names are right, and this setting is wrong
         remedy = "set PYTHONUTF8=1, because this locale's file names are not in UTF-8"
-    yield from _where(surrogate, text, f"the name {{path!r}} is not in UTF-8; {remedy}")
+    yield from _faulty_rows(surrogate, text, f"the name {{path!r}} is not in UTF-8; {remedy}")
     for name in ("clip", "path", "label"):
-        yield from _where(text[name] == "", text, f"{name} is empty; every clip needs one")
+        yield from _faulty_rows(text[name] == "", text, f"{name} is empty; every clip needs one")
     for name in ("clip", "label", "speaker"):
         padded = text[name] != text[name].str.strip()
-        yield from _where(padded, text, f"{name} {{{name}!r}} begins or ends with a space; take it out")
+        yield from _faulty_rows(padded, text, f"{name} {{{name}!r}} begins or ends with a space; remove it")
 
 
 def _repeated_clips(text: pd.DataFrame, places: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -137,33 +137,39 @@ def _repeated_clips(text: pd.DataFrame, places: Sequence[str]) -> Iterator[tuple
     first = dict(zip(text["clip"][::-1], range(len(text) - 1, -1, -1), strict=True))
     for row in np.flatnonzero((text["clip"].duplicated() & (text["clip"] != "")).to_numpy()):
         clip = text["clip"].iloc[row]
-        yield int(row), f"clip {clip!r} is {places[first[clip]]} already; give every clip a name of its own"
+        yield int(row), f"clip {clip!r} is already {places[first[clip]]}; give every clip a different name"
 
 
 def _value_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
     """Yield the row and the fault of every path, partition, time or count that is not valid."""
-    outside = text["path"].map(_leaves)
-    yield from _where(
-        outside, text, "path {path!r} is not below the corpus folder; give it relative, with '/'"
+    outside = text["path"].map(_is_outside)
+    yield from _faulty_rows(
+        outside, text, "path {path!r} is not below the corpus folder; give a relative path with '/'"
     )
-    other = ~text["partition"].isin(PARTITIONS)
-    yield from _where(other, text, "partition {partition!r} is not valid; give train, test or nothing")
+    unknown = ~text["partition"].isin(PARTITIONS)
+    yield from _faulty_rows(
+        unknown, text, "partition {partition!r} is not valid; give train, test or nothing"
+    )
 
     start, stop = (pd.to_numeric(text[name], errors="coerce") for name in ("start", "stop"))
     for name, value in (("start", start), ("stop", stop)):
-        wrong = (text[name] != "") & ~(value.abs() < LONGEST)
-        yield from _where(wrong, text, f"{name} {{{name}!r}} is not a number of seconds; correct it")
+        not_a_time = (text[name] != "") & ~(value.abs() < LONGEST)
+        yield from _faulty_rows(
+            not_a_time, text, f"{name} {{{name}!r}} is not a number of seconds; correct it"
+        )
         negative = np.isfinite(value) & (value < 0)
         end = "leave it empty for the file's end" if name == "stop" else "correct it"
-        yield from _where(negative, text, f"{name} {{{name}}} is before the file's beginning; {end}")
+        yield from _faulty_rows(negative, text, f"{name} {{{name}}} is before the file's beginning; {end}")
     reversed_ = np.isfinite(start) & (stop >= 0) & (start >= stop)
-    yield from _where(reversed_, text, "start {start} is not before stop {stop}; correct one of them")
+    yield from _faulty_rows(reversed_, text, "start {start} is not before stop {stop}; correct one of them")
     if "copies" in text:
-        wrong = ~text["copies"].str.fullmatch(r"\d+")
-        yield from _where(wrong, text, "copies {copies!r} is not a whole number of 0 or more; correct it")
+        not_a_count = ~text["copies"].str.fullmatch(r"\d+")
+        yield from _faulty_rows(
+            not_a_count, text, "copies {copies!r} is not a whole number of 0 or more; correct it"
+        )
 
 
-def _leaves(path: str) -> bool:
+def _is_outside(path: str) -> bool:
     """Return whether a path is absolute on any system, has a backslash, or climbs out with '..'."""
     return (
         path.startswith("/")

@@ -5,9 +5,9 @@
     rows.csv        the content key of each row, appended once the row itself is safely on disk
     index.csv       clip, row and key of the present manifest; it is written last, and completes the store
 
-A content key covers the bytes of the clip's file, its start and stop, and the settings (and whether the
-clip's channels cancel each other). So only a changed
-clip is computed again, equal content shares a row, and an interrupted build resumes where it stopped.
+A content key covers the bytes of the clip's file, its start and stop, the settings, and whether the clip's
+channels cancel each other. So only a changed clip is computed again, equal content shares a row, and an
+interrupted build resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -94,15 +94,16 @@ class Store:
         return self._of(clips)["key"].tolist()
 
     def fingerprint(self, frame: pd.DataFrame) -> str:
-        """Return the SHA-256 (hex) of all that a training sees of a manifest: its clips and their content.
+        """Return the SHA-256 (hex) of the parts of a manifest that a training depends on.
 
-        Paths and times are left out, because the content keys cover them.
+        These are the clips and their content. Paths and times are left out, because the content keys cover
+        them.
 
         Raises:
             Faults: The store does not have all of the clips.
         """
-        seen = frame.drop(columns=["path", "start", "stop"]).assign(key=self.keys(frame["clip"]))
-        return hashlib.sha256(seen[sorted(seen.columns)].to_csv(index=False).encode()).hexdigest()
+        parts = frame.drop(columns=["path", "start", "stop"]).assign(key=self.keys(frame["clip"]))
+        return hashlib.sha256(parts[sorted(parts.columns)].to_csv(index=False).encode()).hexdigest()
 
     def _of(self, clips: Iterable[str]) -> pd.DataFrame:
         clips = list(clips)
@@ -124,7 +125,7 @@ def build(
     folder: Path | str,
     settings: ImageSettings,
     jobs: int | None = None,
-    known: Sequence[str] = (),
+    earlier_faults: Sequence[str] = (),
 ) -> Store:
     """Bring a store up to date with a manifest, and open it.
 
@@ -133,27 +134,27 @@ def build(
 
     Args:
         frame: The manifest.
-        root: The folder that the manifest's paths are below.
+        root: The folder that contains the manifest's paths.
         folder: The store's folder.
         settings: The images' settings.
         jobs: The number of processes; None for one per processor.
-        known: Faults that were detected before.
+        earlier_faults: Faults that were detected before.
 
     Returns:
         The store.
 
     Raises:
-        Faults: Everything that is wrong, the ``known`` faults first. Nothing has been written then.
+        Faults: Everything that is wrong, the ``earlier_faults`` first. In that case nothing is written.
     """
     root, folder = Path(root), Path(folder)
     try:
         manifest.validate(frame, root)
     except Faults as invalid:
-        raise Faults([*known, *invalid.faults]) from None
+        raise Faults([*earlier_faults, *invalid.faults]) from None
     clips = manifest.clips(frame, root)
     with pool(jobs, len(clips)) as stream:
         checks = Bar(stream(functools.partial(_check, settings), clips), "checking", len(clips), unit="clip")
-        keys = _report(list(checks), clips, settings, known)
+        keys = _report(list(checks), clips, settings, earlier_faults)
         with locked(folder, "is building this store"):
             _write_settings(folder, settings)
             row = _add_images(folder, settings, dict(zip(keys, clips, strict=True)), stream)
@@ -167,19 +168,19 @@ def build(
 
 
 def _report(
-    checks: list[_Check], clips: list[Clip], settings: ImageSettings, known: Sequence[str]
+    checks: list[_Check], clips: list[Clip], settings: ImageSettings, earlier_faults: Sequence[str]
 ) -> list[str]:
     """Raise the faults of all clips, print the remarks on them, and return their keys."""
-    faults = [*known, *(fault for check in checks for fault in check.faults)]
+    faults = [*earlier_faults, *(fault for check in checks for fault in check.faults)]
     if faults:
         raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     highest = min(settings.rate, max((check.rate for check in checks), default=0))
     for check, (path, *_) in zip(checks, clips, strict=True):
         narrow = {remarks.narrow(check.rate, highest)} if check.rate < highest else set()
         for remark in check.remarks | narrow:
-            found.setdefault(remark, []).append(path)
-    remarks.report(found)
+            files.setdefault(remark, []).append(path)
+    remarks.report(files)
     return [check.key for check in checks]
 
 
@@ -219,20 +220,21 @@ class _Check:
 
 
 def _check(settings: ImageSettings, clip: Clip) -> _Check:
-    found: set[str] = set()
+    sound_remarks: set[str] = set()
     try:
-        _, rate = audio.load(*clip, remarks=found)
+        _, rate = audio.load(*clip, remarks=sound_remarks)
     except Faults as faults:
         return _Check("", 0, frozenset(), faults.faults)
-    return _Check(content_key(settings, clip, remarks.INVERTED in found), rate, frozenset(found), [])
+    key = content_key(settings, clip, remarks.INVERTED in sound_remarks)
+    return _Check(key, rate, frozenset(sound_remarks), [])
 
 
 def _image(settings: ImageSettings, item: tuple[str, Clip]) -> tuple[str, bytes]:
     """Return a clip's key and the bytes of its image."""
     key, (path, start, stop) = item
-    found: set[str] = set()
-    pixels = image(audio.read(path, settings.rate, start, stop, found), settings)
-    if content_key(settings, (path, start, stop), remarks.INVERTED in found) != key:
+    sound_remarks: set[str] = set()
+    pixels = image(audio.read(path, settings.rate, start, stop, sound_remarks), settings)
+    if content_key(settings, (path, start, stop), remarks.INVERTED in sound_remarks) != key:
         raise Faults(f"{path}: was changed while the store was being built; run the same command again")
     return key, pixels.astype("<f4").tobytes()
 
@@ -254,8 +256,8 @@ def content_key(settings: ImageSettings, clip: Clip, inverted: bool) -> str:
     Args:
         settings: The images' settings.
         clip: The clip.
-        inverted: Whether its image is of one channel, because the channels cancel each other. Stores of
-            earlier versions hold the image of the mean instead, so these clips have other keys now.
+        inverted: Whether its image is of one channel, because the channels cancel each other. Earlier
+            versions stored the image of the mean instead, so this changes the key.
 
     Raises:
         OSError: The file cannot be read.

@@ -19,7 +19,7 @@ __all__ = ["Window", "spans", "windows"]
 
 TOGETHER = 64  # windows that a process computes in one task, which limits the memory of a long recording
 
-Times = tuple[float | None, float | None]  # start and stop in s; None for the file's own
+Times = tuple[float | None, float | None]  # start and stop in s; None is the file's beginning or end
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Part:
 def spans(seconds: float, median: float, longest: float) -> list[tuple[float, float]]:
     """Divide a recording into windows.
 
-    A recording up to the longest clip's length is one window. In a longer one each window has the median
-    length, and starts half of that after the one before; the last window ends where the recording does.
+    A recording up to the longest clip's length is one window. A longer recording has windows of the median
+    length. Each starts half a median length after its predecessor, and the last ends with the recording.
 
     Args:
         seconds: The length of the recording in s.
@@ -92,22 +92,22 @@ def windows(
         longest: As for ``spans``.
         stream: The function that ``base.processes.pool`` yields.
         lowest_rate: The lowest sampling rate in Hz of the clips that the network was trained on, 0 if it is
-            not known. Recordings with a lower rate, and others whose images may mislead, are named in notes
-            at the end.
+            not known. Notes at the end name the recordings with a lower rate, and others whose images may
+            mislead.
 
     Yields:
         The number of the clip and one of its windows, in order. If a clip cannot be read, its Faults follow
         the windows before the fault.
     """
     lowest_rate = min(settings.rate, lowest_rate)
-    found: dict[str, list[Path]] = {}
-    for number, path, computed, seen in stream(
+    files: dict[str, list[Path]] = {}
+    for number, path, computed, new_remarks in stream(
         partial(_compute, settings, lowest_rate), _parts(clips, median, longest)
     ):
-        for remark in seen:
-            found.setdefault(remark, []).append(path)
+        for remark in new_remarks:
+            files.setdefault(remark, []).append(path)
         yield from ((number, window) for window in computed)
-    remarks.report(found)
+    remarks.report(files)
 
 
 def whole_image(settings: ImageSettings, path: Path | str) -> np.ndarray | Faults:
@@ -143,13 +143,13 @@ def _compute(
     if isinstance(part, Faults):
         return number, path, [part], set()
     computed: list[Window | Faults] = []
-    found: set[str] = set()
+    sound_remarks: set[str] = set()
     try:
-        sounds = audio.parts(part.path, settings.rate, part.times, found)
+        sounds = audio.parts(part.path, settings.rate, part.times, sound_remarks)
         for (start, stop), samples in zip(part.spans, sounds):
             computed.append(Window(start, stop, None if samples is None else image(samples, settings)))
     except Faults as faults:
         computed.append(faults)
     if part.rate < lowest_rate:
-        found.add(remarks.narrow(part.rate, lowest_rate))
-    return number, path, computed, found
+        sound_remarks.add(remarks.narrow(part.rate, lowest_rate))
+    return number, path, computed, sound_remarks

@@ -12,7 +12,7 @@ from freqcnn_gluon.own.commands.parser import PROGRAM
 
 VERSION = "1.0.0"  # the only place: pyproject.toml reads it here
 COMMANDS = (fit, evaluate, predict, explain, export, describe, launch)
-# Packages that only an extra installs.
+# The extra that installs each package that is not always installed.
 EXTRAS = dict.fromkeys("mxnet matplotlib onnx safetensors sklearn tensorboardX".split(), "cpu")
 EXTRAS["onnxruntime"] = "onnx"
 NEWEST = (3, 12)  # the newest Python with the numpy 1 that MXNet 1.9.1 needs
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int | None:
         epilog="examples:\n"
         f"  {PROGRAM} fit recordings/ --out model/\n"
         f"  {PROGRAM} predict model/ new.wav\n"
-        f"each command has examples of its own: {PROGRAM} fit --help",
+        f"examples of one command: {PROGRAM} fit --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"freqcnn {VERSION}")
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int | None:
 
 
 def _missing(command: str, package: str) -> str:
-    """Name the extra that installs a missing package, in one sentence."""
+    """Return a sentence that names the extra that installs a missing package."""
     extra = EXTRAS[package]
     gpu = " (or gpu, for an NVIDIA GPU)" if extra == "cpu" else ""
     python = ""

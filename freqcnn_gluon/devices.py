@@ -1,7 +1,7 @@
-"""Which GPUs this machine has, and which device to compute on.
+"""List this machine's GPUs, and choose the device to compute on.
 
 This file needs only the standard library and ``data_prep.base``: ``tools/setup.sh`` runs it, before anything
-is installed, to choose between the CPU and the GPU set of packages.
+is installed, to choose between the CPU and the GPU packages.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["DRIVER", "Gpu", "choose", "driver_version", "gpus", "installed", "wa
 DRIVER = "libcuda.so.1"
 # The mxnet-cu112 wheel holds machine code for sm_50 to sm_86 and no PTX. Code for sm_86 runs on 8.9 too.
 CAPABILITIES = (5, 0), (8, 9)
-# Of CUDA's driver API: CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
+# CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR in CUDA's driver API.
 MAJOR, MINOR = 75, 76
 KERNEL_MODULE = Path("/proc/driver/nvidia/version")
 
@@ -90,7 +90,7 @@ def driver_version() -> str:
     cuda = f"CUDA {number.value // 1000}.{number.value % 1000 // 10}"
     try:
         match = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s", KERNEL_MODULE.read_text())
-    except OSError:  # on Windows's Linux, for example
+    except OSError:  # in the Windows Subsystem for Linux, for example
         match = None
     return f"{match[1]}, {cuda}" if match else cuda
 
@@ -99,12 +99,12 @@ def choose(device: str = "auto") -> tuple[str, list[int]]:
     """Return the kind of a device, 'cpu' or 'gpu', and its numbers, without importing MXNet.
 
     Args:
-        device: 'auto' is the first usable GPU, or the CPU with a sentence on stderr that gives the reason.
-            'gpu' is the first usable GPU. 'gpu:0,2' are these GPUs. 'cpu' is the CPU. 'cpu:0,1' are two
-            contexts on the same cores, for trying data-parallel training without GPUs.
+        device: 'auto' for the first usable GPU; without one, for the CPU, and the reason goes to stderr.
+            'gpu' for the first usable GPU, 'gpu:0,2' for these two GPUs, 'cpu' for the CPU. 'cpu:0,1' for two
+            contexts on the same cores, to try data-parallel training without GPUs.
 
     Raises:
-        Faults: For any other ``device``, and for a GPU that does not exist or is not usable.
+        Faults: ``device`` has another form, or a GPU does not exist or is not usable.
     """
     match = re.fullmatch(r"auto|(cpu|gpu)(?::(\d+(?:,\d+)*))?", device)
     numbers = [int(number) for number in match[2].split(",")] if match and match[2] else []
@@ -119,7 +119,7 @@ def choose(device: str = "auto") -> tuple[str, list[int]]:
     listed = gpus()
     first, reason = _first_usable(listed)
     if first and not installed("mxnet-cu112"):
-        remedy = "(`make setup DEVICE=gpu` installs the GPU's)"
+        remedy = "(`make setup DEVICE=gpu` installs the one for GPUs)"
         first, reason = None, f"{first} is usable, but this environment has MXNet for CPUs {remedy}"
     if not first and device == "auto":
         warn_once(f"{reason}: using the CPU.")
@@ -154,7 +154,7 @@ def warn_once(sentence: str) -> None:
 
 
 def _first_usable(listed: list[Gpu]) -> tuple[Gpu | None, str]:
-    """Return the first usable GPU, or None, and the reason in words."""
+    """Return the first usable GPU or None, and a clause that gives the reason."""
     for gpu in listed:
         if gpu.usable:
             return gpu, f"{gpu} is usable"

@@ -1,7 +1,7 @@
-"""Environment variables that stop MXNet, with a sentence for each, checked before MXNet is imported.
+"""Check environment variables that would stop MXNet, before MXNet is imported.
 
-A shell, a cluster's modules and conda export variables that the user does not know of. MXNet answers a value
-that it does not understand with a C++ traceback, an abort or a process that never ends. This file needs only
+A shell, a cluster's modules and conda export variables that the user does not know about. If MXNet does not
+understand a value, it prints a C++ traceback, aborts, or never ends. This file needs only
 the standard library and ``data_prep.base``: ``tools/doctor.py`` loads it without numpy and MXNet.
 """
 
@@ -23,7 +23,8 @@ __all__ = ["NEEDED", "faults", "prepare"]
 NEEDED = ("DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
 ENGINES = ("NaiveEngine", "ThreadedEngine", "ThreadedEnginePerDevice")
 MOST_THREADS = 4096  # OpenMP crashes if it cannot start its threads
-# Names that begin so are settings of MXNet. Others, such as MXNET_HOME or a module's MXNET_ROOT, hold text.
+# Names that begin like this are numeric settings. Others, such as MXNET_HOME or a module's MXNET_ROOT, hold
+# text.
 NUMERIC = re.compile(
     "MXNET_(BACKWARD|CPU|CUDA|CUDNN|DISABLE|ELIMINATE|ENABLE|ENFORCE|EXEC|GPU|INFER|KVSTORE|MEM|MKLDNN|MP|OMP"
     "|OPTIMIZER|OUTPUT|PROFILER|QUANTIZATION|RNN|SAFE|STORAGE|TUNING|UPDATE|USE|VERBOSE)_"
@@ -34,9 +35,9 @@ SWITCH = re.compile(
     r"MXNET_(DISABLE_\w+|ELIMINATE_\w+|ENGINE_INFO|EXEC_BULK_EXEC_(INFERENCE|TRAIN)|KVSTORE_LOGTREE"
     r"|MKLDNN_(?!CACHE_NUM)\w+|SAFE_ACCUMULATION|\w+_VERBOSE_LOGGING)"
 )
-# With 0, MXNet divides by zero or waits for ever when the process ends.
+# If one of these is 0, MXNet divides by zero, or waits for ever when the process ends.
 POSITIVE = re.compile(r"MXNET_(CPU|GPU)_\w*(NTHREADS|COPY)")
-# Backends that matplotlib 3.10 has itself; others are named by a module or registered by a package.
+# Built-in backends of matplotlib 3.10. Others are given as a module or registered by a package.
 BACKENDS = (
     "agg cairo gtk3agg gtk3cairo gtk4agg gtk4cairo macosx nbagg notebook pdf pgf ps qt5agg qt5cairo qtagg"
     " qtcairo svg template tkagg tkcairo webagg wx wxagg wxcairo"
@@ -44,11 +45,11 @@ BACKENDS = (
 
 
 def prepare() -> None:
-    """Raise Faults for variables that stop MXNet; make others harmless that do not matter here.
+    """Raise Faults for variables that stop MXNet, and correct harmless ones.
 
-    OMP_NUM_THREADS='4,2' becomes '4': the second number is for nested loops, and MXNet reads one number. A
+    OMP_NUM_THREADS='4,2' becomes '4', because MXNet reads one number; the second is for nested loops. An
     MPLBACKEND that matplotlib does not know is removed, because every picture here is drawn into a file. With
-    ``-W error``, deprecations inside MXNet and gluoncv stay silent.
+    ``-W error``, deprecation warnings inside MXNet and gluoncv are ignored.
     """
     installed = "mxnet" in sys.modules or importlib.util.find_spec("mxnet") is not None
     if listed := faults(os.environ, sys.flags.optimize, installed):
@@ -61,7 +62,7 @@ def prepare() -> None:
         else:
             del os.environ["OMP_NUM_THREADS"]
     for name in [name for name in os.environ if name == "MXNET_ENGINE_TYPE" or NUMERIC.match(name)]:
-        if not os.environ[name].strip():  # exported and empty; MXNet would look for an engine without a name
+        if not os.environ[name].strip():  # MXNet would look for an engine with an empty name
             del os.environ[name]
     if not _known_backend(os.environ.get("MPLBACKEND", "")):
         del os.environ["MPLBACKEND"]
@@ -70,7 +71,7 @@ def prepare() -> None:
 
 
 def faults(environ: Mapping[str, str], optimize: int = 0, mxnet: bool = True) -> dict[str, str]:
-    """Return a sentence for each variable of ``environ`` that would stop MXNet, by the variable's name.
+    """Map each variable of ``environ`` that would stop MXNet to a sentence about it.
 
     Args:
         environ: Names and values, as in ``os.environ``.
@@ -94,7 +95,7 @@ def faults(environ: Mapping[str, str], optimize: int = 0, mxnet: bool = True) ->
         )
     for name, value in environ.items():
         if value.strip() and (expected := _expected(name, value)):
-            listed[name] = f"{name}={value} stops MXNet, which needs {expected} there. Unset it."
+            listed[name] = f"{name}={value} stops MXNet: the value must be {expected}. Unset it."
     role = environ.get("DMLC_ROLE", "")
     missing = [name for name in NEEDED if not environ.get(name)]
     if role and role != "worker" and missing:  # ``training.workers`` checks a worker when it trains
@@ -118,7 +119,7 @@ def _is_count(text: str) -> bool:
 
 
 def _expected(name: str, value: str) -> str:
-    """Return in words what MXNet needs as the variable's value, or '' if the value is right."""
+    """Describe the values that MXNet accepts for a variable; return '' if ``value`` is one of them."""
     value = value.strip()
     if name == "MXNET_ENGINE_TYPE":
         return "" if value in ENGINES else f"one of {', '.join(ENGINES)}"

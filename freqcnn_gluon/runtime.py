@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 __all__ = [
     "DTYPES",
     "GPU_DEFAULTS",
-    "SET",
     "SEVERAL_CORES",
     "check_dtype",
     "contexts",
     "mixed_precision",
     "prepare",
     "seed",
+    "set_here",
     "start",
     "threads",
     "versions",
 ]
 
-# The libraries that the wheel links to, in the folders of the nvidia-*-cu11 wheels. Each stands after those
-# that it links to itself.
+# The libraries that MXNet's wheel links to, in the folders of the nvidia-*-cu11 wheels. Each library comes
+# after the libraries that it depends on.
 CUDA_LIBRARIES = (
     "cuda_runtime/lib/libcudart.so.11.0",
     "cuda_nvrtc/lib/libnvrtc.so.11.2",
@@ -60,19 +60,18 @@ DTYPES = ("float32", "bfloat16")
 # Environment variables for processes that compute with several cores of a CPU, see ``prepare``.
 SEVERAL_CORES = {
     # This engine computes an operator in the thread that calls it. The default engine's thread has OpenMP
-    # threads in addition to its caller's. There are then more threads than cores, they sleep between
-    # operators, and a step at the paper's size takes 8 % longer. On a single core the default engine is
-    # faster, because it prepares one operator while it computes another.
+    # threads in addition to its caller's, so there are more threads than cores. The threads then sleep
+    # between operators, and a step at the paper's size takes 8 % longer. On a single core the default engine
+    # is faster, because it prepares one operator while it computes another.
     "MXNET_ENGINE_TYPE": "NaiveEngine",
     # OpenMP's threads wait for each other in a busy loop, by default for milliseconds. When another program
-    # computes too, the loops keep the cores from the threads that they wait for: a step took 30 times as
-    # long.
+    # computes too, these loops occupy the cores that the other threads need: a step took 30 times as long.
     "GOMP_SPINCOUNT": "3000",
 }
-# Environment variables for the GPU set, see ``prepare``. Names of files are of MXNet 1.9.1's source.
+# Environment variables for the GPU packages, see ``prepare``. File names refer to MXNet 1.9.1's source.
 GPU_DEFAULTS = {
-    # 2 limits an algorithm's workspace to 1 GB. The default 1 was meant to, but the condition is inverted, so
-    # it sets no limit (src/operator/nn/cudnn/cudnn_convolution-inl.h, line 634).
+    # 2 limits an algorithm's workspace to 1 GB. The default 1 should do that too, but MXNet's condition is
+    # inverted, so it sets no limit (src/operator/nn/cudnn/cudnn_convolution-inl.h, line 634).
     "MXNET_CUDNN_AUTOTUNE_DEFAULT": "2",
     # The libraries hold gigabytes of kernels; load only those that run.
     "CUDA_MODULE_LOADING": "LAZY",
@@ -88,18 +87,19 @@ GPU_DEFAULTS = {
 }
 # cuDNN compiles some kernels with NVRTC, which it opens by this name. The wheels have no file of that name.
 NVRTC = "libnvrtc.so"
-# Those of SEVERAL_CORES that this process has set. A child may have one core, so it must not inherit them.
-SET: set[str] = set()
+# The variables of SEVERAL_CORES that this process has set. A child process must not inherit them, because it
+# may have one core.
+set_here: set[str] = set()
 
 _dtype = ""  # this process's dtype, '' until its first network is trained
 
 
 def prepare() -> None:
-    """Set up numpy, threads and CUDA for MXNet; call this before ``import mxnet``, as often as you like.
+    """Set up numpy, threads and CUDA for MXNet, before ``import mxnet``. Repeated calls are harmless.
 
     Raises:
-        Faults: If MXNet cannot be imported: with numpy 2, for the GPU set without the driver or a library, or
-            with an environment variable that stops it (see ``environment``).
+        Faults: MXNet cannot be imported, because numpy 2 is installed, because the GPU packages lack the
+            driver or a library, or because an environment variable stops MXNet (see ``environment``).
     """
     environment.prepare()
     # This comes before numpy is imported, because numpy's threads follow the same variable.
@@ -114,9 +114,9 @@ def prepare() -> None:
     gpu_set = installed("mxnet-cu112")
     if not gpu_set:
         if threads() > 1:
-            SET.update(SEVERAL_CORES.keys() - os.environ.keys())
-            os.environ.update({name: SEVERAL_CORES[name] for name in SET})
-        # MXNet updates several weights in one operator, for GPUs. On a CPU that takes half as long again.
+            set_here.update(SEVERAL_CORES.keys() - os.environ.keys())
+            os.environ.update({name: SEVERAL_CORES[name] for name in set_here})
+        # MXNet updates several weights in one operator, for GPUs. On a CPU this makes an update 50 % slower.
         os.environ.setdefault("MXNET_OPTIMIZER_AGGREGATION_SIZE", "1")
     else:
         for name, value in GPU_DEFAULTS.items():
@@ -129,11 +129,11 @@ def prepare() -> None:
 
 @functools.cache
 def start() -> None:
-    """Start MXNet's engine without the line on stderr that announces every engine but the default one."""
+    """Start MXNet's engine without the line that MXNet prints on stderr for all but the default engine."""
     import mxnet as mx
 
-    # OpenMP's threads do not survive a fork, and a child that waits for them hangs. Stopped before, they are
-    # started again by whoever computes next. It happens in the thread that forks, whose threads they are.
+    # OpenMP's threads do not survive a fork, and a child that waits for them hangs. So the thread that forks
+    # stops its OpenMP threads first; OpenMP starts new ones at the next computation.
     if stop := getattr(mx.base._LIB, "omp_pause_resource_all", None):
         os.register_at_fork(before=lambda: stop(2))  # 2: omp_pause_hard
     try:
@@ -177,11 +177,11 @@ def mixed_precision(dtype: str) -> None:
     setting holds for the whole process.
 
     Raises:
-        Faults: If this process computes in another dtype already, because the setting cannot be undone.
+        Faults: This process already computes in another dtype, and the setting cannot be undone.
     """
     global _dtype
     if dtype != _dtype and _dtype:
-        raise Faults(f"this process computes in {_dtype} already: train in {dtype} in another process")
+        raise Faults(f"this process already computes in {_dtype}: train in {dtype} in another process")
     if dtype != "float32" and not _dtype:
         from mxnet.contrib import amp
 
@@ -212,7 +212,7 @@ def threads() -> int:
 def versions() -> dict[str, str | int]:
     """Return the software and the machine, as a run's report records them.
 
-    With the GPU set, these include the CUDA libraries, the driver, the GPUs and the values of GPU_DEFAULTS.
+    With the GPU packages, these include the CUDA libraries, driver, GPUs and the values of GPU_DEFAULTS.
     """
     return {
         "python": platform.python_version(),
@@ -226,7 +226,7 @@ def versions() -> dict[str, str | int]:
 
 
 def _gpu_versions() -> dict[str, str]:
-    """Return what can change a result on a GPU."""
+    """Return the versions and settings that can change a result on a GPU."""
     packages = {library.partition("/")[0].replace("_", "-") for library in CUDA_LIBRARIES}
     names = sorted(f"nvidia-{package}-cu11" for package in packages)
     return {
@@ -257,7 +257,7 @@ def _load_cuda() -> None:
     spec = importlib.util.find_spec("nvidia")
     folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     for folder in folders:
-        _link_nvrtc(folder)  # without a driver, too: a container is built without one
+        _link_nvrtc(folder)  # before the driver is needed, because containers are built without one
     try:
         ctypes.CDLL(DRIVER)
     except OSError:
@@ -282,8 +282,8 @@ def _load_cuda() -> None:
 def _link_nvrtc(folder: Path) -> None:
     """Put the name NVRTC beside cuDNN's libraries in ``folder``, where cuDNN looks for it first.
 
-    Without the right to write there, the name is missing. cuDNN then does without the kernels that it would
-    compile; `make check-gpu-setup` reports this.
+    If this process may not write there, the name is missing. cuDNN then works without the kernels that it
+    would compile; `make check-gpu-setup` reports this.
     """
     library = next((folder / name for name in CUDA_LIBRARIES if "libnvrtc" in name), folder)
     link = folder / "cudnn/lib" / NVRTC

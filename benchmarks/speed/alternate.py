@@ -44,7 +44,9 @@ class Worker:
     def __init__(self, name: str, threads: int, **arguments):
         self.name = name
         # Without the variables that this process has set for MXNet: our own candidate sets them again.
-        inherited = {variable: value for variable, value in os.environ.items() if variable not in runtime.SET}
+        inherited = {
+            variable: value for variable, value in os.environ.items() if variable not in runtime.set_here
+        }
         environment = inherited | {
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),

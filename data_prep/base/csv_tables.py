@@ -1,16 +1,16 @@
 """Read a CSV table as spreadsheets, pandas and corpora write it.
 
-Nothing is guessed from the content. The rules are:
+The content is interpreted by fixed rules, without guessing:
 
 1. A file that begins with the byte order mark of UTF-16 is UTF-16; every other file is UTF-8.
 2. If the first line is ``sep=X``, X separates the fields, and the header follows.
-3. Otherwise a comma, semicolon, tab or bar separates the fields: the one with which the header has most of
-   the needed columns; if two have as many, the one that stands first in this list.
-4. If every name in the header but the first follows a blank, blanks after the separator do not count.
-5. Blanks around a column's name do not count, nor do capitals in a known name.
+3. Otherwise a comma, semicolon, tab or bar separates the fields: the one that gives the header the
+   most needed columns. In a tie, the first in this list wins.
+4. If every name in the header except the first follows a blank, blanks after the separator are ignored.
+5. Blanks around a column's name are ignored, and so are capitals in a known name.
 6. Rows without a value are skipped, and so are columns without a name and a value. Every other row must have
-   as many fields as the header, since one more may come from a comma that is not quoted.
-7. A quoted field may have line breaks in it. If one of its lines looks like a row, it is a fault.
+   as many fields as the header, because an extra field may come from a comma that is not quoted.
+7. A quoted field may contain line breaks. If one of its lines looks like a row, that is a fault.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def read_table(path: Path | str, needed: Sequence[str] = (), known: Sequence[str
     Args:
         path: The file.
         needed: The columns that the table must have.
-        known: Further columns whose names may have capitals.
+        known: Further columns. Capitals in their names are ignored.
 
     Raises:
-        Faults: The file cannot be read, is not such a table, or lacks columns; by line.
+        Faults: The file cannot be read, is not such a table, or lacks columns. Messages name the line.
     """
     lines = list(io.StringIO(_text(path), newline=""))
     stated = re.fullmatch(r"sep=(.)\s*", lines[0], re.IGNORECASE) if lines else None
@@ -97,8 +97,8 @@ def read_table(path: Path | str, needed: Sequence[str] = (), known: Sequence[str
     header = [_column(cell, names) for cell in rows[0].cells]
     if "\0" in "".join(header):
         raise Faults(
-            f"{path}, line {rows[0].first}: has NUL characters in it, as UTF-16 without a byte order mark "
-            "has; save the table as CSV with encoding UTF-8"
+            f"{path}, line {rows[0].first}: has NUL characters in it, like UTF-16 without a byte order "
+            "mark; save the table as CSV with encoding UTF-8"
         )
     header, body = _without_empty_columns(header, rows[1:])
     empty = pd.DataFrame(columns=header)
@@ -131,10 +131,10 @@ def header_faults(frame: pd.DataFrame, source: Path | str, needed: Sequence[str]
 
 
 def misnamed(columns: Iterable[str], missing: Sequence[str]) -> str:
-    """Ask whether ``columns`` with another usual name are ``missing`` ones; return '' if there are none."""
+    """Ask whether ``columns`` are ``missing`` ones under another usual name; return '' if none may be."""
     pairs = [(name, SYNONYMS.get(str(name).casefold())) for name in columns]
     questions = [f" Did you mean {meant} by {name}?" for name, meant in pairs if meant in missing]
-    return f".{''.join(questions)} Then rename it." if questions else ""
+    return f".{''.join(questions)} If so, rename it." if questions else ""
 
 
 def _text(path: Path | str) -> str:
@@ -156,7 +156,7 @@ def _text(path: Path | str) -> str:
 
 
 def _column(cell: str, names: set[str]) -> str:
-    """Return a column's name without blanks around it, and without capitals if it is known then."""
+    """Return a column's name without blanks around it. If it is one of ``names``, remove its capitals."""
     name = cell.strip()
     return name.casefold() if name.casefold() in names else name
 
@@ -170,14 +170,14 @@ def _header(lines: Sequence[str], delimiter: str) -> list[str]:
 
 
 def _delimiter(lines: Sequence[str], needed: Sequence[str], names: set[str]) -> str:
-    """Choose the delimiter with which the header has most of the needed columns."""
+    """Choose the delimiter that gives the header the most needed columns."""
 
     def count(delimiter: str) -> tuple[int, int]:
         header = {_column(cell, names) for cell in _header(lines, delimiter)}
         meant = {SYNONYMS.get(name.casefold()) for name in header}  # for the message
         return len(header.intersection(needed)), len(meant.intersection(needed))
 
-    return max(DELIMITERS, key=count)  # the first of those with as many
+    return max(DELIMITERS, key=count)  # in a tie, the first
 
 
 def _rows(
@@ -219,10 +219,10 @@ def _without_empty_columns(header: list[str], rows: Sequence[_Row]) -> tuple[lis
 def _swallowed(
     path: Path | str, lines: Sequence[str], header: Sequence[str], rows: Sequence[_Row], delimiter: str
 ) -> Iterator[str]:
-    """Yield a fault for each row with a quoted field whose further lines look like rows.
+    """Yield a fault for each row with a quoted field in which a line looks like a row.
 
-    If the table has paths with a suffix, such a line has a path with one of these suffixes in its place;
-    otherwise it has as many fields as the header.
+    If the paths of the table have suffixes, a line looks like a row if its path has one of these suffixes.
+    Otherwise it looks like a row if it has as many fields as the header.
     """
     column = header.index("path") if "path" in header else None
 

@@ -1,7 +1,7 @@
-"""Draw texts of the user's, such as file names and labels, as they are written.
+"""Draw the user's texts, such as file names and labels, literally.
 
-matplotlib reads a text with two dollar signs as mathematics. Functions that draw names or labels carry the
-decorator ``plain_text()``. Only they need matplotlib.
+matplotlib reads a text with two dollar signs as mathematics. So functions that draw names or labels need the
+decorator ``plain_text()``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from data_prep.base.faults import note, one_line
 
 __all__ = ["fitted", "plain_text", "save_png"]
 
-LONGEST, LINE = 240, 100  # characters of a title, and of one of its lines
+LONGEST, LINE = 240, 100  # most characters of a title, and of one of its lines
 
 LITERAL = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
 
 
 def plain_text():
-    """Return a context, and decorator, in which texts are made that are drawn literally."""
+    """Return a context manager, also usable as a decorator, in which new texts are drawn literally."""
     return rc_context(LITERAL)
 
 
@@ -37,9 +37,9 @@ def fitted(text: str, longest: int = LONGEST) -> str:
 
 
 def save_png(figure: Figure, path: Path, title: str, dpi: int) -> None:
-    """Write a figure as PNG, with a note instead of warnings if its font lacks characters of ``title``."""
+    """Write a figure as PNG, and replace warnings about characters of ``title`` by a note."""
     with warnings.catch_warnings(record=True) as caught, plain_text():
         warnings.simplefilter("always")
         figure.savefig(path, format="png", dpi=dpi)
     if any("missing from" in str(warning.message) for warning in caught):
-        note(f"note: the picture's font lacks characters of {title!r}; boxes stand for them.")
+        note(f"note: the picture's font lacks characters of {title!r}; they appear as boxes.")

@@ -47,5 +47,5 @@ def one_line(text: str) -> str:
 
 
 def note(sentence: str) -> None:
-    """Print on stderr what is not an error but should be known before a long computation."""
+    """Print a note on stderr that the user should read before a long computation."""
     print(one_line(sentence), file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""A pool of processes for work on many clips. Short work is done in the process that asks for it.
+"""A pool of processes for work on many clips. Short work is done in the calling process.
 
-Threads are not used instead: Python lets one thread run at a time, and a store of clips of 1 s took twice as
-long with two threads as with two processes.
+The pool has processes and not threads, because Python runs one thread at a time: building a store of clips of
+1 s took twice as long with two threads as with two processes.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from data_prep.base.faults import Faults
 
 __all__ = ["interrupts_held", "pool"]
 
-# Seconds of work before processes start. They take about as long to start, because each imports numpy, scipy
-# and pandas.
+# Seconds of work in this process before others start. Starting them takes about as long, because each imports
+# numpy, scipy and pandas.
 PATIENCE = 1.0
-TASK = 0.05  # s, the target length of a task; handing one over costs 1 ms, or 2 ms if images come back
-MOST = 16  # items in a task at most, because the results of all running tasks are held in memory
+TASK = 0.05  # s, the target length of a task; handing over a task costs 1 ms, or 2 ms if it returns images
+MOST = 16  # most items in a task, because the results of all running tasks are held in memory
 KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
 
 
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Delay Ctrl-C until the end of the block. Processes and threads that start in it never get Ctrl-C."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    """Delay Ctrl-C until the end of the block. Processes and threads that start in the block never get it."""
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def _initialise(parent: int) -> None:
     """Prepare a process of the pool that the process ``parent`` starts."""
-    # Consecutive clips need arrays of the same size. Keep freed memory for the next one: getting it from the
-    # system page by page takes as long as computing a spectrogram.
+    # Consecutive clips need arrays of the same size. So keep freed memory for the next clip, because getting
+    # it from the system page by page takes as long as computing a spectrogram.
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         for option, threshold in KEPT.items():
             mallopt(option, threshold)
@@ -77,12 +77,13 @@ def pool(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Calla
     """Yield ``stream(function, items)``, which yields the results in order.
 
     The first second of work is done in this process. If items remain, processes start. They do not run the
-    caller's main module, and need no lock that a thread of this process may hold; so the pool works in
-    scripts without an ``if __name__ == "__main__"`` and beside other threads. They end with this process,
-    however it ends. All work is done in this process if ``jobs`` is 1, if this process may not have children
-    (a daemon of ``multiprocessing``), or if the system has no semaphores (AWS Lambda).
+    caller's main module, so the pool works in scripts without an ``if __name__ == "__main__"``. They need no
+    lock that a thread of this process may hold. They end when this process ends, even if it is killed.
 
-    Short items go to a process several at a time, and few tasks run at once, so that memory stays flat.
+    All work is done in this process if ``jobs`` is 1, if this process may not have children (a daemon of
+    ``multiprocessing``), or if the system has no semaphores (AWS Lambda).
+
+    Several short items form one task, and few tasks run at once, so that memory use stays constant.
 
     Args:
         jobs: The number of processes; None for one per processor.
@@ -129,7 +130,7 @@ def pool(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Calla
 
 def _start(jobs: int) -> Any:
     """Return an executor for ``jobs`` processes, or None if the system has no semaphores."""
-    # joblib contains the package loky. joblib's own Parallel does not bound the results that wait.
+    # joblib contains the package loky. joblib.Parallel would not limit the number of waiting results.
     from joblib.externals import loky
 
     try:

@@ -1,4 +1,4 @@
-"""Find packages that PYTHONPATH puts before those of the environment. Uses the standard library only."""
+"""Find packages that PYTHONPATH puts before those of this environment. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from data_prep.base.faults import Faults
 
 __all__ = ["check", "shadows"]
 
-# Packages with compiled code, or whose version the others depend on. Those of another environment fail at
-# their import, or later with an error about something else.
+# Packages that have compiled code, or whose version other packages depend on. Copies from another environment
+# fail at their import, or later with a misleading error.
 PACKAGES = (
     "numpy scipy pandas mxnet gluoncv soundfile av PIL sklearn matplotlib onnx onnxruntime safetensors dask"
     " distributed kaldi_native_fbank tqdm"
@@ -34,7 +34,7 @@ def shadows(pythonpath: str) -> list[str]:
         if names:
             faults.append(
                 f"PYTHONPATH puts {folder} before this environment, and {', '.join(names)} there would"
-                f" replace the environment's own. Unset PYTHONPATH, or take {folder} out of it."
+                f" replace the environment's own. Unset PYTHONPATH, or remove {folder} from it."
             )
     return faults
 

@@ -16,13 +16,13 @@ from data_prep.base.csv_tables import misnamed, read_table
 from data_prep.base.faults import Faults
 from data_prep.corpora import Scan, listing
 
-__all__ = ["SUFFIXES", "passed_over", "recordings", "scan"]
+__all__ = ["SUFFIXES", "recordings", "scan", "skipped_note"]
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".avi")
-NEEDED, OPTIONAL = ("path", "label"), ("speaker", "partition", "start", "stop")  # columns of a table
+NEEDED, OPTIONAL = ("path", "label"), ("speaker", "partition", "start", "stop")  # columns of a CSV
 NO_TIME = ("nan", "na", "<na>", "none", "null")
 NO_LABEL = (*NO_TIME, "n/a", "#n/a")
-# formats of sound that must be converted first
+# suffixes of formats that must be converted first
 UNREAD = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".mov", ".mkv")
 
 
@@ -36,16 +36,17 @@ def recordings(folder: Path) -> tuple[list[Path], list[Path]]:
         OSError: A folder cannot be read.
     """
     sounds: list[Path] = []
-    others: list[Path] = []
+    other_files: list[Path] = []
     for path in _files(folder, frozenset()):
-        (sounds if path.suffix.lower() in SUFFIXES else others).append(path)
-    return sounds, others
+        (sounds if path.suffix.lower() in SUFFIXES else other_files).append(path)
+    return sounds, other_files
 
 
-def passed_over(folder: Path, others: Sequence[Path]) -> str:
+def skipped_note(folder: Path, other_files: Sequence[Path]) -> str:
     """Return the note on the files below ``folder`` that are not recordings."""
     return (
-        f"{folder}: {len(others)} files are skipped because of their suffixes ({_suffixes(others)}); "
+        f"{folder}: {len(other_files)} files are skipped because of their suffixes "
+        f"({_suffixes(other_files)}); "
         f"recordings have {', '.join(SUFFIXES)}"
     )
 
@@ -74,13 +75,12 @@ def scan(source: Path | str) -> Scan:
 
     Args:
         source: A folder with a folder for each label, or a CSV file (``base.csv_tables``) with the columns
-            path (relative to the CSV's folder, or absolute) and label. The CSV may have speaker, partition
-            ('train' or 'test'), start and stop (s; nan is no value, and a decimal comma counts if semicolons
-            separate the fields). Its other columns are ignored, with a note. Labels and speakers are in
-            Unicode's normal form NFC.
+            path (relative to the CSV's folder, or absolute) and label. The CSV may have the columns
+            speaker, partition ('train' or 'test'), start and stop (s; 'nan' counts as empty, and a decimal
+            comma is accepted if semicolons separate the fields). Other columns are ignored, with a note.
 
     Returns:
-        The clips. Their sound is not checked.
+        The clips. Labels and speakers are in Unicode's normal form NFC. The sound is not checked.
 
     Raises:
         Faults: Everything that is wrong with the folder or the CSV, by line.
@@ -94,7 +94,7 @@ def scan(source: Path | str) -> Scan:
 
 
 def _of_folder(root: Path) -> Scan:
-    paths, others = ([path.relative_to(root) for path in files] for files in recordings(root))
+    paths, other_files = ([path.relative_to(root) for path in files] for files in recordings(root))
     faults = []
     if loose := [path for path in paths if len(path.parts) == 1]:
         faults.append(
@@ -102,7 +102,7 @@ def _of_folder(root: Path) -> Scan:
             "below a folder named for its label"
         )
     labels = {path.parts[0] for path in paths}
-    sounds = [path for path in others if path.suffix.lower() in UNREAD]
+    sounds = [path for path in other_files if path.suffix.lower() in UNREAD]
     for folder in sorted({path.parts[0] for path in sounds if len(path.parts) > 1} - labels):
         suffixes = _suffixes([path for path in sounds if path.parts[0] == folder])
         faults.append(
@@ -117,7 +117,7 @@ def _of_folder(root: Path) -> Scan:
     if faults:
         raise Faults(faults)
     lines = [{"path": path.as_posix(), "label": path.parts[0]} for path in paths]
-    notes = (passed_over(root, others),) if others else ()
+    notes = (skipped_note(root, other_files),) if other_files else ()
     frame = _completed(pd.DataFrame(lines), root, None)
     return Scan(root, frame, [], (*notes, *_similar_labels(root, frame["label"])))
 
@@ -147,7 +147,7 @@ def _of_table(source: Path) -> Scan:
 
 
 def _time(cell: str, delimiter: str) -> str:
-    """Return a time in s as pandas or a spreadsheet writes it, '' for no value, as Python writes it."""
+    """Convert a time in s, as pandas or a spreadsheet writes it, to Python's form; '' for no value."""
     if cell.strip().casefold() in NO_TIME:
         return ""
     decimal_comma = delimiter == ";" and re.fullmatch(r"-?\d+,\d+", cell)
@@ -155,7 +155,7 @@ def _time(cell: str, delimiter: str) -> str:
 
 
 def _check_paths(paths: Iterable[str], source: Path, lines: Sequence[int]) -> None:
-    """Raise Faults for paths that only another program could follow."""
+    """Raise Faults for URLs, for paths that begin with ~, and for paths that this locale cannot encode."""
     faults = []
     for path, line in zip(paths, lines):
         try:
@@ -187,11 +187,11 @@ def _passed_columns(source: Path, passed: Sequence[str], columns: Iterable[str])
 
 
 def _missing_labels(source: Path, labels: pd.Series) -> tuple[str, ...]:
-    """Return a note for each label that other programs write for a missing one."""
+    """Return a note for each label that other programs write for a missing value."""
     counts = labels[labels.str.casefold().isin(NO_LABEL)].value_counts()
     return tuple(
         f"note: {source}: the label {label!r}, which {count} clips have, is what other programs write for a "
-        "missing value; take these lines out if that is meant."
+        "missing value; if so, remove these lines."
         for label, count in counts.items()
     )
 
@@ -202,8 +202,9 @@ def _similar_labels(source: Path, labels: Iterable[str]) -> tuple[str, ...]:
     for label in sorted(set(labels)):
         groups.setdefault(_appearance(label), []).append(label)
     return tuple(
-        f"note: {source}: the labels {' and '.join(map(ascii, group))} look the same but for capitals, "
-        "invisible characters or zeros, and are different classes; give them one name if they are one class."
+        f"note: {source}: the labels {' and '.join(map(ascii, group))} differ only in capitals, "
+        "invisible characters or zeros, and count as different classes; if they are one class, give them one "
+        "name."
         for group in groups.values()
         if len(group) > 1
     )
@@ -217,7 +218,7 @@ def _appearance(label: str) -> str | float:
 
 
 def _place(folder: Path, path: str) -> str:
-    """Resolve a table's path. After a link, '..' is not the folder before it in the path."""
+    """Resolve a table's path. After a link, '..' means the parent of the link's target."""
     place = os.path.join(folder, path)
     plain = os.path.normpath(place)
     if ".." not in path or "\0" in path or os.path.realpath(plain) == os.path.realpath(place):

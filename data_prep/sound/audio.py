@@ -1,4 +1,4 @@
-"""Any audio file as mono samples at one rate, in MIRtoolbox's order: load, average the channels, resample."""
+"""Read any audio file as mono samples at one rate, like MIRtoolbox: load, average the channels, resample."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from data_prep.sound import counting, reader
 from data_prep.sound import remarks as remark
 
 SHORTEST = 0.05  # s, one frame of MIRtoolbox's default
-ROUNDED = 0.0005  # s; times in a table are often rounded to a millisecond
-CANCELLED = 0.01  # the mean of two channels with less power than this share of the louder one's is noise
+ROUNDED = 0.0005  # s; a stop may exceed the end by this much, since tables often round to a millisecond
+# If the mean of two channels has less than this share of the louder channel's power, the channels cancel.
+CANCELLED = 0.01
 BLOCK = 2**20  # values decoded at a time, so that the channels are never all in memory
 
 
@@ -67,16 +68,17 @@ def load(
     """Read a file as mono samples at its own rate.
 
     The samples are the mean of all channels, as in MIRtoolbox. If the channels nearly cancel each other,
-    they are the first of the loud channels alone.
+    the samples are those of the first loud channel.
 
-    Truncation is detected in every format that ``corpora.own`` reads, except in a file that states no length
-    and ends between two frames. It is not detected in every other format that libsndfile reads.
+    Truncation is detected in every format that ``corpora.own`` reads, unless the file states no length and
+    ends between two frames. In other formats that libsndfile reads, truncation may go unnoticed.
 
     Args:
         path: The file.
         start: Where to begin, in s; None for the file's beginning.
-        stop: Where to end, in s; None for the file's end. Half a millisecond more is the end too.
-        remarks: The set that what should be known about the sound (``sound.remarks``) is added to.
+        stop: Where to end, in s; None for the file's end. A stop up to half a millisecond later also
+            counts as the end.
+        remarks: A set to which remarks on the sound are added, see ``sound.remarks``.
 
     Returns:
         Samples (n,), float64, full scale 1; and the file's rate in Hz.
@@ -135,7 +137,7 @@ def _samples(
     inverted: set[str] = set()
     samples, powers = _decode(file, path, first, last - first)
     if len(powers) > 1 and remark.power(samples) < CANCELLED * powers.max() * (2 / len(powers)) ** 2:
-        # The first of the loud channels: where two are equally loud, all windows use the same one.
+        # Take the first loud channel, so that all windows use the same one of two equally loud channels.
         loud = int((powers >= powers.max() / 2).argmax())
         samples, _ = _decode(file, path, first, last - first, loud)
         inverted = {remark.INVERTED}
@@ -154,13 +156,13 @@ def _decode(
     Returns:
         The mean of all channels, or one channel alone: (length,); and the variance of each channel.
     """
-    # The array grows with what is decoded: the header alone may state any length.
+    # The array grows as samples are decoded, because a damaged header may state any length.
     samples, decoded = np.empty(min(length, BLOCK)), 0
     sums, squares = np.zeros(file.channels), np.zeros(file.channels)
     try:
         file.seek(first)
         buffer = np.empty((max(1, min(BLOCK // file.channels, length)), file.channels))
-        while decoded < length:  # file.blocks would return samples that it has not read
+        while decoded < length:  # not file.blocks, which returns samples that it has not read
             block = file.read(length - decoded, out=buffer)
             if not len(block):
                 raise counting.breaks_off(path, length - decoded)
@@ -207,7 +209,7 @@ def inverted(path: Path | str, start: float | None = None, stop: float | None = 
 
 
 def seconds(path: Path | str, start: float | None = None, stop: float | None = None) -> float:
-    """Return the length in s of what ``read`` would return. Only the header is read, if it can be trusted.
+    """Return the length in s of the part that ``read`` would return. A reliable header suffices for this.
 
     Raises:
         Faults: The file cannot be opened, or the times are not in it.
@@ -218,7 +220,7 @@ def seconds(path: Path | str, start: float | None = None, stop: float | None = N
 def seconds_and_rate(
     path: Path | str, start: float | None = None, stop: float | None = None
 ) -> tuple[float, int]:
-    """Return the length in s of what ``read`` would return, and the file's own sampling rate in Hz.
+    """Return the length in s of the part that ``read`` would return, and the file's own sampling rate in Hz.
 
     Raises:
         Faults: The file cannot be opened, or the times are not in it.
@@ -241,14 +243,14 @@ def rate_of(path: Path | str) -> int:
 def _bounds(
     file: soundfile.SoundFile, path: Path, start: float | None, stop: float | None
 ) -> tuple[int, int]:
-    """Convert the times to the number of the first sample and of the one after the last.
+    """Convert start and stop to the index of the first sample and the index after the last.
 
-    A stop that is rounded to more than the file's end, by half a millisecond at most, is the end.
+    A stop up to half a millisecond after the file's end counts as the end, because it may be rounded.
     """
     rate, frames = file.samplerate, file.frames
     for name, time in (("start", start), ("stop", stop)):
         if time is not None and not 0 <= time < np.inf:
-            raise Faults(f"{path}: the clip's {name} is {time:g} s; give a time from 0 s on, or none")
+            raise Faults(f"{path}: the clip's {name} is {time:g} s; give a time of 0 s or more, or none")
     first = 0 if start is None else round(start * rate)
     last = frames if stop is None else round(stop * rate)
     if frames < last <= frames + ROUNDED * rate + 1:
@@ -267,6 +269,6 @@ def _bounds(
 
 
 def _distinct(one: float, other: float) -> tuple[str, str]:
-    """Format two times with as many digits as it takes to tell them apart, three at least."""
+    """Format two times with enough digits to distinguish them, at least three."""
     digits = next((digits for digits in range(3, 9) if f"{one:.{digits}f}" != f"{other:.{digits}f}"), 3)
     return f"{one:.{digits}f}", f"{other:.{digits}f}"

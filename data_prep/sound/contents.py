@@ -1,4 +1,4 @@
-"""What is in sound files, as hashes: the same file, and the same sound in another file."""
+"""Hash sound files, to recognise the same file and the same sound in another file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ BLOCK = 2**18  # values decoded at a time
 
 
 class Content(NamedTuple):
-    """What is in a file.
+    """The hashes of a file.
 
     Attributes:
         file: The SHA-256 (hex) of the file, None if it cannot be read.
-        sound: The SHA-256 (hex) of its decoded samples, which copies in other formats without loss share;
-            None if it cannot be decoded.
+        sound: The SHA-256 (hex) of its decoded samples, None if it cannot be decoded. Copies in other
+            lossless formats have the same hash.
     """
 
     file: str | None
@@ -32,7 +32,7 @@ class Content(NamedTuple):
 
 
 def contents(paths: Sequence[Path], jobs: int | None = None) -> list[Content]:
-    """Return what is in each file."""
+    """Return the hashes of each file. ``jobs`` is the number of processes; None for one per processor."""
     distinct = list(dict.fromkeys(paths))
     with pool(jobs, len(distinct)) as stream:
         by_path = dict(zip(distinct, stream(_content, distinct)))
@@ -51,9 +51,9 @@ def _content(path: Path) -> Content:
 
 
 def _sound(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file's rate and all its decoded samples.
+    """Return the SHA-256 (hex) of a file's rate, its number of channels and all its decoded samples.
 
-    A copy in another container without loss has the same hash, whatever its sample format.
+    A lossless copy has the same hash in any container and any sample format.
 
     Raises:
         Faults: The file cannot be read.

@@ -1,4 +1,4 @@
-"""The number of samples in a file, by decoding them: a header may state too many, or none."""
+"""Count the samples in a file by decoding them, because a header may state too many, or none."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ BLOCK = 2**18  # values decoded at a time
 
 
 class Unseekable(soundfile.SoundFile):
-    """A file that is read once from its beginning. soundfile seeks in others after each block."""
+    """A file that is only read from start to end. In seekable files, soundfile seeks after each block."""
 
     def seekable(self) -> bool:
         return False
 
 
 def count(path: Path, file: soundfile.SoundFile) -> int:
-    """Decode ``file`` from its place on, and return the number of samples (of one channel) in it.
+    """Decode ``file`` from its present position, and return the number of samples per channel.
 
     Raises:
-        Faults: It is damaged. The message names ``path``.
+        Faults: The file is damaged. The message names ``path``.
     """
     buffer, samples = np.empty((max(1, BLOCK // file.channels), file.channels), np.float32), 0
     try:

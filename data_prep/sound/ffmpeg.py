@@ -1,4 +1,4 @@
-"""Sound that FFmpeg decodes, by PyAV: AVI files, and codecs in WAV, CAF and OGG that libsndfile lacks."""
+"""Decode sound with FFmpeg (through PyAV): AVI files, and WAV, CAF and OGG whose codec libsndfile lacks."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from data_prep.sound import headers, kinds
 SUBTYPES = {"u8": "PCM_16", "s16": "PCM_16", "s32": "PCM_32", "flt": "FLOAT", "dbl": "DOUBLE"}
 """PyAV's name of a sample format -> libsndfile's. libsndfile does not write unsigned arrays."""
 
-SLACK = 0.1  # s; an AVI's sound may be this much shorter than its header states: codecs add a delay
-UNKNOWN = 2**30  # FFmpeg writes this number of samples or packets into the header of an AVI that it streams
+SLACK = 0.1  # s by which an AVI's sound may be shorter than its header states, because codecs add a delay
+UNKNOWN = 2**30  # number of samples or packets that FFmpeg writes into the header of a streamed AVI
 # Codecs that FFmpeg decodes completely in WAV, CAF and OGG. It loses most of AAC in WAV, and repeats Speex.
 COMPLETE = (
     "mp1 mp1float mp2 mp2float mp3 mp3float flac alac opus vorbis g723_1 g726 wmav1 wmav2 gsm gsm_ms"
@@ -30,13 +30,13 @@ def pyav(path: Path):
     """Import PyAV, which only some kinds of files need.
 
     Raises:
-        Faults: It is not installed. The message names ``path``.
+        Faults: PyAV is not installed. The message names ``path``.
     """
     try:
         import av
     except ImportError:
         raise Faults(
-            f"{path}: to read MP3 and AVI the package av is needed; install it, or convert to WAV"
+            f"{path}: reading it needs the package av; install av, or convert the file to WAV"
         ) from None
     return av
 
@@ -45,8 +45,8 @@ def pyav(path: Path):
 def container(path: Path, file: BinaryIO, format: str) -> Iterator[Any]:
     """Open ``file``, the content of ``path``, as a container of this format.
 
-    The format and an open file are passed because FFmpeg, given a path, would follow playlists to other
-    files. Titles and program names in the header may be in any encoding, and are not needed.
+    FFmpeg gets the format and an open file, because with a path alone it would follow playlists to other
+    files. It ignores titles and program names in the header, because these may be in any encoding.
     """
     av = pyav(path)
     file.seek(0)
@@ -75,7 +75,7 @@ def avi(path: Path, length: int) -> soundfile.SoundFile:
                     raise Faults(f"{path}: has pictures but no sound; replace it or leave it out")
                 stream = film.streams.audio[0]
                 if stream.codec_context is None or not stream.channels:
-                    raise Faults(f"{path}: its header names no sound that can be decoded; copy it again")
+                    raise Faults(f"{path}: its header describes no sound that can be decoded; copy it again")
                 # 'frames' is the length in units of time_base.
                 stated = float(stream.frames * stream.time_base) if stream.frames < UNKNOWN else 0.0
                 wav = _decoded(path, film, stream)
@@ -94,17 +94,17 @@ def other(path: Path, file: BinaryIO, kind: str) -> soundfile.SoundFile | None:
 
     Args:
         path: The file, for messages.
-        file: Its content, or one of several recordings in it.
+        file: The file's content, or one of several recordings in it.
         kind: 'WAV', 'CAF' or 'OGG'.
 
     Returns:
-        The sound; None if its codec is not the reason why libsndfile does not read the file.
+        The sound, or None if libsndfile rejects the file for another reason than its codec.
 
     Raises:
-        Faults: FFmpeg does not decode it completely. The message names the codec.
+        Faults: FFmpeg cannot decode the codec completely. The message names the codec.
     """
     name, wav = kinds.codec(file, kind), None
-    # FFmpeg raises ValueError and others for codecs that this build of it does not have.
+    # For codecs that this build of FFmpeg lacks, PyAV raises ValueError and other exceptions.
     with contextlib.suppress(pyav(path).FFmpegError, ValueError, AttributeError):
         with container(path, file, kind.lower()) as recording:
             stream = next(iter(recording.streams.audio), None)

@@ -1,7 +1,7 @@
-"""FLAC files that state no length, or that are several files in a row.
+"""Open FLAC files, also those that state no length, and refuse several files in a row.
 
-FLAC that was written into a pipe states no length (RFC 9639, section 8.2), and libsndfile cannot seek in it.
-So its samples are counted once, and a copy of the file in memory gets their number.
+A FLAC file that was written into a pipe states no length (RFC 9639, section 8.2), and libsndfile cannot seek
+in it. So its samples are counted once, and their number is written into a copy of the file in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import soundfile
 from data_prep.sound import headers
 from data_prep.sound.counting import Unseekable, count
 
-UNKNOWN = (0, 2**36 - 1)  # numbers of samples that mean 'unknown'
+UNKNOWN = (0, 2**36 - 1)  # stated numbers of samples that mean 'unknown'
 BEGINNINGS = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
 
 
@@ -25,7 +25,7 @@ def opened(path: Path, start: int) -> soundfile.SoundFile:
     """Open the FLAC file at ``path`` whose tags end at ``start``.
 
     Raises:
-        Faults: It is several files in a row, or damaged.
+        Faults: The file consists of several files in a row, or is damaged.
     """
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if any(content.find(beginning, start + 4) > 0 for beginning in BEGINNINGS):

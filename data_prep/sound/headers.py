@@ -1,4 +1,4 @@
-"""The sizes stated in the headers of sound files. libsndfile itself shortens a truncated file silently."""
+"""Read the sizes that sound files state in their headers. libsndfile accepts truncated files silently."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import BinaryIO
 
 from data_prep.base.faults import Faults
 
-STREAMED = (
-    0x7FFF0000  # sizes from here on mean 'unknown': GStreamer writes it, SoX 0x7FFFF000, others -1 or 0
-)
-LARGEST = 2**62  # bytes; sizes of 64 bits from here on mean 'unknown'
+# Sizes from this one on mean 'unknown'. GStreamer writes this size, SoX 0x7FFFF000, other programs -1 or 0.
+STREAMED = 0x7FFF0000
+LARGEST = 2**62  # bytes; 64-bit sizes from this one on mean 'unknown'
 PAGE = 27 + 255 + 255 * 255  # bytes, the longest page of an OGG file
 
 
@@ -25,14 +24,14 @@ def truncated(path: Path, missing: int) -> Faults:
 
 
 def in_a_row(path: Path) -> Faults:
-    """Describe several files in a row in one."""
+    """Describe a file that consists of several files in a row."""
     return Faults(
         f"{path}: is several files in a row, and only the first could be read; write each into its own file"
     )
 
 
 def stated_size(file: BinaryIO, kind: str) -> int:
-    """Return the least size in bytes that the header of a file of this kind states; 0 if it states none."""
+    """Return the size in bytes that the header implies for a file of this kind; 0 if it states none."""
     file.seek(0)
     head = file.read(28).ljust(28, b"\0")
     if kind == "WAV":
@@ -55,15 +54,15 @@ def stated_size(file: BinaryIO, kind: str) -> int:
 
 
 def ends(file: BinaryIO, kind: str, stated: int) -> set[int]:
-    """Return where a file of this kind and ``stated_size`` may end, and another one begin."""
+    """Return the positions at which a file of this kind and ``stated_size`` may end and another one begin."""
     riff = wav_sizes(file)[0] + 8 if kind == "WAV" else stated
     return {stated, stated + stated % 2, riff, riff + riff % 2}
 
 
 def breaks_off(file: BinaryIO) -> bool:
-    """Return whether the last page of an OGG file (Vorbis, Opus, ...) is cut.
+    """Return whether the last page of an OGG file (Vorbis, Opus, ...) is incomplete.
 
-    The flag that marks a last page is not required: voice messages of phones lack it.
+    The flag that marks a last page is not checked, because voice messages of phones lack it.
     """
     file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * PAGE))
     content = file.read()

@@ -1,4 +1,4 @@
-"""The kind of a file, by its first bytes: its name may be wrong."""
+"""Recognise the kind of a file by its first bytes, because its name may be wrong."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from data_prep.base.faults import Faults, printable
 
-HEAD = 512  # bytes that decide
-READ = {  # kinds that ``reader`` treats apart; libsndfile alone decides on every other file
+HEAD = 512  # number of first bytes that are examined
+READ = {  # kinds that ``reader`` treats specially, by their first bytes; libsndfile recognises all others
     "AVI": rb"RIFF.{4}AVI ",
     "WAV": rb"RIFF.{4}WAVE",
     "RF64": rb"RF64.{4}WAVE",
@@ -22,7 +22,7 @@ READ = {  # kinds that ``reader`` treats apart; libsndfile alone decides on ever
     "OGG": rb"OggS\x00",
 }
 CONVERT = "convert it to WAV (ffmpeg -i in -c:a pcm_s16le out.wav)"
-REFUSED = (  # what the file is by its first bytes, and what to do
+REFUSED = (  # first bytes, name and remedy
     (
         rb"version https://git-lfs",
         "a Git LFS pointer and not the recording",
@@ -54,7 +54,13 @@ WAV_CODECS = {  # by the format tag of a WAV's 'fmt ' chunk
     0xA106: "AAC",
     0xF1AC: "FLAC",
 }
-PLAIN = (0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE)  # integers, floats, A-law, mu-law; stated elsewhere
+PLAIN = (
+    0x0001,
+    0x0003,
+    0x0006,
+    0x0007,
+    0xFFFE,
+)  # integers, floats, A-law, mu-law, and the tag that refers to a later field
 OGG_CODECS = (b"Speex", b"theora", b"FLAC", b"OpusHead", b"vorbis", b"CELT", b"fishead")
 
 
@@ -77,7 +83,7 @@ def kind_at(file: BinaryIO, at: int) -> str:
 
 
 def refuse(path: Path, file: BinaryIO, at: int) -> None:
-    """Raise Faults if the bytes from ``at`` show that the file at ``path`` cannot be read, and say why."""
+    """Raise Faults with the reason if the bytes from ``at`` show that the file at ``path`` cannot be read."""
     file.seek(at)
     head = file.read(HEAD)
     for start, name, remedy in REFUSED:
@@ -86,7 +92,7 @@ def refuse(path: Path, file: BinaryIO, at: int) -> None:
 
 
 def unknown(path: Path, file: BinaryIO) -> Faults:
-    """Describe a file that libsndfile does not read. Its own words for the reason name its parts."""
+    """Describe a file that libsndfile does not read. libsndfile's own reasons name internals of its code."""
     known = kind_at(file, tags_end(file))
     file.seek(0)
     head = file.read(HEAD)
@@ -102,7 +108,7 @@ def unknown(path: Path, file: BinaryIO) -> Faults:
 
 
 def codec(file: BinaryIO, kind: str) -> str:
-    """Name the codec in a WAV, CAF or OGG, for messages; '' if it is plain samples or not known."""
+    """Return the name of the codec in a WAV, CAF or OGG, for messages; '' for PCM or an unknown codec."""
     file.seek(0)
     head = file.read(HEAD)
     if kind == "CAF" and head[8:12] == b"desc":

@@ -1,7 +1,8 @@
-"""The true length of an MP3 file.
+"""Find the true length of an MP3 file.
 
-libsndfile trusts the header of the first frame, or estimates the length from the first frames. So with a
-variable bit rate it misses the end or reads beyond it, and of several files joined in one it reads the first.
+libsndfile trusts the header of the first frame, or estimates the length from the first frames. So with
+a variable bit rate it misses the end of the file or reads beyond it. Of several joined files it reads only
+the first.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import soundfile
 from data_prep.base.faults import Faults
 from data_prep.sound import ffmpeg
 
-# An encoder's header is a frame of its own, with Xing or Info where other frames have their samples.
+# An encoder's header is a separate frame, with 'Xing' or 'Info' where other frames have their samples.
 HEADER = re.compile(rb"\xff[\xe2-\xff].{11}(.{8}(.{15})?)?(Xing|Info)", re.DOTALL)
 FRAME = 1441  # bytes, the longest frame
-CUT = 3 * 4096  # samples; more than an encoder may have added at both ends, which libsndfile removes
-DELAY = 529  # samples that libsndfile removes besides
+# Samples; an upper bound of the padding at both ends that an encoder adds and libsndfile removes.
+CUT = 3 * 4096
+DELAY = 529  # samples of the decoder's delay, which libsndfile also removes
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,18 @@ class Frames:
 
 
 def whole(path: Path, file: soundfile.SoundFile) -> soundfile.SoundFile:
-    """Return ``file``, the open MP3 at ``path``, or if its length is wrong, another file with all samples.
+    """Return the open MP3 ``file`` at ``path``, or if its length is wrong, a repaired copy of it.
 
     Raises:
-        Faults: The true length is not known.
+        Faults: The length is wrong and cannot be mended.
     """
     status = path.stat()
     frames = _count_frames(path, status.st_size, status.st_mtime_ns)
     if frames.length == file.frames:
         return file
-    if frames.headed and frames.length <= file.frames + CUT:  # if it is shorter, reading will detect that
+    if (
+        frames.headed and frames.length <= file.frames + CUT
+    ):  # if the file is truncated, reading it will detect that
         return file
     rate, stated = file.samplerate, file.frames
     file.close()
@@ -76,16 +80,11 @@ def _count_frames(path: Path, size: int, changed: int) -> Frames:
             first = next(packets)
             begin, samples = first.pos, int(first.duration * stream.time_base * stream.rate)
             frame = _frame_pattern(bytes(first))
-            # FFmpeg also returns what stands behind the sound, such as tags; that is not counted.
+            # FFmpeg also returns tags and other data behind the sound, which are not counted.
             count = 1 + sum(frame.search(packet) is not None for packet in packets)
-    except (
-        av.FFmpegError,
-        IndexError,
-        StopIteration,
-        AttributeError,
-        TypeError,
-    ):  # there is no stream, packet or decoder
-        raise Faults(f"{path}: is damaged, it contains no sound; copy it again") from None
+    except (av.FFmpegError, IndexError, StopIteration, AttributeError, TypeError):
+        # There is no stream, packet or decoder.
+        raise Faults(f"{path}: is damaged and contains no sound; copy it again") from None
     with open(path, "rb") as file:
         file.seek(max(0, begin - FRAME))
         headed = HEADER.search(file.read(min(begin, FRAME))) is not None
@@ -102,8 +101,8 @@ def _frame_pattern(frame: bytes) -> re.Pattern[bytes]:
 def _header(first: bytes, rate: int, count: int) -> bytes:
     """Return bytes to prepend so that libsndfile decodes all ``count`` frames unchanged.
 
-    They are a header with the length, and a silent frame, because libsndfile removes at least the delay of
-    its decoder from the beginning.
+    These bytes are a header with the length, and a silent frame. libsndfile removes at least its decoder's
+    delay from the beginning, and with the silent frame it removes no sound.
     """
     mpeg1, mono = first[1] & 8, first[3] >> 6 == 3
     silent = bytes([first[0], first[1] | 1, 0xE0 | first[2] & 0x0C, first[3]])  # highest bit rate, no CRC

@@ -1,6 +1,6 @@
-"""OGG files that are several recordings in a row ('chained', RFC 3533, section 4), as Icecast writes them.
+"""Open OGG files, also several recordings in a row ('chained', RFC 3533, section 4), as Icecast writes them.
 
-libsndfile reads only the first of them.
+libsndfile reads only the first recording of such a file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def opened(path: Path) -> soundfile.SoundFile:
     """Open the OGG file at ``path``: all recordings in it, one after the other.
 
     Raises:
-        Faults: FFmpeg does not know a codec either, or the recordings differ in codec, rate or channels.
+        Faults: Neither libsndfile nor FFmpeg knows a codec, or the recordings differ in codec, rate or
+            channels.
     """
     status = path.stat()
     starts = _starts(path, status.st_size, status.st_mtime_ns)
@@ -73,9 +74,10 @@ def _append(path: Path, recording: soundfile.SoundFile, wav: soundfile.SoundFile
 
 @functools.lru_cache(64)  # a long file is opened again for each group of its windows
 def _starts(path: Path, size: int, changed: int) -> list[int]:
-    """Return where each recording begins, in bytes: at a page that begins a stream, behind one that does not.
+    """Return the position in bytes at which each recording begins.
 
-    Several streams of one recording, such as pictures and sound, begin with pages that follow each other.
+    A recording begins at a page that begins a stream and follows a page that does not. The streams of one
+    recording, such as pictures and sound, begin on consecutive pages.
     """
     starts, began, at = [0], True, 0
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

@@ -13,10 +13,11 @@ import soundfile
 from data_prep.base.faults import Faults
 from data_prep.sound import counting, ffmpeg, flac, headers, kinds, mp3, ogg, streamed
 
-RATES = (1000, 1_000_000)  # Hz; a damaged header may state another rate, and resampling take all memory
+# Hz. A damaged header may state a rate outside of this range, and resampling could then take all memory.
+RATES = (1000, 1_000_000)
 BLOCK = 2**20  # values decoded at a time
-# Samples per byte; a header that states more than this is checked by decoding the file. Speech has 12 in
-# the smallest MP3 and some 60 in Opus, but long silence has thousands in FLAC.
+# Samples per byte. If a header states more, the file is decoded to check it. Speech has 12 samples per byte
+# in the smallest MP3 and some 60 in Opus, but long silence has thousands in FLAC.
 DENSE = 256
 
 
@@ -24,7 +25,7 @@ def opened(path: Path) -> soundfile.SoundFile:
     """Open a file for decoding, and check its rate and that it is complete.
 
     Raises:
-        Faults: It is missing, unreadable or truncated.
+        Faults: The file is missing, unreadable or truncated.
     """
     try:
         length = _check_file(path)
@@ -71,7 +72,7 @@ def seekable(path: Path) -> soundfile.SoundFile:
 
 
 def _check_file(path: Path) -> int:
-    """Return the size in bytes of a file that can hold sound."""
+    """Return the size in bytes of a file. Raise Faults for a folder, a pipe, a device or an empty file."""
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise Faults(f"{path}: is a folder, not an audio file")
@@ -95,7 +96,7 @@ def _read(path: Path, file: BinaryIO, length: int) -> soundfile.SoundFile:
         return ffmpeg.avi(path, length)
     if kind == "OGG":
         if headers.breaks_off(file):
-            raise Faults(f"{path}: is truncated, its last page is cut; copy it again")
+            raise Faults(f"{path}: is truncated: its last page is incomplete; copy it again")
         return ogg.opened(path)
     changes = streamed.repairs(file, kind)
     stated = 0 if changes else headers.stated_size(file, kind)
@@ -113,7 +114,7 @@ def _read(path: Path, file: BinaryIO, length: int) -> soundfile.SoundFile:
 
 
 def _open(path: Path, file: BinaryIO, kind: str, changes: dict[int, bytes]) -> soundfile.SoundFile:
-    """Open a file with libsndfile, with changes to its header by their positions; or with FFmpeg."""
+    """Open a file with libsndfile, after ``changes`` to its header (bytes by position), or with FFmpeg."""
     if not changes:
         source: bytes | BinaryIO = os.fsencode(path)  # the name may be in any encoding
     else:
@@ -132,7 +133,7 @@ def _open(path: Path, file: BinaryIO, kind: str, changes: dict[int, bytes]) -> s
 
 
 def _check_header(path: Path, sound: soundfile.SoundFile, length: int) -> None:
-    """Check that a header states a possible rate and number of samples; the file has ``length`` bytes."""
+    """Check the rate and the number of samples that a header states. The file has ``length`` bytes."""
     if not RATES[0] <= sound.samplerate <= RATES[1]:
         raise Faults(
             f"{path}: its header states a rate of {sound.samplerate} Hz, which no recording has; write it "

@@ -1,6 +1,6 @@
-"""What should be known about recordings that are read well: their images may not be what speech looks like.
+"""Remarks on readable recordings whose images may mislead the network.
 
-MIRtoolbox's images of them stay as they are.
+The images themselves do not change: they are those of MIRtoolbox.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ import numpy as np
 from data_prep.base.faults import note
 
 INVERTED = (
-    "the channels nearly cancel each other, as where one is inverted; a single loud channel is used instead "
+    "the channels nearly cancel each other, as if one were inverted; a single loud channel is used instead "
     "of their mean"
 )
 OFFSET = (
     "the samples have a constant offset, which changes the image; remove it (sox in.wav out.wav highpass 20)"
 )
 CLICK = (
-    "one moment is far above full scale and everything else, and the image counts down from its loudest "
-    "point; cut that click out"
+    "a click is far above full scale and all other samples, and the image's floor is relative to its "
+    "loudest point; cut the click out"
 )
 ORDER = (INVERTED, OFFSET, CLICK)
-LEAST, SHARE = 0.02, 0.25  # an offset is reported from this level on, and from this share of the sound's
-FULL, FAR = 1.0, 10.0  # a click is above this level, and by this factor above 999 of 1000 samples
-NAMED = 3  # files that a note names
+LEAST, SHARE = 0.02, 0.25  # an offset is reported above this level, and above this share of the sound's level
+FULL, FAR = 1.0, 10.0  # a click is above this level, and above 999 of 1000 samples by this factor
+NAMED = 3  # most files that a note names
 
 
 def narrow(rate: int, usual: int) -> str:
-    """Return the remark on a recording whose own rate in Hz is lower than the usual one."""
+    """Return the remark on a recording whose own ``rate`` in Hz is lower than the ``usual`` one."""
     return (
         f"the recording's own rate is {rate} Hz, and others have {usual} Hz or more; the upper part of its "
-        "image is empty, and its label may be wrong for that reason alone"
+        "image is empty, and this alone may lead to a wrong label"
     )
 
 

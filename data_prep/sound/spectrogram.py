@@ -51,7 +51,7 @@ def mirspectrum(
     length: int | None = None,
     version: str = "1.8.2",
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute what ``mirspectrum(x, 'Frame', frame, 's', hop, hop_unit, ...)`` returns in MIRtoolbox.
+    """Compute MIRtoolbox's ``mirspectrum(x, 'Frame', frame, 's', hop, hop_unit, ...)``.
 
     A partial last frame is dropped; a signal shorter than a frame is one frame. Version 1.7 differs in three
     points: ``db`` counts from each frame's own maximum, a ``max_hz`` between two bins keeps the upper one,
@@ -65,7 +65,7 @@ def mirspectrum(
         hop_unit: '/1' (fraction of the frame), '%', 's', 'sp' (samples) or 'Hz'.
         window: Whether to apply a Hamming window.
         power: Whether to square the magnitude.
-        db: True for dB; a number for dB above that distance from the maximum (0..db).
+        db: True for dB. A number for dB above a floor that lies this far below the maximum (0..db).
         min_hz: The lowest frequency to keep.
         max_hz: The highest frequency to keep.
         length: The length of the FFT in samples; None for the next power of two.
@@ -76,7 +76,7 @@ def mirspectrum(
         time in s of each frame's first and last sample.
 
     Raises:
-        ValueError: A setting does not exist, or there are no samples.
+        ValueError: A setting is unknown, or there are no samples.
     """
     samples = _mono(samples)
     width, starts = _frames(samples.size, rate, frame, hop, hop_unit)

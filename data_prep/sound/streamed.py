@@ -1,7 +1,7 @@
-"""Headers that a program wrote into a pipe, before it knew the length, and that libsndfile does not read.
+"""Repair headers without a length, which programs write into a pipe and which libsndfile does not read.
 
-The functions return what a copy of the file in memory must have instead: bytes by their position, {} if the
-header is good.
+The functions return the bytes to write into a copy of the file in memory, by position; {} if the header is
+good.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from data_prep.sound import headers
 
-ALL = b"\xff" * 4  # the size that libsndfile takes for 'to the end of the file' in WAV and AU
+ALL = b"\xff" * 4  # in WAV and AU, libsndfile reads this size as 'to the end of the file'
 
 
 def repairs(file: BinaryIO, kind: str) -> dict[int, bytes]:
@@ -42,7 +42,7 @@ def _chunks_follow(file: BinaryIO, at: int, length: int) -> bool:
 
 
 def _rf64(file: BinaryIO, length: int) -> dict[int, bytes]:
-    """The sizes are in the chunk 'ds64': RIFF's at 20, the samples' at 28, and their number at 36."""
+    """Repair the chunk 'ds64': the size of RIFF at byte 20, that of the samples at 28, their number at 36."""
     file.seek(12)
     head = file.read(24)
     if head[:4] != b"ds64":

@@ -18,7 +18,7 @@ class Attention(HybridBlock):
 
     parts (batch, m, P), local (batch, n, Q) -> weights (batch, n, m)
 
-    All i and k share W1, W2, ... The columns of W1 are two weights, W1p and W1a, because
+    All i and k share W1, W2, ... W1 is stored as two matrices, W1p and W1a, because
     W1 [p_i; a_k] = W1p p_i + W1a a_k. W1a a_k is then computed once per sample and part, not m times.
 
     Args:
@@ -80,7 +80,7 @@ class AttentionBlock(BasicBlock):
         if attention not in ATTENTIONS:
             raise Faults(f"there is no attention '{attention}': choose one of {', '.join(ATTENTIONS)}")
         if not segments:
-            raise Faults("an attention block weights by local parts: segments must be at least 1")
+            raise Faults("an attention block needs local parts: set segments to 1 or more")
         if row.attention is None or row.attention.layers[-1][0] != 1:
             raise Faults("an attention block's row must end with a layer of width 1, which is the weight")
         super().__init__(row, in_channels, segments, axis, norm=norm, **kwargs)

@@ -51,7 +51,7 @@ class Activation(nn.Activation):
     _plain = False
 
     def use_plain_operator(self) -> None:
-        """Make graphs that are built from now on use the operator ``sigmoid`` or ``tanh``, if it is one."""
+        """Use the operator ``sigmoid`` or ``tanh`` in new graphs, if this is one of these activations."""
         self._plain = self._act_type in ("sigmoid", "tanh")
 
     def hybrid_forward(self, F, x):
@@ -85,7 +85,7 @@ def replace_dropout(net: HybridBlock) -> None:
 
 
 def activation(name: str) -> HybridBlock:
-    """Return the activation called ``name``; for an unknown name, Faults lists every one."""
+    """Return the activation called ``name``. Faults for an unknown name list all names."""
     if name in _BUILTIN:
         return Activation(name)
     if name in _OTHERS:
@@ -98,8 +98,8 @@ class Norm:
     """The placement and the initial scale of BatchNorm.
 
     Attributes:
-        placement: 'both' is Sec. 5.1's 'right before each activation and convolutional layer'. 'convolution'
-            is Sec. 5.2's 'right before the convolutional layers'.
+        placement: 'both': right before each activation and each convolution (Sec. 5.1). 'convolution': right
+            before each convolution (Sec. 5.2).
         gamma: Initial scale of the BatchNorm before an activation. With 1, the inputs of tanh lie outside its
             linear part from the start, gradients grow from block to block, and the first steps make the
             outputs of the lower blocks useless (docs/learning.md).
@@ -116,11 +116,12 @@ class Norm:
 
 
 class ConvUnit(nn.HybridSequential):
-    """BatchNorm, convolution, BatchNorm and activation; without the second BatchNorm for 'convolution'.
+    """BatchNorm, convolution, BatchNorm and activation.
 
     (batch, in_channels, freq, time) -> (batch, conv.channels, ceil(freq / stride), ceil(time / stride))
 
-    Zero padding keeps the size (Sec. 5.1).
+    Zero padding keeps the size (Sec. 5.1). With the placement 'convolution', the second BatchNorm is left
+    out.
 
     Args:
         conv: The table's cell.
@@ -142,7 +143,9 @@ class ConvUnit(nn.HybridSequential):
             self.add(activation(conv.activation))
 
     def lift(self) -> None:
-        """Make the graph of a unit on a one-channel image convolve two channels; leave other units unchanged.
+        """Rewrite the graph of a unit whose input has one channel as a convolution of two channels.
+
+        Other units stay unchanged.
 
         W * (gamma x + beta) = [gamma W, beta W] * [x, 1], with x normalised and zeros padded around x and 1.
 
@@ -218,8 +221,8 @@ class BasicBlock(HybridBlock):
     Args:
         row: A table's row; its attention is not used.
         in_channels: Number of input channels.
-        segments: n, the number of equal parts along ``axis``. 0 is the global path alone (Table 4, column
-            '0').
+        segments: n, the number of equal parts along ``axis``. With 0, there is only the global path (Table 4,
+            column '0').
         axis: 'frequency' or 'time' (Fig. 5).
         local_only: Whether the output is the local path alone (Table 4's upper half).
         norm: Placement of BatchNorm.

@@ -1,4 +1,4 @@
-"""Print a FreqCNN in its table's own rows. The rows come from the network itself, not from the table."""
+"""Print a FreqCNN as the rows of its table. The rows come from the network itself, not from the table."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Attended:
 
     @property
     def parts(self) -> np.ndarray:
-        """The mean weight that each local part gives, (n,)."""
+        """The mean weight of each local part, (n,)."""
         return self.weights.mean(axis=1)
 
     @property
@@ -129,7 +129,7 @@ def picture(
         places.imshow(image, origin="lower", aspect="auto", cmap="Greys", extent=extent)
         style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "alpha": 0.6}
         places.imshow(block.gain_by_place, extent=extent, interpolation="bilinear", **style)
-        places.set(title="where the weighted maps are", xlabel=time, ylabel="kHz")
+        places.set(title="gain by place", xlabel=time, ylabel="kHz")
         _draw_parts(parts, block, seconds, top, time)
         _draw_maps(maps, block)
     return figure
@@ -159,4 +159,4 @@ def _draw_maps(axes: Axes, block: Attended) -> None:
     middles = [width * place + width / 2 - 1 for place in range(len(numbers))]
     axes.set_xticks(middles, [f"{number}" for number in numbers])
     axes.set_yticks([])
-    axes.set(title="the feature maps that gain most")
+    axes.set(title="feature maps with the largest gain")

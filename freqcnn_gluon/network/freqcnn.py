@@ -72,10 +72,10 @@ class FreqCNN(HybridBlock):
         local_only: Whether blocks have no global path (Table 4).
         attention_blocks: Number of attention-based blocks, counted from the last (Table 5: 0 to 3); the
             table's two by default. A block whose row has no attention layers takes those of the nearest block
-            that has.
+            that has some.
         attention: 'feature' or 'spatial' (Table 5).
-        local_activation: f of Eq. (7) instead of the table's (Table 9).
-        global_activation: g of Eq. (7) instead of the table's (Table 9).
+        local_activation: Activation f of Eq. (7); by default the table's (Table 9).
+        global_activation: Activation g of Eq. (7); by default the table's (Table 9).
         conv_pool_activation: Activation of 'Conv. and pool' convolutions for which the table names none.
         batchnorm: Placement of BatchNorm, see ``blocks.Norm``; 'section' is that of the task's section.
         gamma: Initial scale of BatchNorm, see ``blocks.Norm``.
@@ -103,7 +103,7 @@ class FreqCNN(HybridBlock):
         fc_batchnorm: bool = False,
         **kwargs,
     ):
-        runtime.start()  # otherwise the engine announces itself on stderr when only a network is described
+        runtime.start()  # otherwise MXNet prints a line about its engine on stderr
         size = size or architecture.size
         parts = [segments] * BLOCKS if isinstance(segments, int) else list(segments)
         check_size(size, parts)

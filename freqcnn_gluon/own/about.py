@@ -1,4 +1,4 @@
-"""Describe a trained model, in its folder and in its ONNX file. Needs no MXNet."""
+"""Describe a trained model, in its folder and in its ONNX file. Does not need MXNet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from freqcnn_gluon.network.architectures import ARCHITECTURES
 __all__ = ["CLIPS", "REPORT", "About", "trained_on"]
 
 CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
-FORMAT = 2
+FORMAT = 2  # of the description
 NETWORK = (
     "segments axis local_only attention_blocks attention local_activation global_activation "
     "conv_pool_activation batchnorm gamma fc_batchnorm"
@@ -70,7 +70,7 @@ class About:
         """Read the JSON of ``text()``.
 
         Raises:
-            ValueError: ``text()`` did not write it, it was changed, or no training leads to such a model.
+            ValueError: ``text()`` did not write it, it was changed, or no training creates such a model.
         """
         try:
             fields = json.loads(text)
@@ -122,10 +122,11 @@ def trained_on(folder: Path | str) -> pd.DataFrame | None:
         folder: The model's folder.
 
     Returns:
-        A frame with the columns ``key`` (the clip's content), ``file`` and ``sound`` (the SHA-256 of its file
-        and of the decoded samples in it, see ``data_prep.sound.contents``; None for models saved before they
-        were kept), ``start`` and ``stop`` (s). None if the folder has no such list,
-        because ``Model.save`` alone wrote it.
+        A frame with the columns
+        ``key``: the content key of the clip, see ``data_prep.store``;
+        ``file``, ``sound``: the hashes of ``data_prep.sound.contents``, None in models of earlier versions;
+        ``start``, ``stop``: float64 in s.
+        None if only ``Model.save`` wrote the folder, because it then has no list.
 
     Raises:
         Faults: The list is damaged.

@@ -13,7 +13,10 @@ __all__ = ["check_disjoint", "divide"]
 
 
 def divide(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
-    """Return the clips with partitions, stated by the data or drawn, and the sentence that reports them."""
+    """Return the clips with their partitions, and a sentence that describes the division.
+
+    The partitions are those that the data states. If it states none, ``splits.held_out`` draws them.
+    """
     if not frame["partition"].any():
         return splits.held_out(frame, share, seed)
     parts = {name: set(frame["label"][frame["partition"] == name]) for name in ("train", "test")}
@@ -36,7 +39,7 @@ def divide(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> 
 def check_disjoint(frame: pd.DataFrame, root: Path) -> None:
     """Raise Faults for recordings with two labels, and for sound that is in training and in test."""
     faults = []
-    # A copy without loss in another format has the same sound, and another key.
+    # A copy in another lossless format has another key, but the same sound.
     frame = frame.assign(
         recording=[str(values) for values in frame[["sound", "start", "stop"]].values.tolist()]
     )

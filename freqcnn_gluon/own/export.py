@@ -35,8 +35,8 @@ def to_onnx(model: Model, path: Path) -> float:
     """Export a model to an ONNX file and check the file before it is put in place.
 
     The file's input is 'image' (batch, 1, size, size) float32; its output is 'probability...' (batch,
-    classes), after the softmax. The batch size is free. The metadata holds ``model.about``, so the file alone
-    is enough for ``onnx_model.OnnxModel``, and ``feature_steps`` for other programs (docs/onnx.md).
+    classes), after the softmax. The batch size is free. The metadata holds ``model.about``, so
+    ``onnx_model.OnnxModel`` needs nothing else, and ``feature_steps`` for other programs (docs/onnx.md).
 
     Args:
         model: The trained model.
@@ -46,14 +46,15 @@ def to_onnx(model: Model, path: Path) -> float:
         The largest absolute difference between onnxruntime's and MXNet's probabilities on the check images.
 
     Raises:
-        Faults: The difference is larger than TOLERANCE, or large beside the differences between images.
+        Faults: The difference is larger than TOLERANCE, or large compared with the differences between
+            images.
     """
     exported = _converted(model)
     onnx.checker.check_model(exported)
     with whole(path) as aside:
         onnx.save(exported, str(aside))
         difference, spread = _compare(model, aside)
-        # A network whose probabilities hardly depend on the image would pass for any other such network.
+        # If probabilities hardly depend on the image, TOLERANCE alone would accept a wrong network.
         if not difference <= min(TOLERANCE, max(spread / 10, ROUNDING)):
             raise Faults(
                 f"{path}: not written, because onnxruntime's probabilities differ from MXNet's by "
@@ -63,7 +64,7 @@ def to_onnx(model: Model, path: Path) -> float:
 
 
 def to_symbol(model: Model, prefix: Path) -> tuple[Path, Path]:
-    """Export a model in MXNet's own form, which MXNet loads without this package.
+    """Export a model in MXNet's own format, which MXNet loads without this package.
 
     The input is 'image' (batch, 1, size, size), the output 'probability' (batch, classes).
 
@@ -152,7 +153,7 @@ def feature_steps(about: About) -> dict[str, dict]:
 
 
 def _graph(net: HybridBlock) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
-    """The symbol from image to probability, and the parameters by name."""
+    """Return the symbol from image to probability, and the parameters by name."""
     symbol = mx.sym.softmax(net(mx.sym.Variable("image")), name="probability")
     parameters = {
         parameter.name: parameter.data(parameter.list_ctx()[0]) for parameter in net.collect_params().values()
@@ -178,7 +179,8 @@ def _compare(model: Model, path: Path) -> tuple[float, float]:
 def check_images(count: int, size: int) -> np.ndarray:
     """Draw images (count, size, size) of random patches.
 
-    Pooling averages the noise of single pixels away, so a transposed input would hardly show.
+    Patches survive pooling. It would average out the noise of single pixels, and a transposed input would
+    hardly change the probabilities.
     """
     patches = np.random.default_rng(0).random((count, PATCHES, PATCHES), np.float32)
     side = -(-size // PATCHES)

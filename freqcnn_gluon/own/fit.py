@@ -39,35 +39,35 @@ from freqcnn_gluon.training.settings import Settings
 
 __all__ = ["Recipe", "fit", "learn"]
 
-BOUNDS = {  # of the whole numbers in a recipe
+BOUNDS = {  # lowest and highest value of each whole number in a recipe
     "size": RANGES["size"],
     "epochs": (1, math.inf),
     "batch_size": (1, math.inf),
     "seed": (0, 2**32 - 1),  # the seeds of numpy and scikit-learn
 }
-# A spectrogram has the same width whatever its clip's length. Speech has four or five syllables per second,
-# and a column that is longer than a second averages them. In a clip ten times as long as the others, the same
-# word is a tenth as wide, but the filters keep their width.
+# All spectrograms have the same width, for clips of any length. Speech has four or five syllables per second,
+# and a column that is longer than a second averages several syllables. In a clip ten times as long as the
+# others, the same word is a tenth as wide, but the filters keep their width.
 COLUMN = 1.0  # longest column of a spectrogram in s
 MANY = 10  # largest ratio of the longest clip to the median
-DIVERGED = 2  # multiple of the loss of guessing, log(classes), from which a training has failed
+DIVERGED = 2  # a training has failed if its loss is above this multiple of log(classes), the loss of guessing
 IDENTITY = ["clip", "label", "partition", "key"]  # columns of a clip that decide the training
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of a training on one's own recordings.
+    """The settings of a training on your own recordings.
 
     Attributes:
         architecture: 'table2', 'table7' or 'table10'.
         size: The side of the spectrograms in pixels. The paper's 224 and 256 need a GPU or patience.
-        epochs: The number of passes through the training clips.
+        epochs: The number of epochs.
         batch_size: The number of clips per training step.
         learning_rate: The initial learning rate of SGD.
         seed: The seed of the split and of every draw in the training.
 
     Raises:
-        Faults: Settings are impossible; all of them are listed.
+        Faults: A setting is out of range. The message lists all such settings.
     """
 
     architecture: str = "table7"
@@ -142,7 +142,7 @@ def fit(
                 return _train_and_save(data, split, out, recipe, settings, device, jobs, log_dir)
     clips = manifest.clips(frame, scan.root)
     _check_same(out, settings, frame.assign(key=store.content_keys(clips, ImageSettings(recipe.size), jobs)))
-    shutil.rmtree(work, ignore_errors=True)  # left by a command that was interrupted at its very end
+    shutil.rmtree(work, ignore_errors=True)  # left over if a command was interrupted just before its end
     return Model.load(out, device)
 
 
@@ -155,10 +155,11 @@ class _Data:
         clips: The clips of ``data_prep.manifest.clips`` (n,).
         seconds: The clips' lengths (n,) in s.
         rates: The sampling rates (n,) of the clips' files in Hz.
-        training: Whether a clip is trained on (n,).
+        training: Mask (n,) of the training clips.
         labels: The distinct labels, sorted.
         numbers: The clips' labels (n,) as numbers.
-        images: The spectrograms and, ``rows``, the clips' places in them.
+        images: The spectrograms (rows, size, size).
+        rows: The row (n,) of each clip's spectrogram in ``images``.
         fingerprint: The fingerprint of all the data.
     """
 
@@ -310,7 +311,7 @@ def learn(
 
 
 def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
-    """Report the clips' lengths, and warn of clips that are too long for an image with ``size`` columns."""
+    """Report the clips' lengths, and warn about clips that are too long for ``size`` columns."""
     median, place = float(np.median(seconds)), int(seconds.argmax())
     longest, name = float(seconds[place]), names.iloc[place]
     note(f"{len(seconds)} clips: the median lasts {median:.1f} s, the longest {longest:.1f} s ({name}).")
@@ -325,9 +326,9 @@ def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
 def _check_same(out: Path, settings: dict, frame: pd.DataFrame) -> None:
     """Raise Faults unless the finished model in ``out`` has these settings and clips."""
     try:
-        stated = json.loads((out / REPORT).read_text(encoding="utf-8"))["recipe"]
-        known = pd.read_csv(out / CLIPS, dtype=str, keep_default_na=False)
-        same = stated == settings and known[IDENTITY].values.tolist() == frame[IDENTITY].values.tolist()
+        recipe = json.loads((out / REPORT).read_text(encoding="utf-8"))["recipe"]
+        clips = pd.read_csv(out / CLIPS, dtype=str, keep_default_na=False)
+        same = recipe == settings and clips[IDENTITY].values.tolist() == frame[IDENTITY].values.tolist()
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         same = False
     if not same:
@@ -339,7 +340,7 @@ def _check_same(out: Path, settings: dict, frame: pd.DataFrame) -> None:
 
 @contextlib.contextmanager
 def _logger(folder: Path | str | None) -> Iterator[Callable[[dict], None]]:
-    """Yield the callback that logs an epoch for TensorBoard, or does nothing without a folder."""
+    """Yield a callback that logs an epoch for TensorBoard. Without a folder, the callback does nothing."""
     if folder is None:
         yield lambda entry: None
         return

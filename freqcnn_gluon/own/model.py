@@ -1,4 +1,4 @@
-"""A trained model: the network with everything that its use needs, in memory and as a folder.
+"""A trained model: the network and everything that is needed to use it, in memory and as a folder.
 
 model.json          architecture, labels, feature settings, versions
 model.safetensors   weights
@@ -32,11 +32,12 @@ from freqcnn_gluon.training.loop import predict
 
 __all__ = ["Model"]
 
-CHUNK = 16  # images per pass through the network
+CHUNK = 16  # images that the network computes at a time
 ABOUT, WEIGHTS = "model.json", "model.safetensors"
-LARGEST = 2**20  # bytes that a description may take
-# Held while a network predicts, since its first call builds it, and two threads that build networks at once
-# mix up their names. One thread uses all cores. A fork waits for it, so that no child inherits it held.
+LARGEST = 2**20  # most bytes of a description
+# This lock is held while a network predicts. The first prediction builds the network, and two threads that
+# build networks at the same time mix up their names. One thread already uses all cores. A fork waits for the
+# lock, so that no child process inherits it locked.
 COMPUTING = threading.RLock()
 os.register_at_fork(
     before=COMPUTING.acquire, after_in_parent=COMPUTING.release, after_in_child=COMPUTING.release
@@ -47,8 +48,8 @@ class Model:
     """A trained FreqCNN.
 
     ``probabilities`` may be called from several threads, which then take turns, and in a process that was
-    forked after the model was loaded. Everything else needs a model, or a time, of its own: do not train,
-    explain, save, export or pickle a model while another thread predicts with it.
+    forked after the model was loaded. Nothing else may happen at the same time: do not train, explain, save,
+    export or pickle a model while another thread predicts with it.
 
     Attributes:
         net: The network, (batch, 1, size, size) -> logits (batch, classes).
@@ -69,7 +70,7 @@ class Model:
     def load(cls, folder: Path | str, device: str = "auto") -> Model:
         """Load a model's folder.
 
-        The folder may come from anybody: nothing in it is run as code, and sizes and checksums are checked
+        The folder need not be trusted: nothing in it is run as code, and sizes and checksums are checked
         before memory is allocated.
 
         Args:
@@ -84,7 +85,7 @@ class Model:
             if (folder / "work").is_dir():
                 raise Faults(f"{folder}: its training is unfinished; the same `fit` resumes it")
             raise Faults(f"{folder}: holds no model; name the folder that `fit` wrote")
-        devices = runtime.contexts(device)  # outside the try, since its faults are not the model's
+        devices = runtime.contexts(device)  # outside of the try, because its faults do not concern the model
         try:
             about = About.read(_small(folder / ABOUT))
             model = cls.blank(about, devices)
@@ -107,7 +108,7 @@ class Model:
             path.write_text(about.text(), encoding="utf-8")
 
     def __getstate__(self) -> dict:
-        """Return what pickle, joblib and copy need; a hybridized network holds handles of its process."""
+        """Return the state for pickle, joblib and copy, because the network itself cannot be pickled."""
         return {"about": self.about, "devices": self.devices, "weights": get_parameters(self.net)}
 
     def __setstate__(self, state: dict) -> None:
@@ -133,10 +134,10 @@ class Model:
 
     @functools.cached_property
     def _folded(self) -> FreqCNN:
-        """The network with its BatchNorms folded into the convolutions, which predicts faster.
+        """A copy of the network that predicts faster, with BatchNorms folded into the convolutions.
 
-        It is built with copies of the weights at the first prediction, so later changes to ``net``'s weights
-        do not reach it. ``net`` itself is kept to explain, save and export.
+        The first prediction builds it with copies of the weights, so later changes to the weights of ``net``
+        do not affect it. ``net`` itself is kept to explain, save and export.
         """
         if self.net.norm.placement != "both":  # no BatchNorm can be folded
             return self.net
@@ -148,7 +149,7 @@ class Model:
 
 
 def _small(path: Path) -> str:
-    """Read a file that is never long."""
+    """Read a file of at most LARGEST bytes. Raise ValueError if it is longer."""
     if path.stat().st_size > LARGEST:
         raise ValueError(f"it has {path.stat().st_size} bytes, more than such a file ever has")
     return path.read_text(encoding="utf-8")

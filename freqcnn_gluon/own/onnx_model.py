@@ -16,13 +16,13 @@ from freqcnn_gluon.own.predict import checked_images
 
 __all__ = ["OnnxModel"]
 
-MEMORY = 8 * 2**30  # most bytes that a network may take; Table 2's takes one or two GiB
+MEMORY = 8 * 2**30  # most bytes that all sessions may take; the network of Table 2 takes one or two GiB
 
 
 class OnnxModel:
     """A trained network that onnxruntime runs; used like ``model.Model``.
 
-    It may be called from several threads at once, forked and pickled.
+    It can be called from several threads at once, used after a fork, and pickled.
 
     Attributes:
         path: The ONNX file.
@@ -37,7 +37,7 @@ class OnnxModel:
         self._open(path.read_bytes())
 
     def __getstate__(self) -> dict:
-        """Return what pickle and copy need; a session cannot be pickled."""
+        """Return the state for pickle and copy, because a session cannot be pickled."""
         return {"path": self.path, "content": self._content}
 
     def __setstate__(self, state: dict) -> None:
@@ -83,27 +83,27 @@ class OnnxModel:
 
 
 def _session(content: bytes) -> onnxruntime.InferenceSession:
-    """Open a session on a file that may come from anybody.
+    """Open a session on a file that need not be trusted.
 
-    The file is passed as bytes, because given its path onnxruntime would read other files that it names.
-    Constants are not folded, so that nothing is computed before the memory is bounded.
+    onnxruntime gets the file's bytes, because with a path it would read other files that the file names.
+    Constants are not folded, so that nothing is computed before the memory is limited.
     """
     _bound_memory()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # the exception has the same text as stderr
-    options.intra_op_num_threads = _threads()  # the default is every core of the host, and pins the threads
+    options.intra_op_num_threads = _threads()  # the default: all cores of the host, pinned
     options.add_session_config_entry("session.use_env_allocators", "1")
     return onnxruntime.InferenceSession(
         content,
         options,
         providers=["CPUExecutionProvider"],
         disabled_optimizers=["ConstantFolding"],
-        enable_fallback=0,  # the fallback is the same provider, and announces itself on stdout
+        enable_fallback=0,  # the fallback is the same provider and prints a line on stdout
     )
 
 
 def _threads() -> int:
-    """Return OMP_NUM_THREADS, within the processors that this process may use; by default its cores."""
+    """Return OMP_NUM_THREADS, limited to the processors of this process; by default its cores."""
     stated = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if stated.isdecimal() and int(stated):
         return min(int(stated), processors())

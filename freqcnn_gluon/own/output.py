@@ -1,4 +1,4 @@
-"""Print what the commands report: tables, and predictions as text, JSON and CSV."""
+"""Format and print results: tables, and predictions as text, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def score(metrics: dict, labels: Sequence[str], origin: str) -> str:
     Args:
         metrics: The metrics of ``training.metrics.metrics``.
         labels: The labels in the order of the classes.
-        origin: The end of the phrase 'on 5 clips ...'.
+        origin: The words after 'on 5 clips', such as 'of recordings/'.
     """
     frame = pd.DataFrame(metrics["confusion"], columns=labels)
     frame.insert(0, "true \\ predicted", labels)
@@ -69,7 +69,7 @@ def most_likely(probabilities: np.ndarray, labels: Sequence[str]) -> str:
 
 
 def print_json(name: str, prediction: Prediction, labels: Sequence[str]) -> None:
-    """Print the recording and its windows as one JSON object on one line, in ASCII for any locale."""
+    """Print the recording and its windows as one line of JSON, in ASCII so that any locale can print it."""
 
     def by_label(probabilities: np.ndarray | None) -> dict[str, float] | None:
         return None if probabilities is None else dict(zip(labels, map(float, probabilities)))
@@ -89,7 +89,7 @@ def print_json(name: str, prediction: Prediction, labels: Sequence[str]) -> None
 def csv_printer(labels: Sequence[str]) -> Callable[[str, Prediction, Sequence[str]], None]:
     """Print the header of the CSV and return the function that prints a recording after its windows.
 
-    The CSV is in UTF-8 for any locale.
+    The CSV is in UTF-8 in every locale.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -114,5 +114,5 @@ def csv_printer(labels: Sequence[str]) -> Callable[[str, Prediction, Sequence[st
 
 
 def _in_utf8(name: str) -> str:
-    """Decode a file's name as UTF-8, also in a locale in which Python decodes names otherwise."""
+    """Decode a file's name as UTF-8, even if Python decodes names differently in this locale."""
     return os.fsencode(name).decode("utf-8", "surrogateescape")

@@ -38,11 +38,11 @@ __all__ = [
     "write",
 ]
 
-BATCH = 16  # windows per pass through the network
+BATCH = 16  # windows that the network computes at a time
 
 
 class BadInput(Faults, ValueError):
-    """An argument that cannot be used: a fault here, a ValueError for scikit-learn and other callers."""
+    """An argument that cannot be used. It is also a ValueError, as scikit-learn and other callers expect."""
 
 
 class Recogniser(Protocol):
@@ -68,7 +68,7 @@ def checked_images(images: np.ndarray, size: int) -> np.ndarray:
             f"the images have the shape {values.shape}, not (n, {size}, {size}) with n of 1 or more; make "
             f"them with spectrograms(files, {size}), or use a model of their size"
         )
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is reported
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite and are reported below
         values = values.astype(np.float32, copy=False)
     if not np.isfinite(values).all():
         raise BadInput("the images have values that are not finite (NaN or infinity); make them again")
@@ -97,7 +97,7 @@ class Prediction:
     Attributes:
         label: The most likely label.
         probabilities: The labels' probabilities (classes,), the mean over the windows that are not silent.
-        parts: The windows; one for a recording that is taken whole.
+        parts: The windows. A recording that is not cut has one.
     """
 
     label: str
@@ -108,27 +108,27 @@ class Prediction:
 def predictions(
     model: Recogniser, recordings: Path | str | Sequence[Path | str | Clip], jobs: int | None = None
 ) -> Iterator[Prediction | Faults]:
-    """Predict the labels of recordings, one after the other in their order.
+    """Predict the labels of recordings, in their order.
 
     A recording that is longer than every training clip is cut into windows (``data_prep.windows``).
 
     Args:
         model: The trained network.
-        recordings: A file or a sequence of files; instead of a file, also (file, start, stop) with times in
-            s. Sound in memory must be written to a file first.
+        recordings: A file or a sequence of files. A tuple (file, start, stop) with times in s stands for a
+            part of a file. Sound in memory must be written to a file first.
         jobs: The number of processes that read audio, None for one per core.
 
     Returns:
         An iterator that yields the prediction, or the faults of a recording that cannot be read.
 
     Raises:
-        BadInput: At the call, for recordings that are not files, or times that are not times.
+        BadInput: A recording is not a file, or a time is not valid. The call itself raises this.
     """
     return _predictions(model, _clips(recordings), jobs)
 
 
 def _clips(recordings: Any) -> list[Clip]:
-    """Return the recordings as clips, checked."""
+    """Check the recordings and return them as clips."""
     one = isinstance(recordings, (bytes, os.PathLike, str)) or hasattr(recordings, "read")
     clips: list[Clip] = []
     faults = []
@@ -164,7 +164,7 @@ def _predictions(model: Recogniser, clips: Sequence[Clip], jobs: int | None) -> 
 def _apply(
     model: Recogniser, windows: Iterable[tuple[int, Window | Faults]]
 ) -> Iterator[tuple[int, Part | Faults]]:
-    """Apply the network to BATCH windows at a time, across the borders of recordings."""
+    """Apply the network to BATCH windows at a time, which may belong to several recordings."""
     waiting: list[tuple[int, Window | Faults]] = []
     images: list[np.ndarray] = []
 
@@ -187,7 +187,7 @@ def _apply(
 
 
 def _join(labels: Sequence[str], path: Path, results: Sequence[Part | Faults]) -> Prediction | Faults:
-    """Join the windows of one recording to its prediction."""
+    """Combine the windows of one recording into its prediction."""
     parts = []
     for result in results:
         if isinstance(result, Faults):
@@ -208,7 +208,7 @@ class Evaluation:
         clips: The evaluated rows of the manifest, with the column ``predicted`` and a column ``p(label)`` for
             the probability of each label.
         metrics: The metrics of ``training.metrics.metrics``.
-        skipped: The number of clips that do not count, because the network was trained on their sound.
+        skipped: The number of clips that are left out, because the network was trained on their sound.
     """
 
     clips: pd.DataFrame
@@ -219,7 +219,8 @@ class Evaluation:
 def write(clips: pd.DataFrame, path: Path) -> None:
     """Write the clips of a manifest and their predictions as CSV.
 
-    Times are written exactly, since rounded cuts that only meet could overlap; other numbers get six digits.
+    Times are written exactly, because rounded times could make adjacent cuts overlap. Other numbers get six
+    digits.
     """
     clips.astype({"start": object, "stop": object}).to_csv(path, index=False, float_format="%.6g")
 
@@ -274,7 +275,7 @@ def _known(
     keys = store.content_keys(clips, model.about.images, jobs)
     hashed = contents([path for path, *_ in clips], jobs)
     known = np.isin(keys, trained_on["key"])
-    for name in ("file", "sound"):  # a copy without loss in another format has the same sound
+    for name in ("file", "sound"):  # a copy in another lossless format has the same sound
         ours = frame.assign(file=[getattr(content, name) for content in hashed])
         known |= splits.overlapping(ours, trained_on.assign(file=trained_on[name])) >= 0
     return known

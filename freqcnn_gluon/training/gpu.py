@@ -1,4 +1,4 @@
-"""What a training does differently on a GPU. Names of files are of MXNet 1.9.1's source."""
+"""Adapt a training to GPUs. File names in comments refer to MXNet 1.9.1's source."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ __all__ = [
     "use_plain_operators",
 ]
 
-# The floating-point operations after which a training can resume within an epoch: 9 s on a V100, 15 s on a
-# T4, by the estimate of ``cost.gpu_hours``. Each place costs a synchronisation and new seeds for dropout.
+# Floating-point operations between two checkpoints within an epoch: 9 s on a V100 or 15 s on a T4, as
+# ``cost.gpu_hours`` estimates. Each checkpoint costs a synchronisation and new seeds for dropout.
 PLACE = 5e13
-# MXNet's kernel takes 200 arrays and does not check their number (src/operator/contrib/all_finite-inl.h).
+# Most arrays that MXNet's kernel takes. It does not check the number
+# (src/operator/contrib/all_finite-inl.h).
 ARRAYS = 200
-# What MXNet, cuDNN and cuBLAS report when they cannot allocate memory. cuDNN's search for an algorithm skips
-# those that do not fit, and MXNet reports that it has found none.
+# Texts in the errors of MXNet, cuDNN and cuBLAS when they cannot allocate memory. The last one: cuDNN skips
+# algorithms that do not fit, and MXNet then reports that it found no convolution algorithm.
 FULL = ("out of memory", "STATUS_ALLOC_FAILED", "convolution algorithm")
 
 
@@ -41,20 +42,21 @@ def on_gpu(devices: Sequence[mx.Context]) -> bool:
 def batches_between_places(net: HybridBlock, size: int, batch_size: int) -> int:
     """Return the number of batches between two places of an epoch at which a training can resume.
 
-    It follows from counted operations, not from a clock, because dropout is seeded anew at each place.
+    The number depends on counted operations and not on time, because dropout is seeded anew at each place
+    and results must be reproducible.
     """
     return max(1, int(PLACE / (STEP * operations(net, size) * batch_size)))
 
 
 def use_plain_operators(net: HybridBlock) -> None:
-    """Let ``net`` use the operators ``sigmoid`` and ``tanh``, see ``blocks.Activation``."""
+    """Make ``net`` use the operators ``sigmoid`` and ``tanh``, see ``blocks.Activation``."""
     net.apply(lambda layer: layer.use_plain_operator() if isinstance(layer, Activation) else None)
 
 
 def check_batchnorm(net: HybridBlock, size: int, samples: int) -> None:
     """Check that each BatchNorm of ``net`` sees several values per channel.
 
-    cuDNN computes the running variance with the factor m / (m - 1) for m values, which is infinite for one.
+    cuDNN multiplies the running variance of m values by m / (m - 1), which is infinite for one value.
 
     Args:
         net: Takes (batch, 1, size, size).
@@ -62,7 +64,7 @@ def check_batchnorm(net: HybridBlock, size: int, samples: int) -> None:
         samples: Number of samples in the smallest micro-batch.
 
     Raises:
-        Faults: For a BatchNorm that sees one value.
+        Faults: A BatchNorm sees one value per channel.
     """
     graph = net(mx.sym.Variable("data")).get_internals()
     _, shapes, _ = graph.infer_shape(data=(samples, 1, size, size))
@@ -81,8 +83,8 @@ def check_batchnorm(net: HybridBlock, size: int, samples: int) -> None:
 def all_finite(arrays: Sequence[mx.nd.NDArray]) -> bool:
     """Return whether all values of float32 ``arrays``, which are on one device, are finite.
 
-    The device computes this and sends a number for every 200 arrays. Copying all weights to the host would
-    take as long as a step of a small network.
+    The device computes this and returns one number for every 200 arrays, because copying all weights to the
+    host would take as long as a training step of a small network.
     """
     parts = [arrays[start : start + ARRAYS] for start in range(0, len(arrays), ARRAYS)]
     finite = [mx.nd.multi_all_finite(*part, num_arrays=len(part)) for part in parts]
@@ -91,7 +93,7 @@ def all_finite(arrays: Sequence[mx.nd.NDArray]) -> bool:
 
 @contextlib.contextmanager
 def enough_memory() -> Iterator[None]:
-    """Turn the libraries' errors for a full GPU into Faults with a remedy."""
+    """Convert the libraries' errors about full GPU memory to Faults with a remedy."""
     try:
         yield
     except mx.MXNetError as error:

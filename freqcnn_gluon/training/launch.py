@@ -163,7 +163,8 @@ def _start(
     try:
         process = subprocess.Popen(
             command,
-            env={name: value for name, value in os.environ.items() if name not in runtime.SET} | variables,
+            env={name: value for name, value in os.environ.items() if name not in runtime.set_here}
+            | variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output and subprocess.STDOUT,

@@ -35,8 +35,8 @@ from freqcnn_gluon.training.workers import Workers
 
 __all__ = ["Outcome", "Training", "compute_in", "predict", "train"]
 
-# The work after which a training on a CPU can resume within an epoch, as values of the input times its side.
-# It is one batch of Table 2, half a minute on two cores. An epoch of small spectrograms is seldom as long.
+# Work between two checkpoints within an epoch on a CPU, in input values × side: one batch of Table 2, about
+# half a minute on two cores. An epoch of small spectrograms is seldom that long.
 PLACE = 2**30
 BAR = "{desc}: {percentage:3.0f}%|{bar}| epoch {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
 
@@ -98,9 +98,10 @@ class Training:
     def _divide(self) -> tuple[list[np.ndarray], bool]:
         """Return this worker's micro-batches as places in a batch, and whether a device has several."""
         of_workers = np.array_split(np.arange(self.batch_size), self.workers.count)
-        own, largest = of_workers[self.workers.rank], len(of_workers[0])
+        places, largest = of_workers[self.workers.rank], len(of_workers[0])
         rounds = math.ceil(math.ceil(largest / len(self.devices)) / self.settings.micro_batch)
-        return np.array_split(own, min(rounds * len(self.devices), len(own))), rounds > 1  # none is empty
+        count = min(rounds * len(self.devices), len(places))  # so that none is empty
+        return np.array_split(places, count), rounds > 1
 
     def run(self, callback: Callable[[dict], None]) -> Outcome:
         """Train until the last epoch; ``callback`` receives the history's entry after each epoch."""
@@ -124,7 +125,7 @@ class Training:
         return Outcome(self.place.history, self.probabilities)
 
     def prepare(self) -> None:
-        """Resume from the last checkpoint, if there is one, and check that all workers train the same."""
+        """Resume from the last checkpoint, if there is one, and check that all workers match."""
         if self.checkpoint:
             entry = {"epoch", "loss", "accuracy", "seconds", *self.evaluated}
             self.place = self.checkpoint.load(len(self.examples), entry)
@@ -136,18 +137,18 @@ class Training:
             _infer_shapes(self.net, self.examples, self.settings.seed, self.devices)
 
     def epoch(self, bar: Bar, callback: Callable[[dict], None]) -> None:
-        """Train for one epoch or for what is left of it, evaluate, and save a checkpoint if one is due."""
+        """Train for one epoch or the rest of one, evaluate, and save a checkpoint if one is due."""
         place, seed, number = self.place, self.settings.seed, len(self.place.history)
         first = place.batches
         batches = Batches(len(self.examples), self.batch_size, seed, number, place.left_over, first)
         self.started = time.perf_counter() - place.seconds
         for batch in batches:
             if place.batches % self.every == 0:
-                if place.batches > first:  # a training that resumes here has settled here before
+                if place.batches > first:  # a resumed training has already saved this state
                     self.settle()
                 runtime.seed(_seed(seed, number, place.batches, self.workers.rank))
             self.step(batch, (number + place.batches / len(batches)) / self.settings.epochs)
-            bar.n = number + place.batches / len(batches)  # adding up fractions would miss the whole number
+            bar.n = number + place.batches / len(batches)  # a sum of fractions is not exact
             bar.update(0)
         if place.batches > first:
             self.settle()
@@ -176,9 +177,9 @@ class Training:
         if self.accumulates:
             self.parameters.zero_grad()
         samples = [batch[share] for share in self.shares]
-        own_loss, own_correct = _gradients(self.net, self.examples, samples, self.devices)
+        loss_here, correct_here = _gradients(self.net, self.examples, samples, self.devices)
         self.trainer.allreduce_grads()  # over the devices
-        loss, correct = self.workers.add_gradients(self.parameters, own_loss, own_correct)
+        loss, correct = self.workers.add_gradients(self.parameters, loss_here, correct_here)
         if not math.isfinite(loss):
             images = (self.examples.batch(numbers)[0] for numbers in samples)
             layer = first_layer(self.net, images, self.devices[0], training=True)
@@ -204,10 +205,10 @@ class Training:
         mx.nd.waitall()
         parameters = self.net._collect_params_with_prefix()
         _share_statistics(parameters, self.workers)
-        if lost := self._not_finite(parameters):
+        if not_finite := self._not_finite(parameters):
             raise Diverged(
-                f"{len(lost)} of {len(parameters)} weights and statistics are not finite after {self.place}, "
-                f"first {lost[0]}; {self._last_checkpoint()}"
+                f"{len(not_finite)} of {len(parameters)} weights and statistics are not finite after "
+                f"{self.place}, first {not_finite[0]}; {self._last_checkpoint()}"
             )
         self.place.seconds = time.perf_counter() - self.started
         if self.checkpoint and not self.workers.rank:
@@ -244,10 +245,8 @@ class Training:
 
     def _last_checkpoint(self) -> str:
         if self.checkpoint and self.checkpoint.written:
-            return (
-                f"the checkpoint before it, after {self.checkpoint.written}, is in {self.checkpoint.folder}"
-            )
-        return "no checkpoint was written before it"
+            return f"the last checkpoint, after {self.checkpoint.written}, is in {self.checkpoint.folder}"
+        return "no checkpoint has been written yet"
 
 
 @enough_memory()
@@ -269,17 +268,18 @@ def train(
     every random draw depends only on the seed, the epoch and the place within the epoch.
 
     Args:
-        net: Takes (batch, 1, size, size) and returns logits (batch, classes). Its weights are initialised.
-        settings: How to train.
+        net: Takes (batch, 1, size, size) and returns logits (batch, classes). Its old weights are
+            replaced.
+        settings: The settings of the training.
         training: The labelled spectrograms to train on.
         evaluated: The parts to evaluate after each epoch, by name.
         classes: Number of classes.
         devices: Contexts of this process. Each takes its share of every batch.
-        folder: Where checkpoints are kept; None keeps none.
-        title: Stands before the progress bar and in messages.
+        folder: The folder for checkpoints; None for no checkpoints.
+        title: The title of the progress bar and of messages.
         callback: Receives the history's entry after each epoch.
         workers: All workers of this training. Each calls ``train`` with the same arguments and takes its
-            share of every batch. The first writes the checkpoints, and all of them read these.
+            share of every batch. The first worker writes the checkpoints, and all workers read them.
 
     Raises:
         Diverged: On all workers, when the loss, a weight or a prediction is no longer finite. It names the
@@ -319,9 +319,8 @@ def predict(
     chunk = min(micro_batch, len(examples))
     parts = []
     for start in range(0, len(examples), chunk):
-        numbers = np.arange(start, start + chunk) % len(
-            examples
-        )  # full chunks keep the graph's static shapes
+        # Full chunks keep the graph's static shapes.
+        numbers = np.arange(start, start + chunk) % len(examples)
         images, _ = examples.batch(numbers)
         parts.append(net(mx.nd.array(images, ctx=devices[0])).softmax().asnumpy())
     return np.concatenate(parts)[: len(examples)]
@@ -342,7 +341,7 @@ def _trainer(parameters: gluon.ParameterDict, settings: Settings, accumulates: b
     for parameter in parameters.values():
         if parameter.name.endswith(("running_mean", "running_var")):
             parameter.grad_req = "null"
-    # The trainer must not own them either: at its start it gives all devices the first one's parameters.
+    # The trainer must not own them either: when it starts, it copies the first device's parameters to all.
     return gluon.Trainer(
         {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"},
         "sgd",
@@ -361,7 +360,7 @@ def _seed(seed: int, epoch: int, number: int, rank: int = 0) -> int:
 def _gradients(
     net: gluon.HybridBlock, training: Examples, shares: list[np.ndarray], devices: list[mx.Context]
 ) -> tuple[float, int]:
-    """Leave the gradients of the summed loss in the parameters; return the loss and how many are correct.
+    """Leave the gradients of the summed loss in the parameters; return it and the number of correct samples.
 
     The ``shares`` of a batch go to the devices in turn, so that all devices work at the same time.
     """

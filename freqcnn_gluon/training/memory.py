@@ -13,19 +13,19 @@ from freqcnn_gluon.devices import gpus, warn_once
 
 __all__ = ["CONTEXT", "MEMORY", "SPARE", "gpu_bytes", "micro_batch", "needed_bytes", "training_bytes"]
 
-# Bytes that a training may take, the same on every machine, because results depend on micro-batches. A GPU
-# can have less.
+# Bytes that a training may take. The limit is the same on every machine, because results depend on the
+# micro-batches. Only a GPU with less memory lowers it.
 MEMORY = 16e9
 # Bytes that a training step needs per byte of output. Measured on Table 2: 1.1 at 64 x 64, 1.24 at 256 x 256.
 KEPT = 1.3
-# The same on a GPU, where sigmoid and tanh keep their output only and no layout is padded. It was never
-# measured on one. On a CPU without oneDNN, whose memory MXNet plans as it plans a GPU's, Table 2 needs 0.80,
+# The same on a GPU, where sigmoid and tanh keep only their output and no layout is padded. This was never
+# measured on a GPU. On a CPU without oneDNN, where MXNet plans memory as on a GPU, Table 2 needs 0.80,
 # Table 7 0.75 and ResNet-18 0.83.
 KEPT_ON_GPU = 1.0
-# Bytes that cuDNN may take beside the network's, by MXNET_CUDNN_AUTOTUNE_DEFAULT=2.
+# Bytes of cuDNN's workspace, as MXNET_CUDNN_AUTOTUNE_DEFAULT=2 limits it.
 WORKSPACE = 2**30
-CONTEXT = 1e9  # bytes that CUDA and its libraries take for a process, at most
-SPARE = 1e9  # bytes of a GPU that other programs, such as its display, and gaps between arrays take
+CONTEXT = 1e9  # upper bound of the bytes that CUDA and its libraries take for a process
+SPARE = 1e9  # bytes of a GPU for other programs, such as its display, and for gaps between arrays
 
 
 def training_bytes(net: HybridBlock, size: int) -> tuple[int, int]:
@@ -36,15 +36,15 @@ def training_bytes(net: HybridBlock, size: int) -> tuple[int, int]:
         size: Side of the spectrogram in pixels.
 
     Returns:
-        Fixed bytes for weights, gradients and momentum; and bytes per sample for each operator's float32
-        output times KEPT, because MXNet's memory planner lets gradients share only part of the memory.
+        The fixed bytes for weights, gradients and momentum; and the bytes per sample, which are KEPT times
+        the float32 outputs of all operators, because in MXNet gradients can share only part of this memory.
     """
     graph = net(mx.sym.Variable("data")).get_internals()
     weights, outputs, states = graph.infer_shape(data=(1, 1, size, size))
     parameters = sum(math.prod(shape) for shape in (*weights, *states))
     inputs = set(graph.list_inputs())
-    # After a first training in mixed precision, every graph of the process has conversions. They do not
-    # count, so that later trainings get the same micro-batches as the first.
+    # After a training in mixed precision, every graph of the process contains conversions. They are left out,
+    # so that later trainings get the same micro-batches as the first.
     activations = sum(
         math.prod(shape)
         for name, shape in zip(graph.list_outputs(), outputs)
@@ -54,7 +54,7 @@ def training_bytes(net: HybridBlock, size: int) -> tuple[int, int]:
 
 
 def gpu_bytes(net: HybridBlock, size: int) -> tuple[int, int]:
-    """Estimate as ``training_bytes`` does the memory that a training step takes on a GPU.
+    """Estimate the memory of a training step on a GPU. Arguments and result as in ``training_bytes``.
 
     cuDNN's workspace is added. While cuDNN looks for the fastest algorithm of a convolution, MXNet keeps room
     for a second copy of its input, weight and output (src/operator/nn/cudnn/cudnn_convolution-inl.h,
@@ -82,19 +82,19 @@ def micro_batch(
 ) -> int:
     """Return the number of samples to train at a time, at least 1.
 
-    It is the largest divisor of ``share`` that fits, so that BatchNorm always sees the same number of
-    samples. If that is at most half of what fits (1 for a share of 37), the share is divided into the fewest
-    nearly equal parts instead: statistics from few samples are worse than parts that differ by one sample.
-    This never happens with the paper's batches of 48 and 128.
+    This is the largest divisor of ``share`` that fits into memory, so that BatchNorm always sees the same
+    number of samples. But if twice that number would fit (the divisor of 37 may be 1), the share is divided
+    into the fewest nearly equal parts, because statistics from few samples are worse than parts that differ
+    by one sample. This never happens with the paper's batches of 48 and 128.
 
-    On GPUs, the smallest one's memory less 2 GB limits ``memory``, and a note says what was chosen.
+    On GPUs, ``memory`` is limited to 2 GB less than the smallest GPU has, and a note reports the choice.
 
     Args:
         net: Takes (batch, 1, size, size).
         size: Side of the spectrogram in pixels.
         share: Number of samples of a batch on one device.
         memory: Bytes that the training may take.
-        devices: The training's contexts, if they may be GPUs.
+        devices: The contexts of the training. They may be left out for a CPU.
     """
     numbers = [device.device_id for device in devices if device.device_type == "gpu"]
     cards = [gpu for gpu in gpus() if gpu.number in numbers]

@@ -10,13 +10,14 @@ from mxnet import gluon
 
 __all__ = ["STEP", "operations"]
 
-STEP = 3  # a training step computes outputs, gradients by inputs and gradients by weights
+STEP = 3  # a training step computes outputs, gradients of the inputs and gradients of the weights
 
 
 def operations(net: gluon.HybridBlock, size: int, channels: int = 1) -> int:
-    """Count the floating-point operations of a prediction for one sample; training takes STEP times as many.
+    """Count the floating-point operations of a prediction for one sample.
 
-    Only convolutions and dense layers count; a multiplication and an addition are two operations.
+    A training step takes STEP times as many. Only convolutions and dense layers count. A multiplication and
+    an addition are two operations.
 
     Args:
         net: Takes (batch, channels, size, size).
@@ -26,8 +27,7 @@ def operations(net: gluon.HybridBlock, size: int, channels: int = 1) -> int:
     internals = net(mx.sym.Variable("data")).get_internals()
     _, shapes, _ = internals.infer_shape(data=(1, channels, size, size))
     shape, nodes = dict(zip(internals.list_outputs(), shapes)), json.loads(internals.tojson())["nodes"]
-    # Each value of the output is a sum over all axes of the weight but the first, which is the output's
-    # channel.
+    # Each output value is a sum over all axes of the weight except the first, the output channel.
     return sum(
         2
         * math.prod(shape[f"{node['name']}_output"])

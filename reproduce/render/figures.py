@@ -35,7 +35,7 @@ HATCHES = ("", "//", "..", "xx")
 def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
     """Draw the paper's confusion matrix and ours side by side, as PNG.
 
-    Each cell shows its count. It is the darker, the larger its share of the true class.
+    Each cell shows its count. A darker cell is a larger share of the true class.
 
     Args:
         frame: All cells of the table, from ``cells``, with a true (``measure``) and a ``predicted`` class.

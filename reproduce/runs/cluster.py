@@ -1,4 +1,4 @@
-"""Connect to a Dask cluster, after asking its address who answers there."""
+"""Connect to a Dask cluster, after checking that a scheduler answers at its address."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SECONDS = 15  # time limit for an answer
 def check(address: str) -> None:
     """Raise Faults unless a Dask scheduler answers at ``address``, after SECONDS at the latest.
 
-    A ``Client`` does not end at every wrong address: it waits for minutes for a server that stays silent, it
-    raises any exception for one that speaks another protocol, and a thread of it prints a traceback later.
+    A ``Client`` alone handles wrong addresses badly. It waits for minutes for a silent server. For a server
+    with another protocol it raises any exception, and one of its threads prints a traceback later.
     """
     answers: list[dict[str, Any] | Exception] = []
-    # A thread of its own, because an event loop may run in this one, as in a notebook.
+    # Ask in another thread, because an event loop may run in this one, as in a notebook.
     thread = threading.Thread(target=_ask, args=(address, answers), daemon=True)
     with _silent("distributed"), _silent("asyncio"):
         thread.start()
-        thread.join(SECONDS + 2)  # two seconds more, for a name server that does not answer
+        thread.join(SECONDS + 2)  # two more seconds for a name server that does not answer
     answer = answers[0] if answers else TimeoutError()
     if isinstance(answer, Exception):
         raise Faults(
@@ -47,11 +47,11 @@ def check(address: str) -> None:
 
 @contextlib.contextmanager
 def remote(address: str, function: str) -> Iterator[Client]:
-    """Yield a client of the Dask cluster at an address, once it has a worker that can do runs.
+    """Yield a client of the Dask cluster at an address, once it has a worker that can execute runs.
 
     Args:
         address: The scheduler's address.
-        function: What the workers must be able to import, as in 'package.module:name'.
+        function: A function that the workers must be able to import, as in 'package.module:name'.
 
     Raises:
         Faults: The scheduler does not answer, or a worker lacks the program.
@@ -71,7 +71,7 @@ def remote(address: str, function: str) -> Iterator[Client]:
             client.wait_for_workers(1)
         try:
             client.run(pkgutil.resolve_name, function)
-        except ImportError as error:  # a worker would fail in silence if it were given a run
+        except ImportError as error:  # the worker would fail silently when it gets a run
             raise Faults(
                 f"a worker of {address} lacks the program ({error}): start workers in this folder, with "
                 f"`{WORKER.format(address)}`"
@@ -80,7 +80,7 @@ def remote(address: str, function: str) -> Iterator[Client]:
 
 
 def _ask(address: str, answers: list[dict[str, Any] | Exception]) -> None:
-    """Append what the server says about itself, or the exception that ended the attempt."""
+    """Append the server's description of itself, or the exception that ended the attempt."""
 
     async def identity() -> dict[str, Any]:
         comm = await connect(address, timeout=SECONDS)
@@ -95,15 +95,15 @@ def _ask(address: str, answers: list[dict[str, Any] | Exception]) -> None:
 
     try:
         answers.append(asyncio.run(bounded()))
-    except Exception as error:  # Dask's readers raise anything for another protocol's bytes
+    except Exception as error:  # Dask raises any exception for bytes of another protocol
         answers.append(error)
 
 
 def _reason(error: Exception) -> str:
-    """Return in words why no scheduler answered."""
+    """Return a clause that gives the reason why no scheduler answered."""
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
         return (
-            f"a server there gave no answer of Dask's within {SECONDS} s; the scheduler's port is usually"
+            f"no Dask server answered there within {SECONDS} s; the scheduler's port is usually"
             " 8786 and its dashboard's 8787"
         )
     if isinstance(error, (OSError, ValueError, TypeError)) and str(error):
@@ -113,7 +113,7 @@ def _reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _silent(logger: str) -> Iterator[None]:
-    """Keep a library's log lines from stderr: the fault says the same in one sentence."""
+    """Suppress a library's log lines, because the fault gives the reason in one sentence."""
     level = logging.getLogger(logger).level
     logging.getLogger(logger).setLevel(logging.CRITICAL)
     try:

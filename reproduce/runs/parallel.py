@@ -1,6 +1,6 @@
 """Several runs at a time: in processes on this machine, or in the workers of a Dask cluster.
 
-Each run goes through ``runs.execute`` and its lock, so that no run is done twice. If a worker is lost,
+Each run goes through ``runs.execute`` and its lock, so that no run is executed twice. If a worker is lost,
 another one takes its run and resumes from the checkpoint.
 """
 
@@ -80,7 +80,7 @@ class _Place:
 
     @property
     def token(self) -> Path:
-        """The file by which a worker recognises that its results folder is the same as the scheduler's."""
+        """The file that shows a worker that it has the scheduler's results folder."""
         return self.results / self.source / f".{self.topic}.tmp"
 
 
@@ -259,7 +259,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
     The variables that ``runtime`` set for this process alone are removed meanwhile.
     """
-    changed = {**dict.fromkeys(runtime.SET), **variables}
+    changed = {**dict.fromkeys(runtime.set_here), **variables}
     before = {name: os.environ.get(name) for name in changed}
     _set(changed)
     try:

@@ -359,4 +359,4 @@ def test_an_avi_whose_sound_is_of_no_known_kind(film, tmp_path, field, value):
     format = content.index(b"strf", content.index(b"auds")) + 8  # codec, channels, rate, ...
     content[format + field : format + field + 2] = struct.pack("<H", value)
     (tmp_path / "clip.avi").write_bytes(content)
-    assert "names no sound that can be decoded" in fault(tmp_path / "clip.avi")
+    assert "describes no sound that can be decoded" in fault(tmp_path / "clip.avi")

@@ -43,8 +43,8 @@ def recordings(draw):
     return kind, rate, (length, draw(st.integers(1, 8))), content, draw(st.integers(0, 99))
 
 
-def _held(path):
-    """How many samples libsndfile itself finds in a file, and their rate: not always what it was given."""
+def _frames_and_rate(path):
+    """Return how many frames libsndfile finds in a file, and their rate; a format may change both."""
     try:
         with soundfile.SoundFile(path) as file:
             return file.frames, file.samplerate
@@ -62,12 +62,12 @@ def test_every_format_rate_and_channel_count_is_read_or_refused_by_name(tmp_path
         soundfile.write(path, samples, rate, subtype, format=format)
     except (soundfile.LibsndfileError, ValueError, AssertionError):
         return  # libsndfile writes no such file
-    held, own_rate = _held(path)
+    frames, own_rate = _frames_and_rate(path)
     try:
         found = audio.read(path, 16000)
     except Faults as faults:
         assert str(path) in str(faults)
-        empty = held < own_rate / 20 or content in ("silence", "constant")
+        empty = frames < own_rate / 20 or content in ("silence", "constant")
         assert empty or not np.isfinite(samples).all(), f"{recording}: {faults}"
         return
     assert np.isfinite(samples).all() and np.isfinite(found).all() and found.ndim == 1

@@ -65,13 +65,13 @@ def test_every_dialect_is_the_same_table(tmp_path, name):
         (b"PK\x03\x04\0\0", ": is a spreadsheet or another ZIP archive, not CSV; save the table as CSV "),
         (b"\xff\xfea\0b", ", line 1: is not UTF-16; save"),
         ("path,label\na.wav,w\xfctend".encode("latin-1"), ", line 2: is not UTF-8; save"),
-        (written().encode("utf-16-le"), ", line 1: has NUL characters in it, as UTF-16 without a byte order"),
+        (written().encode("utf-16-le"), ", line 1: has NUL characters in it, like UTF-16 without a byte"),
         ("# mine\n" + written(), ", line 1: lacks the columns path, label; it has # mine"),
         ("sep=;\npath,label\n", ", line 2: lacks the columns path, label; it has path,label"),
         (
             "file;emotion;mood\n",
             ", line 1: lacks the columns path, label; it has file, emotion, mood. Did you mean path by file? "
-            "Did you mean label by emotion? Then rename it.",
+            "Did you mean label by emotion? If so, rename it.",
         ),
         ("Path;path;label\n", ", line 1: has the column 'path' more than once; keep one"),
         ("path;label\na.wav;x;1\n", ", line 2: has 3 fields but the header has 2; quote fields that have"),
@@ -152,8 +152,8 @@ def test_ignored_columns_are_named(tmp_path):
     source = tmp_path / "clips.csv"
     (note,) = scanned(tmp_path, content).notes
     assert note == (
-        f"note: {source}: the columns Split, mood are ignored. Did you mean partition by Split? Then rename "
-        "it."
+        f"note: {source}: the columns Split, mood are ignored. Did you mean partition by Split? If so, "
+        "rename it."
     )
     content = content.replace("Split", "partition")
     assert scanned(tmp_path, content).notes == (f"note: {source}: the column mood is ignored.",)

@@ -44,7 +44,7 @@ def test_a_font_that_lacks_characters_is_one_note(tmp_path, capsys):
     assert capsys.readouterr().err == ""
     save_png(drawn("😂 你"), tmp_path / "a.png", "😂 你", 30)
     (note,) = capsys.readouterr().err.splitlines()
-    assert note == "note: the picture's font lacks characters of '😂 你'; boxes stand for them."
+    assert note == "note: the picture's font lacks characters of '😂 你'; they appear as boxes."
 
 
 def test_long_names_are_cut_in_the_middle_and_wrapped():

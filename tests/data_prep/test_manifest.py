@@ -70,7 +70,7 @@ def test_everything_wrong_is_reported_at_once_with_its_line(table):
         "f,,1.5,1.5,AU,s,,",
     )
     expected = [
-        (3, "clip 'good' is on line 2 already"),
+        (3, "clip 'good' is already on line 2"),
         (3, "path '/abs.wav' is not below the corpus folder"),
         (4, "label is empty"),
         (4, "partition 'valid' is not valid"),

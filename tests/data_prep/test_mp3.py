@@ -53,7 +53,7 @@ def test_where_nothing_can_read_it_that_is_reported(tmp_path, monkeypatch, name)
     write(path, sound())
     path = path.rename(tmp_path / name)
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(Faults, match=f"{name}: to read MP3 and AVI the package av is needed"):
+    with pytest.raises(Faults, match=f"{name}: reading it needs the package av"):
         audio.load(path)
 
 

@@ -72,7 +72,7 @@ def test_a_table_s_transcripts_are_passed_over(tmp_path):
         ("path,tag\na.wav,x\n", "lacks the columns label; it has path, tag"),
         ("path,label\n,x\n", "line 2: path is empty"),
         ("path,label\na.wav,\nb.wav,y \n", "2 faults:.*line 2: label is empty.*line 3: label 'y ' begins"),
-        ("path,label\na.wav,x\na.wav,x\n", "line 3: clip 'a.wav' is on line 2 already"),
+        ("path,label\na.wav,x\na.wav,x\n", "line 3: clip 'a.wav' is already on line 2"),
         ("path,label,start\na.wav,x,soon\n", "start 'soon' is not a number of seconds"),
         (
             "path,label,partition\na.wav,x,train\nb.wav,y,\n",

@@ -159,9 +159,9 @@ def test_copies_without_loss_have_the_same_sound(tmp_path):
 @pytest.mark.parametrize(
     "start, stop, sentence",
     [
-        (-0.5, None, "the clip's start is -0.5 s; give a time from 0 s on, or none"),
-        (np.nan, None, "the clip's start is nan s; give a time from 0 s on, or none"),
-        (None, np.inf, "the clip's stop is inf s; give a time from 0 s on, or none"),
+        (-0.5, None, "the clip's start is -0.5 s; give a time of 0 s or more, or none"),
+        (np.nan, None, "the clip's start is nan s; give a time of 0 s or more, or none"),
+        (None, np.inf, "the clip's stop is inf s; give a time of 0 s or more, or none"),
         (0.8, 0.4, "the clip starts at 0.800 s, but it stops at 0.400 s; correct its times"),
         (5.0, None, "the clip starts at 5.000 s, but the recording ends at 1.200 s; correct its times"),
         (

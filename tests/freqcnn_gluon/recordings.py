@@ -25,8 +25,8 @@ def write(root, each=8, seconds=0.4, seed=0, suffix=".wav"):
     return root
 
 
-def said(capsys, *words):
-    """What a command prints, and its exit code."""
+def run_command(capsys, *words):
+    """Run a command; return its output and its exit code."""
     capsys.readouterr()
     code = main([str(word) for word in words])
     return capsys.readouterr(), code

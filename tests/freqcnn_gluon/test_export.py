@@ -113,10 +113,9 @@ def test_onnx_is_mxnet_at_every_batch_size(tmp_path, architecture, network):
     for count in (1, 2, 5):
         (found,) = session.run(None, {"image": IMAGES[:count, None]})
         np.testing.assert_allclose(found, expected[:count], atol=1e-5)
-    (given,), (told,) = session.get_inputs(), session.get_outputs()
-    assert (given.name, given.shape) == ("image", ["batch", 1, 32, 32]) and told.name.startswith(
-        "probability"
-    )
+    (image_input,), (output,) = session.get_inputs(), session.get_outputs()
+    assert (image_input.name, image_input.shape) == ("image", ["batch", 1, 32, 32])
+    assert output.name.startswith("probability")
 
 
 @pytest.mark.parametrize("architecture", ["table2", "table7", "table10"])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import recordings
 import soundfile
-from recordings import said
+from recordings import run_command
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.classifier import spectrograms
@@ -67,14 +67,14 @@ def test_the_datas_own_partitions_are_kept_and_speakers_in_both_are_reported(dat
         for number, path in enumerate(sorted((data / label).iterdir()))
     ]
     pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).to_csv(table, index=False)
-    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
+    output, code = run_command(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
     assert code == 0 and "The data states the partitions; 2 speakers are in both partitions" in output.out
     clips = pd.read_csv(tmp_path / "model" / "clips.csv")
     assert clips["partition"].value_counts().to_dict() == {"train": 18, "test": 6}
     pd.DataFrame(rows, columns=["path", "label", "speaker", "partition"]).assign(
         partition=lambda frame: np.where(frame["label"] == "low", "test", frame["partition"])
     ).to_csv(table, index=False)
-    output, code = said(capsys, "fit", table, "--out", tmp_path / "other", *QUICK)
+    output, code = run_command(capsys, "fit", table, "--out", tmp_path / "other", *QUICK)
     assert code == 1 and "label 'low' has no clip to train on" in output.err
 
 
@@ -89,7 +89,7 @@ def test_a_duplicate_recording_is_refused_before_training(data, tmp_path, capsys
     ]
     table = tmp_path / "clips.csv"
     table.write_text("\n".join(["path,label,partition", *lines, f"copy.wav,{label},{part}"]) + "\n")
-    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
+    output, code = run_command(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
     assert code == 1 and f"{data}/low/0.wav and {tmp_path}/copy.wav: are the same recording" in output.err
     assert what in output.err and not (tmp_path / "model" / "model.json").exists()
 
@@ -104,7 +104,7 @@ def test_overlapping_cuts_in_training_and_in_test_are_refused(data, tmp_path, ca
     table.write_text(
         "\n".join(["path,label,start,stop,partition", *lines, "copy.wav,low,0.1,0.3,test"]) + "\n"
     )
-    output, code = said(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
+    output, code = run_command(capsys, "fit", table, "--out", tmp_path / "model", *QUICK)
     clips = f"{data}/low/0.wav and {tmp_path}/copy.wav 0.1-0.3"
     assert code == 1 and f"error: {clips}: overlap, in training and in test; leave one out" in output.err
 
@@ -119,14 +119,14 @@ def test_long_recordings_are_reported_and_evaluated_in_windows(data, tmp_path, c
     lines += [f"{tmp_path}/{label}.flac,{label},test" for label in ("low", "high")]
     (tmp_path / "clips.csv").write_text("\n".join(["path,label,partition", *lines]) + "\n")
     words = [*QUICK, "--epochs", "24", "--batch-size", "9"]
-    output, code = said(capsys, "fit", tmp_path / "clips.csv", "--out", tmp_path / "model", *words)
+    output, code = run_command(capsys, "fit", tmp_path / "clips.csv", "--out", tmp_path / "model", *words)
     assert code == 0 and "26 clips: the median lasts 0.4 s, the longest 40.0 s (" in output.err
     assert "100 times the median, and one column of its spectrogram 1.25 s. Cut long recordings" in output.err
-    output, code = said(
-        capsys, "evaluate", tmp_path / "model", tmp_path / "clips.csv", "--csv", tmp_path / "said.csv"
+    output, code = run_command(
+        capsys, "evaluate", tmp_path / "model", tmp_path / "clips.csv", "--csv", tmp_path / "predictions.csv"
     )
     assert code == 0 and output.out.startswith("24 clips are skipped")
-    again, first = (pd.read_csv(tmp_path / name) for name in ("said.csv", "model/clips.csv"))
+    again, first = (pd.read_csv(tmp_path / name) for name in ("predictions.csv", "model/clips.csv"))
     first = first[first["partition"] == "test"]
     assert again.filter(like="p(").to_numpy() == pytest.approx(first.filter(like="p(").to_numpy(), abs=1e-5)
     assert again["predicted"].tolist() == first["predicted"].tolist()
@@ -140,20 +140,20 @@ def test_long_recordings_are_reported_and_evaluated_in_windows(data, tmp_path, c
 
 
 def test_short_recordings_need_no_note(data, tmp_path, capsys):
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *QUICK)
+    output, code = run_command(capsys, "fit", data, "--out", tmp_path / "model", *QUICK)
     assert code == 0 and "24 clips: the median lasts 0.4 s" in output.err and "note:" not in output.err
     assert "note: 1 training steps are too few for BatchNorm" in output.out  # one batch, of all 19
 
 
 def test_an_impossible_size_is_refused_before_anything_is_read(data, tmp_path, capsys):
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--size", "100")
+    output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", "--size", "100")
     assert code == 1 and "use a multiple of 32" in output.err and not (tmp_path / "m").exists()
 
 
 def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_path, capsys):
     words = ["--architecture", "table3", "--size", "8", "--epochs", "0", "--batch-size", "-1"]
     words += ["--learning-rate", "nan", "--seed", str(2**32)]
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", *words)
+    output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", *words)
     assert code == 1 and "6 faults" in output.err and not (tmp_path / "m").exists()
     for sentence in (
         "no architecture 'table3'",
@@ -164,7 +164,7 @@ def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_pa
         "seed: 4294967296 is not a whole number from 0 to 4294967295",
     ):
         assert sentence in output.err
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
+    output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
     assert code == 1 and "test share: 1.5 is not between 0 and 1" in output.err
     for wrong in (
         {"epochs": 2.5},

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import recordings
 import soundfile
-from recordings import said
+from recordings import run_command
 
 from freqcnn_gluon.__main__ import main
 
@@ -40,16 +40,16 @@ def test_evaluate_skips_copies_of_training_clips_in_other_formats(model, data, t
         soundfile.write(folder / f"copy.{suffix}", samples, rate)
     soundfile.write(folder / "softer.flac", samples // 2, rate)
     command = ("evaluate", model, tmp_path / "copies", "--device", "cpu")
-    output, code = said(capsys, *command)
+    output, code = run_command(capsys, *command)
     assert code == 0 and output.out.startswith("3 clips are skipped") and "on 1 clips" in output.out
     cut = tmp_path / "cut.csv"
     cut.write_text(f"path,label,start,stop\n{folder / 'copy.flac'},{label},0.1,0.3\n")
-    output, code = said(capsys, "evaluate", model, cut, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", model, cut, "--device", "cpu")
     assert code == 1 and "the model was trained on every clip in it" in output.err
     shutil.copytree(model, tmp_path / "old")
     old = pd.read_csv(tmp_path / "old" / "clips.csv").drop(columns="sound")
     old.to_csv(tmp_path / "old" / "clips.csv", index=False)
-    output, code = said(capsys, "evaluate", tmp_path / "old", tmp_path / "copies", "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", tmp_path / "old", tmp_path / "copies", "--device", "cpu")
     assert code == 0 and "skipped" not in output.out and "on 4 clips" in output.out
 
 
@@ -63,15 +63,15 @@ def test_fit_refuses_a_copy_in_another_format(data, tmp_path, capsys, label, par
     rows = [(data / "low" / "0.wav", "low", "train"), (tmp_path / "copy.flac", label, partition)]
     rows += [(data / "high" / f"{number}.wav", "high", part) for number, part in enumerate(("train", "test"))]
     pd.DataFrame(rows, columns=["path", "label", "partition"]).to_csv(tmp_path / "c.csv", index=False)
-    output, code = said(capsys, "fit", tmp_path / "c.csv", "--out", tmp_path / "m", "--size", 32)
+    output, code = run_command(capsys, "fit", tmp_path / "c.csv", "--out", tmp_path / "m", "--size", 32)
     assert code == 1 and "are the same recording" in output.err and fault in output.err
 
 
 def test_predict_notes_recordings_of_a_lower_rate_than_the_training_clips(model, data, tmp_path, capsys):
     samples, rate = soundfile.read(data / "low" / "0.wav")
     soundfile.write(tmp_path / "telephone.wav", samples[::2], rate // 2)
-    output, code = said(capsys, "predict", model, tmp_path / "telephone.wav", "--device", "cpu")
+    output, code = run_command(capsys, "predict", model, tmp_path / "telephone.wav", "--device", "cpu")
     assert code == 0 and output.err.count("note: ") == 1
     assert f"{tmp_path / 'telephone.wav'}: the recording's own rate is 8000 Hz" in output.err
-    output, code = said(capsys, "predict", model, data / "low" / "0.wav", "--device", "cpu")
+    output, code = run_command(capsys, "predict", model, data / "low" / "0.wav", "--device", "cpu")
     assert code == 0 and "note: " not in output.err

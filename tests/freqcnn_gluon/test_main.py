@@ -32,12 +32,13 @@ def test_describe_prints_the_table_with_shapes_and_counts(capsys):
 
 
 @pytest.mark.parametrize(
-    "words, said", [(["table3"], "table2, table7, table10"), (["table7", "--size", "100"], "multiple of 32")]
+    "words, message",
+    [(["table3"], "table2, table7, table10"), (["table7", "--size", "100"], "multiple of 32")],
 )
-def test_faults_are_one_sentence(words, said, capsys):
+def test_faults_are_one_sentence(words, message, capsys):
     assert main(["describe", *words]) == 1
     captured = capsys.readouterr()
-    assert said in captured.err and captured.err.startswith("error: ") and captured.err.count("\n") == 1
+    assert message in captured.err and captured.err.startswith("error: ") and captured.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("option", ["--classes 0", "--size 0", "--size -1", "--segments -1"])
@@ -77,10 +78,10 @@ def test_launch_reports_why_a_port_cannot_be_used(capsys):
         busy.bind(("", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        for given, reason in ((port, "Address already in use"), (99999, "there is none above 65535")):
-            assert main(["launch", "--hosts", "localhost", "--port", str(given), "--", "true"]) == 1
-            said = capsys.readouterr().err
-            assert said.startswith(f"error: port {given} cannot be used ({reason}): ")
+        for port_given, reason in ((port, "Address already in use"), (99999, "there is none above 65535")):
+            assert main(["launch", "--hosts", "localhost", "--port", str(port_given), "--", "true"]) == 1
+            message = capsys.readouterr().err
+            assert message.startswith(f"error: port {port_given} cannot be used ({reason}): ")
 
 
 def test_the_version_is_printed(capsys):

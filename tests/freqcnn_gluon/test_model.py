@@ -89,7 +89,7 @@ def test_missing_and_swapped_files(saved, tmp_path):
     made = model()
     made.net.head.softmax.bias.set_data(mx.nd.ones(3))
     made.save(other)
-    for changed, said in (
+    for changed, message in (
         ({"model": None}, "holds no model"),
         ({"weights": None}, "model.safetensors: the model is damaged"),
         ({"weights": (other / "model.safetensors").read_bytes()}, "does not match its recorded SHA-256"),
@@ -101,12 +101,12 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ),
         ({"model": b"x" * 2**21}, "more than such a file ever has"),
     ):
-        with pytest.raises(Faults, match=said):
+        with pytest.raises(Faults, match=message):
             Model.load(copied(saved, tmp_path / "copy", **changed), "cpu")
 
 
 @pytest.mark.parametrize(
-    "changed, said",
+    "changed, message",
     [
         ({"labels": ["a", "a", "b"]}, "it needs two or more distinct labels"),
         ({"labels": ["a", "b"]}, "it has .* bytes|of another network"),
@@ -127,12 +127,12 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ({"weights": None}, "does not match its recorded SHA-256"),
     ],
 )
-def test_a_description_is_checked_before_a_network_is_built_from_it(saved, tmp_path, changed, said):
+def test_a_description_is_checked_before_a_network_is_built_from_it(saved, tmp_path, changed, message):
     folder = copied(saved, tmp_path / "copy", model=restated(saved, **changed))
     if changed == {"labels": "abc"}:  # three labels of a letter are labels
         assert Model.load(folder, "cpu").about.labels == ("a", "b", "c")
         return
-    with pytest.raises(Faults, match=said):
+    with pytest.raises(Faults, match=message):
         Model.load(folder, "cpu")
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import recordings
 import soundfile
-from recordings import said
+from recordings import run_command
 from sklearn.metrics import accuracy_score, recall_score
 
 from data_prep.sound import audio
@@ -72,52 +72,54 @@ def test_tensorboard_s_logs_have_every_epoch(model):
     from tensorboardX.record_writer import RecordWriter  # noqa: F401  the format that is read here
 
     (path,) = (model.parent / "logs").glob("events*")
-    content, place, seen = path.read_bytes(), 0, {}
+    content, place, scalars = path.read_bytes(), 0, {}
     while place < len(content):
         size = int.from_bytes(content[place : place + 8], "little")
         event = Event.FromString(content[place + 12 : place + 12 + size])
         for value in event.summary.value:
-            seen.setdefault(value.tag, []).append((event.step, value.simple_value))
+            scalars.setdefault(value.tag, []).append((event.step, value.simple_value))
         place += 16 + size
     history = json.loads((model / "report.json").read_text())["history"]
-    assert [step for step, _ in seen["train/loss"]] == list(range(1, 25))
-    assert [value for _, value in seen["test/UAR"]] == pytest.approx(
+    assert [step for step, _ in scalars["train/loss"]] == list(range(1, 25))
+    assert [value for _, value in scalars["test/UAR"]] == pytest.approx(
         [each["test"]["uar"] for each in history]
     )
 
 
 def test_repeating_a_fit_trains_nothing_and_other_settings_are_refused(model, data, monkeypatch, capsys):
     monkeypatch.setattr("freqcnn_gluon.own.fit.train", lambda *arguments: pytest.fail("trained again"))
-    output, code = said(capsys, "fit", data, "--out", model, *FIT)
+    output, code = run_command(capsys, "fit", data, "--out", model, *FIT)
     assert code == 0 and re.search(r"UAR \d+\.\d %, accuracy .* on 5 clips", output.out)
-    output, code = said(capsys, "fit", data, "--out", model, *FIT, "--seed", "1")
+    output, code = run_command(capsys, "fit", data, "--out", model, *FIT, "--seed", "1")
     assert code == 1 and "holds a model of other data or settings; name another folder" in output.err
     before = (data / "low" / "0.wav").read_bytes()
     (data / "low" / "0.wav").write_bytes((data / "low" / "1.wav").read_bytes())
-    output, code = said(capsys, "fit", data, "--out", model, *FIT)
+    output, code = run_command(capsys, "fit", data, "--out", model, *FIT)
     (data / "low" / "0.wav").write_bytes(before)
     assert code == 1 and "holds a model of other data" in output.err
 
 
 def test_evaluate_skips_training_clips(model, data, tmp_path, capsys):
     report = json.loads((model / "report.json").read_text())
-    output, code = said(capsys, "evaluate", model, data, "--csv", tmp_path / "said.csv", "--device", "cpu")
+    output, code = run_command(
+        capsys, "evaluate", model, data, "--csv", tmp_path / "predictions.csv", "--device", "cpu"
+    )
     assert code == 0 and output.out.startswith("19 clips are skipped")
     assert f"UAR {100 * report['metrics']['uar']:.1f} %" in output.out and "on 5 clips" in output.out
-    again = pd.read_csv(tmp_path / "said.csv").set_index("clip")
+    again = pd.read_csv(tmp_path / "predictions.csv").set_index("clip")
     first = pd.read_csv(model / "clips.csv").set_index("clip").loc[again.index]
     columns = [f"p({label})" for label in report["labels"]]
     assert again[columns].to_numpy() == pytest.approx(first[columns].to_numpy(), abs=1e-4)
 
     new = recordings.write(tmp_path / "new", each=4, seed=9)
-    output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 0 and "skipped" not in output.out and "on 12 clips" in output.out
     shutil.rmtree(new / "high")
-    output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 0 and output.out.startswith("UAR over 2 of 3 labels ")
     assert f"on 8 clips of {new}; no clip has the label high" in output.out
     (new / "low").rename(new / "lower")
-    output, code = said(capsys, "evaluate", model, new, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 1 and "has the labels lower, which the model does not know" in output.err
 
 
@@ -130,12 +132,12 @@ def test_evaluate_skips_cuts_of_training_clips(model, data, tmp_path, capsys):
     rows = [(trained, 0, ""), (trained, 0.1, 0.3), ("other-name.wav", 0.2, ""), (tested, 0.1, 0.3)]
     table = tmp_path / "cuts.csv"
     pd.DataFrame(rows, columns=["path", "start", "stop"]).assign(label="low").to_csv(table, index=False)
-    output, code = said(capsys, "evaluate", model, table, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", model, table, "--device", "cpu")
     assert code == 0 and output.out.startswith("3 clips are skipped") and "on 1 clips" in output.out
     # a model of an older version has no hashes of files, and its clips' contents are compared
     shutil.copytree(model, tmp_path / "old")
     clips.drop(columns="file").to_csv(tmp_path / "old" / "clips.csv", index=False)
-    output, code = said(capsys, "evaluate", tmp_path / "old", data, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", tmp_path / "old", data, "--device", "cpu")
     assert code == 0 and output.out.startswith("19 clips are skipped")
 
 
@@ -153,20 +155,20 @@ def test_evaluate_refuses_data_of_training_clips_only(model, data, tmp_path, cap
     clips.assign(path=[data / path for path in clips["path"]])[["path", "label"]].to_csv(
         tmp_path / "known.csv", index=False
     )
-    output, code = said(capsys, "evaluate", model, tmp_path / "known.csv", "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", model, tmp_path / "known.csv", "--device", "cpu")
     assert code == 1 and "the model was trained on every clip in it" in output.err
 
 
 def test_predict_prints_the_networks_probabilities(model, data, capsys):
     path = data / "high" / "0.wav"
-    output, code = said(capsys, "predict", model, path, "--json", "--device", "cpu")
+    output, code = run_command(capsys, "predict", model, path, "--json", "--device", "cpu")
     line = json.loads(output.out)
     loaded = Model.load(model, "cpu")
     expected = loaded.probabilities(image(audio.read(path), ImageSettings(32))[None])[0]
     assert code == 0 and line["file"] == str(path) and line["label"] == "high"
     assert list(line["probabilities"]) == list(loaded.about.labels)
     assert list(line["probabilities"].values()) == pytest.approx(expected.tolist(), abs=1e-6)
-    output, _ = said(capsys, "predict", model, path, "--device", "cpu")
+    output, _ = run_command(capsys, "predict", model, path, "--device", "cpu")
     assert output.out.startswith(f"{path}: high {expected.max():.3f}, ")
 
 
@@ -174,7 +176,7 @@ def test_predict_cuts_long_recordings_into_windows_with_their_times(model, tmp_p
     random = np.random.default_rng(1)
     parts = [recordings.tone(recordings.PITCHES[label], 1.2, random) for label in ("low", "high")]
     soundfile.write(tmp_path / "both.flac", np.concatenate([*parts, np.zeros(16000)]), 16000)
-    output, code = said(capsys, "predict", model, tmp_path / "both.flac", "--csv", "--device", "cpu")
+    output, code = run_command(capsys, "predict", model, tmp_path / "both.flac", "--csv", "--device", "cpu")
     lines = pd.DataFrame(csv.DictReader(io.StringIO(output.out)))
     assert code == 0 and lines["window"].tolist() == [*map(str, range(1, len(lines))), "all"]
     windows = lines[:-1].assign(start=lines["start"].astype(float), stop=lines["stop"].astype(float))
@@ -186,7 +188,7 @@ def test_predict_cuts_long_recordings_into_windows_with_their_times(model, tmp_p
     columns = [column for column in lines if column.startswith("p(")]
     mean = heard[columns].astype(float).mean()
     assert lines[columns].iloc[-1].astype(float).to_numpy() == pytest.approx(mean.to_numpy(), abs=1e-4)
-    output, _ = said(capsys, "predict", model, tmp_path / "both.flac", "--device", "cpu")
+    output, _ = run_command(capsys, "predict", model, tmp_path / "both.flac", "--device", "cpu")
     assert "0.00-0.40 s: low" in output.out and "s: silent" in output.out
     assert output.out.splitlines()[-1].endswith(f"(mean of {len(windows)} windows)")
 
@@ -194,12 +196,12 @@ def test_predict_cuts_long_recordings_into_windows_with_their_times(model, tmp_p
 def test_predict_reads_folders_and_continues_after_broken_files(model, data, tmp_path, capsys):
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 16000)
-    output, code = said(capsys, "predict", model, tmp_path, data / "low", "no.wav", "--device", "cpu")
+    output, code = run_command(capsys, "predict", model, tmp_path, data / "low", "no.wav", "--device", "cpu")
     assert code == 1 and len(output.out.splitlines()) == 8
     assert output.err.count("error: ") == 3 and "broken.wav" in output.err and "is silent" in output.err
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.m4a").touch()
-    output, code = said(capsys, "predict", model, tmp_path / "empty", "--device", "cpu")
+    output, code = run_command(capsys, "predict", model, tmp_path / "empty", "--device", "cpu")
     assert code == 1 and "holds no recordings" in output.err and "are skipped" in output.err
 
 
@@ -232,15 +234,15 @@ def test_a_model_with_a_damaged_list_of_clips_is_refused(model, data, tmp_path, 
     (tmp_path / "model" / "clips.csv").unlink()
     if content is not None:
         (tmp_path / "model" / "clips.csv").write_bytes(content)
-    output, code = said(capsys, "evaluate", tmp_path / "model", data, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", tmp_path / "model", data, "--device", "cpu")
     assert code == 1 and output.err.startswith(f"error: {tmp_path}/model/clips.csv: the model is damaged")
 
 
 def test_predict_accepts_a_model_without_a_list_of_clips(model, data, tmp_path, capsys):
     Model.load(model, "cpu").save(tmp_path / "model")
     assert not (tmp_path / "model" / "clips.csv").exists()
-    expected, _ = said(capsys, "predict", model, data / "low", "--device", "cpu")
-    output, code = said(capsys, "predict", tmp_path / "model", data / "low", "--device", "cpu")
+    expected, _ = run_command(capsys, "predict", model, data / "low", "--device", "cpu")
+    output, code = run_command(capsys, "predict", tmp_path / "model", data / "low", "--device", "cpu")
     assert code == 0 and output.out == expected.out and output.out.count(": low") == 8
 
 
@@ -254,7 +256,7 @@ def test_the_only_recording_needs_no_list(model, data):
 
 def test_evaluate_reports_a_missing_list_of_training_clips(model, data, tmp_path, capsys):
     Model.load(model, "cpu").save(tmp_path / "saved")
-    output, code = said(capsys, "evaluate", tmp_path / "saved", data, "--device", "cpu")
+    output, code = run_command(capsys, "evaluate", tmp_path / "saved", data, "--device", "cpu")
     assert code == 0 and output.out.startswith(f"{tmp_path}/saved has no list of its training clips, ")
     assert "on 24 clips" in output.out
 
@@ -263,7 +265,7 @@ def test_evaluate_reports_a_missing_list_of_training_clips(model, data, tmp_path
 def test_a_model_with_a_damaged_report_is_not_taken_for_the_same(model, data, tmp_path, capsys, content):
     shutil.copytree(model, tmp_path / "model")
     (tmp_path / "model" / "report.json").write_text(content)
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *FIT)
+    output, code = run_command(capsys, "fit", data, "--out", tmp_path / "model", *FIT)
     assert code == 1 and f"error: {tmp_path}/model: holds a model of other data or settings" in output.err
 
 
@@ -289,7 +291,7 @@ def test_the_onnx_file_needs_no_packages_of_training_and_avi(model, onnx, data, 
     random = np.random.default_rng(2)
     soundfile.write(tmp_path / "long.wav", recordings.tone(1500, 3.0, random), 16000)
     words = [data / "low" / "1.wav", tmp_path / "long.wav", "--csv"]
-    expected, _ = said(capsys, "predict", model, *words, "--device", "cpu")
+    expected, _ = run_command(capsys, "predict", model, *words, "--device", "cpu")
     code = (
         "import sys; sys.modules.update(mxnet=None, sklearn=None, av=None)\n"
         "from freqcnn_gluon.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
@@ -309,18 +311,18 @@ def test_the_onnx_file_needs_no_packages_of_training_and_avi(model, onnx, data, 
 
 
 def test_evaluate_and_predict_with_the_onnx_runtime(model, onnx, data, tmp_path, capsys):
-    mxnets, _ = said(
+    mxnets, _ = run_command(
         capsys, "evaluate", model, recordings.write(tmp_path / "new", 3, seed=5), "--device", "cpu"
     )
-    onnxs, code = said(capsys, "evaluate", onnx, tmp_path / "new")
+    onnxs, code = run_command(capsys, "evaluate", onnx, tmp_path / "new")
     assert code == 0 and "so these count too" in onnxs.out
     assert onnxs.out.splitlines()[-5:] == mxnets.out.splitlines()[-5:]
-    output, code = said(capsys, "predict", onnx, data / "low", "--device", "gpu")
+    output, code = run_command(capsys, "predict", onnx, data / "low", "--device", "gpu")
     assert code == 1 and "--device gpu: ONNX models run on the CPU only; omit --device" in output.err
-    output, code = said(capsys, "predict", model, data / "low", "--runtime", "onnx")
+    output, code = run_command(capsys, "predict", model, data / "low", "--runtime", "onnx")
     assert code == 1 and "model.onnx: is missing; `export MODEL --onnx FILE` writes it" in output.err
     (tmp_path / "text.onnx").write_text("no graph")
-    output, code = said(capsys, "predict", tmp_path / "text.onnx", data / "low")
+    output, code = run_command(capsys, "predict", tmp_path / "text.onnx", data / "low")
     assert code == 1 and "is not an ONNX file that `export` wrote" in output.err
 
 
@@ -338,7 +340,7 @@ def test_evaluate_with_the_onnx_runtime_skips_training_clips(model, onnx, data, 
 
 
 def test_explain_draws_a_picture_and_prints_the_weights_of_the_bands(model, data, tmp_path, capsys):
-    output, code = said(capsys, "explain", model, data / "low" / "0.wav", "--out", tmp_path / "a.png")
+    output, code = run_command(capsys, "explain", model, data / "low" / "0.wav", "--out", tmp_path / "a.png")
     lines = output.out.splitlines()
     assert code == 0 and lines[0].startswith(f"{data / 'low' / '0.wav'}: low ")
     assert re.fullmatch(r"block 4: 0-4000 Hz 0\.\d{3}, 4000-8000 Hz 0\.\d{3}", lines[1])
@@ -350,7 +352,7 @@ def test_many_silent_clips_are_all_listed_in_a_file_beside_the_model(tmp_path, c
         (tmp_path / "data" / label).mkdir(parents=True)
         for number in range(30):
             soundfile.write(tmp_path / "data" / label / f"{number}.wav", np.zeros(8000), 16000)
-    output, code = said(capsys, "fit", tmp_path / "data", "--out", tmp_path / "model", *FIT)
+    output, code = run_command(capsys, "fit", tmp_path / "data", "--out", tmp_path / "model", *FIT)
     listed = tmp_path / "model-faults.txt"
     assert code == 1 and output.err.endswith(f"  ... and 10 more; all are in {listed}\n")
     assert listed.read_text().count(".wav: is silent") == 60

@@ -307,7 +307,7 @@ def test_divergence_names_the_place_and_the_last_checkpoint(tmp_path, monkeypatc
         train(net, settings(learning_rate=1e6, batch_size=8), examples(24, size=32), {}, 3, CPU, tmp_path)
     epoch, batch = divmod(len(steps), 3)  # the last batch has taken no step
     assert f"in epoch {epoch + 1}, batch {batch + 1}, first in the layer " in str(caught.value)
-    assert f"the checkpoint before it, after epoch {epoch}, is in {tmp_path}" in str(caught.value)
+    assert f"the last checkpoint, after epoch {epoch}, is in {tmp_path}" in str(caught.value)
 
 
 def test_predictions_that_are_not_finite_stop_the_run():

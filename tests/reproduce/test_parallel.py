@@ -157,28 +157,28 @@ def test_a_cluster_does_the_remaining_runs_and_reports_failures(setting, tmp_pat
     words = ["table", "3", "--ut-podcast", str(options.roots["ut_podcast"]), "--no-check-counts"]
     words += ["--profile", "quick", "--data", str(options.data), "--jobs", "1"]
     words, paths = fnn_only(words, tmp_path, monkeypatch)
-    execute_all, seen = parallel.execute_all, []
+    execute_all, events = parallel.execute_all, []
 
     def beside(runs, *rest):
         free = threading.Event()
         holder = threading.Thread(target=hold, args=(runs[0].folder(tmp_path), free))
         holder.start()
-        until(lambda: seen)
+        until(lambda: events)
         threading.Timer(2, free.set).start()
         return execute_all(runs, *rest)
 
     def hold(folder, free):
         with locked(folder, "has this run"):
-            seen.append("held")
+            events.append("held")
             free.wait(LIMIT)
-            seen.extend(paths())
+            events.extend(paths())
 
     monkeypatch.setattr(parallel, "execute_all", beside)
     with preload(WILD), LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as local:
         assert main([*words, "--scheduler", local.scheduler_address]) == 0
     printed, (path,) = capsys.readouterr(), paths()
     fault = json.loads(path.read_text())["fault"]
-    assert path.name == "failed.json" and seen == ["held"]
+    assert path.name == "failed.json" and events == ["held"]
     assert f"fold test, seed 0: {fault}." in printed.out and f"FNN: failed: {fault}" in printed.err
     assert "lost" not in printed.err and not list(tmp_path.glob("Tones/.*.tmp"))
 

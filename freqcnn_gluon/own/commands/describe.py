@@ -13,16 +13,18 @@ def add(commands: Commands) -> None:
         commands,
         "describe",
         run,
-        "print an architecture in its table's own rows",
-        "With output shapes and parameter counts.",
+        "print an architecture as the rows of its table",
+        "Each row has the layer's output shape and its number of parameters.",
         "table7 --size 64 --segments 4",
     )
     command.add_argument("architecture", help="table2, table7 or table10")
-    command.add_argument("--classes", type=positive, help="width of the softmax (default: the paper's)")
+    command.add_argument("--classes", type=positive, help="number of classes (default: the paper's)")
     command.add_argument(
         "--size", type=positive, help="side of the spectrogram in pixels (default: the paper's)"
     )
-    command.add_argument("--segments", type=natural, default=2, help="parts of each split, n (default: 2)")
+    command.add_argument(
+        "--segments", type=natural, default=2, help="number of parts of each split, n (default: 2)"
+    )
 
 
 def run(options: argparse.Namespace) -> None:

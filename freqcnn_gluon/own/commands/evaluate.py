@@ -16,13 +16,13 @@ def add(commands: Commands) -> None:
         "evaluate",
         run,
         "measure a model on labelled recordings",
-        "Clips that the model was trained on are\nskipped, and so are cuts that overlap them.",
+        "Clips that the model was trained on are skipped, and so are cuts that overlap them.",
         "model/ other-recordings/",
         "model/ clips.csv --csv predictions.csv",
     )
     recogniser.add_recogniser(command)
     command.add_argument(
-        "data", type=Path, metavar="DATA", help="a folder of folders or a CSV file, as for `fit`"
+        "data", type=Path, metavar="DATA", help="labelled recordings: a folder or a CSV file, as for `fit`"
     )
     command.add_argument(
         "--csv", type=Path, metavar="FILE", help="write each clip's prediction to a CSV file"

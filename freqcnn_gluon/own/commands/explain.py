@@ -1,4 +1,4 @@
-"""`freqcnn explain`: show what the attention weights in a recording."""
+"""`freqcnn explain`: show the parts of a recording that the attention emphasises."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ def add(commands: Commands) -> None:
         commands,
         "explain",
         run,
-        "show which bands and feature maps the attention weights",
-        "Draws a picture over the\nspectrogram and prints the mean weight of each band (Eqs. 9 to 11).",
+        "show the bands and feature maps that the attention emphasises",
+        "Draw a picture on top of the spectrogram, and print the mean weight of each band (Eqs. 9 to 11).",
         "model/ a.wav --out a.png",
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
-    command.add_argument("file", type=Path, metavar="FILE", help="a recording, which becomes one image")
-    command.add_argument("--out", type=Path, metavar="PNG", help="the picture (default: FILE-attention.png)")
+    command.add_argument("file", type=Path, metavar="FILE", help="a recording")
+    command.add_argument(
+        "--out", type=Path, metavar="PNG", help="file of the picture (default: FILE-attention.png)"
+    )
     add_device(command)
 
 

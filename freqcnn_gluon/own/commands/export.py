@@ -1,4 +1,4 @@
-"""`freqcnn export`: write a model for other programs."""
+"""`freqcnn export`: export a model for other programs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def add(commands: Commands) -> None:
         commands,
         "export",
         run,
-        "write a model for programs without MXNet or without this package",
-        "The ONNX file takes\nany number of spectrograms and returns probabilities. Its metadata holds the "
-        "labels and the\nfeature settings, and `predict` runs it without MXNet.",
+        "export a model for use without MXNet or without this package",
+        "The ONNX file takes any number of spectrograms and returns probabilities. Its metadata holds the "
+        "labels and the feature settings (docs/onnx.md). `predict` and `evaluate` run it without MXNet.",
         "model/ --onnx model.onnx",
         "model/ --symbol exported/model   # -symbol.json and -0000.params",
     )

@@ -19,8 +19,8 @@ def add(commands: Commands) -> None:
         "fit",
         run,
         "train a network on labelled recordings",
-        "Some clips are held out to measure the\nnetwork: whole speakers, if the data names speakers. An "
-        "interrupted training resumes with the\nsame command.",
+        "Some clips are held out to measure the network: whole speakers, if the data names speakers. The "
+        "same command resumes an interrupted training.",
         "recordings/ --out model/",
         "clips.csv --out model/ --architecture table10 --epochs 40 --log-dir logs/",
         "recordings/ --out model/ --size 224 --device gpu:0   # the paper's size",
@@ -39,9 +39,13 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--size", type=int, default=64, help="side of the spectrograms in pixels (default: 64)"
     )
-    command.add_argument("--epochs", type=int, default=20, help="passes through the data (default: 20)")
-    command.add_argument("--batch-size", type=int, default=16, help="clips per training step (default: 16)")
-    command.add_argument("--learning-rate", type=float, default=0.01, help="SGD's (default: 0.01)")
+    command.add_argument("--epochs", type=int, default=20, help="number of epochs (default: 20)")
+    command.add_argument(
+        "--batch-size", type=int, default=16, help="number of clips per training step (default: 16)"
+    )
+    command.add_argument(
+        "--learning-rate", type=float, default=0.01, help="initial learning rate of SGD (default: 0.01)"
+    )
     command.add_argument(
         "--seed", type=int, default=0, help="seed of the split and the training (default: 0)"
     )
@@ -66,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         options.seed,
     )
     if options.out.exists() and not options.out.is_dir():
-        raise Faults(f"{options.out}: is not a folder; name a folder for the model, which need not exist")
+        raise Faults(f"{options.out}: is a file, not a folder; name a new folder for the model")
     with resumable(options.out):
         fit(
             options.data,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +13,7 @@ from data_prep.base.commands import positive
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PROGRAM = "freqcnn" if Path(sys.argv[0]).name == "freqcnn" else "python -m freqcnn_gluon"
+WIDTH = 78  # characters of a line of a command's description, as argparse has in a terminal of 80
 
 
 def add_command(
@@ -29,13 +31,16 @@ def add_command(
         name: The command's name.
         run: Runs the command with its options and returns the exit code, None for 0.
         summary: One line for the program's help, in lower case.
-        details: More sentences for the command's own help, with line breaks.
+        details: More sentences for the command's own help, with a blank line between paragraphs.
         examples: Arguments of example calls.
     """
+    paragraphs = f"{summary[0].upper()}{summary[1:]}. {details}".split("\n\n")
     command = commands.add_parser(
         name,
         help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}. {details}",
+        description="\n\n".join(
+            textwrap.fill(paragraph, WIDTH, break_on_hyphens=False) for paragraph in paragraphs
+        ),
         epilog="\n  ".join(["examples:", *(f"{PROGRAM} {name} {example}" for example in examples)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -44,7 +49,9 @@ def add_command(
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", default="auto", help="auto, cpu, gpu, or numbers as in gpu:0")
+    command.add_argument(
+        "--device", default="auto", help="auto, cpu, gpu, or numbers as in gpu:0 (default: auto)"
+    )
 
 
 def add_jobs(command: argparse.ArgumentParser) -> None:

@@ -25,7 +25,8 @@ def add(commands: Commands) -> None:
         "predict",
         run,
         "recognise the labels of recordings",
-        "A recording that is longer than every training\nclip is cut into windows, each with its times.",
+        "A recording that is longer than every training clip is cut into windows, and the output states "
+        "each window's times.",
         "model/ a.wav b.mp3",
         "model/ recordings/ --csv > labels.csv",
         "model/ - < talk.wav",
@@ -36,8 +37,10 @@ def add(commands: Commands) -> None:
         "files", nargs="+", metavar="FILE", help="recordings, folders of recordings, or - for standard input"
     )
     form = command.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON object per recording, one a line")
-    form.add_argument("--csv", action="store_true", help="print CSV, one line per recording and window")
+    form.add_argument("--json", action="store_true", help="print one line of JSON for each recording")
+    form.add_argument(
+        "--csv", action="store_true", help="print CSV, one line for each recording and each window"
+    )
     recogniser.add_runtime(command)
 
 
@@ -67,7 +70,9 @@ def _expand(arguments: Sequence[str], stack: contextlib.ExitStack) -> tuple[list
     names: list[str] = []
     paths: list[Path] = []
     if arguments.count(STDIN) > 1:
-        raise Faults(f"{STDIN}: is given {arguments.count(STDIN)} times, but standard input is read once")
+        raise Faults(
+            f"{STDIN}: is given {arguments.count(STDIN)} times, but can be read only once; give it once"
+        )
     for argument in arguments:
         if argument == STDIN:
             names.append(STDIN)
@@ -96,11 +101,11 @@ def _standard_input(stack: contextlib.ExitStack) -> Path:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    from data_prep.corpora.own import passed_over, recordings
+    from data_prep.corpora.own import recordings, skipped_note
 
-    files, others = recordings(folder)
-    if others:
-        note(passed_over(folder, others))
+    files, other_files = recordings(folder)
+    if other_files:
+        note(skipped_note(folder, other_files))
     if not files:
         raise Faults(f"{folder}: holds no recordings; name a file, or a folder of recordings")
     return files

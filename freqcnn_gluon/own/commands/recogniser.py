@@ -28,8 +28,8 @@ def add_runtime(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--runtime",
         choices=("mxnet", "onnx"),
-        help="library that runs the network; onnx needs no MXNet (default: onnx for an ONNX file, otherwise "
-        "mxnet)",
+        help="library that runs the network; onnx does not need MXNet (default: onnx for an ONNX file, "
+        "otherwise mxnet)",
     )
     add_device(command)
     add_jobs(command)
@@ -68,7 +68,7 @@ def folder(path: Path) -> Path:
 
 
 def _onnx_file(path: Path) -> Path | None:
-    """Return the ONNX file that ``path`` is or, if it holds no other model, has in it; otherwise None."""
+    """Return ``path`` if it is an ONNX file, or the ONNX file in a folder that holds only that; or None."""
     if path.is_dir():
         inside = path / IN_FOLDER
         return inside if inside.is_file() and not (path / FILES[0]).exists() else None
