@@ -54,6 +54,12 @@ _Callback = ctypes.CFUNCTYPE(
 def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int = 1) -> Iterator:
     """Call a function several times, each time in a forked process of its own.
 
+    A process for each call is needed because eSpeak NG repeats its samples only in a fresh one. It is forked
+    because starting Python anew takes longer than an utterance. A fork copies locks that other threads of
+    this process hold at that moment, and nobody releases the copies: if a call needs one, it waits for ever.
+    So call this from a process whose other threads are idle, or run ``python -m data_prep standin``: its only
+    other thread is the progress bar's, and no call uses the bar.
+
     Args:
         function: The function.
         calls: The arguments of each call.
@@ -63,9 +69,15 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
         The result of each call, in the order in which the calls end.
 
     Raises:
-        Faults: A call raised Faults, or its process died.
+        Faults: A call raised Faults, or its process died; or this process is a daemon of ``multiprocessing``,
+            which may not start others.
         OSError: A call raised OSError.
     """
+    if multiprocessing.current_process().daemon:
+        raise Faults(
+            "eSpeak NG needs processes of its own, and a worker of multiprocessing.Pool may not start any; "
+            "make the stand-in first, with `python -m data_prep standin`"
+        )
     context = multiprocessing.get_context("fork")
     remaining = iter(calls)
     running: dict[Connection, tuple[ForkProcess, tuple]] = {}
@@ -83,24 +95,31 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
             ready = wait(list(running))
             for here in [pipe for pipe in running if pipe in ready]:
                 child, call = running.pop(here)
-                try:
-                    error, result = here.recv()
-                except EOFError:
-                    child.join()
-                    error = Faults(
-                        f"eSpeak NG's process died (exit code {child.exitcode}) on {str(call):.120}; "
-                        "run the same command again"
-                    )
-                child.join()
-                here.close()
-                if error:
-                    raise error
-                yield result
+                yield _result(here, child, call)
     finally:
         for here, (child, _) in running.items():
             with contextlib.suppress(EOFError):
                 here.recv()  # a child cannot end before its answer is read from the pipe
             child.join()
+
+
+def _result(here: Connection, child: ForkProcess, call: tuple) -> object:
+    """Return the result of a call whose process has answered or ended. Raise its error."""
+    error: Exception | None
+    result: object = None
+    try:
+        error, result = here.recv()
+    except EOFError:
+        child.join()
+        error = Faults(
+            f"eSpeak NG's process died (exit code {child.exitcode}) on {str(call):.120}; "
+            "run the same command again"
+        )
+    child.join()
+    here.close()
+    if error:
+        raise error
+    return result
 
 
 def _child(there: Connection, function: Callable, call: tuple) -> None:

@@ -60,9 +60,8 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     """FreqCNN as a scikit-learn classifier.
 
     X is an array of images (n, size, size) from ``spectrograms``, their pixels in rows (n, size * size), or a
-    sequence of files (n,). For
-    cross-validation, compute the images once. To search over ``size``, pass files: images have a fixed size.
-    y are labels (n,) of any type.
+    sequence of files (n,). For cross-validation, compute the images once. To search over ``size``, pass
+    files: images have a fixed size. y are labels (n,) of any type.
 
     Args:
         architecture: See ``fit.Recipe``, also for the next five.
@@ -166,6 +165,11 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         if not len(values):
             raise BadInput("there are no recordings: 0 sample(s), while a minimum of 1 is required")
         if values.ndim == 2:
+            if not values.shape[1]:
+                raise BadInput(
+                    f"X has 0 feature(s) (shape={values.shape}) while a minimum of {size**2} is required: "
+                    f"the pixels of images (n, {size}, {size})"
+                )
             if values.shape[1] != size**2:
                 raise BadInput(
                     f"X has {values.shape[1]} features, but {type(self).__name__} is expecting {size**2} "

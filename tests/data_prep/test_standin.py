@@ -4,6 +4,7 @@ import csv
 import hashlib
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -252,6 +253,20 @@ def die(_):
 def test_a_child_that_dies_is_a_fault():
     with pytest.raises(Faults, match="exit code -9"):
         list(each_in_fresh_process(die, [(1,), (2,)], jobs=2))
+
+
+def fault_in_a_daemon(_):
+    try:
+        return list(each_in_fresh_process(abs, [(-1,)]))
+    except Faults as fault:
+        return str(fault)
+
+
+def test_a_daemon_is_a_fault_that_names_the_remedy():
+    with multiprocessing.get_context("spawn").Pool(1) as daemons:
+        (sentence,) = daemons.map(fault_in_a_daemon, [0])
+    assert sentence.endswith("make the stand-in first, with `python -m data_prep standin`")
+    assert list(each_in_fresh_process(abs, [(-1,)])) == [1]
 
 
 def test_the_library_stays_out_of_this_process():

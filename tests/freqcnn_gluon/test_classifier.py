@@ -10,15 +10,55 @@ import numpy as np
 import pandas as pd
 import pytest
 import recordings
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from data_prep.base.faults import Faults
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
 from freqcnn_gluon import FreqCNNClassifier, spectrograms
+
+# scikit-learn's checks that must fail, and why
+EXPECTED_FAILURES = {
+    "check_n_features_in": "the columns that PaddedClassifier adds count as features",
+    "check_n_features_in_after_fitting": "the columns that PaddedClassifier adds count as features",
+}
+
+
+class PaddedClassifier(FreqCNNClassifier):
+    """The classifier for scikit-learn's checks: the columns of their X get zeros up to an image's pixels."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # One epoch is too short for the accuracy that a check requires of classifiers without this tag.
+        tags.classifier_tags.poor_score = True
+        return tags
+
+    def fit(self, X, y):
+        shape = X.shape if issparse(X) else np.asarray(X).shape
+        self.columns_ = shape[1] if len(shape) == 2 else 0
+        return super().fit(X, y)
+
+    def _images(self, X, size):
+        values = X if issparse(X) else np.asarray(X)
+        if not issparse(X) and values.ndim == 2 and values.shape[1] == self.columns_ > 0:
+            values = np.pad(values, ((0, 0), (0, size**2 - self.columns_)))
+        return super()._images(values, size)
+
+
+# 32 is the smallest size of the default architecture. The checks take some 50 s on one core without two
+# repetitions of the longest, check_classifiers_train, on read-only memory; other checks use such memory too.
+CHECKS = [
+    pytest.param(check, id="-".join([check.func.__name__, *map(str, check.keywords.values())]))
+    for _, check in estimator_checks_generator(
+        PaddedClassifier(size=32, epochs=1, batch_size=64, device="cpu", jobs=1)
+    )
+    if check.func.__name__ != "check_classifiers_train" or not check.keywords
+]
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +220,26 @@ def test_a_random_state_decides_the_draws_and_pixels_may_be_in_rows():
     np.testing.assert_array_equal(*drawn)
     assert not np.array_equal(drawn[0], expected)
     assert classifier().fit(images, labels).n_features_in_ == 32 * 32
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.filterwarnings("ignore::Warning")
+def test_scikit_learns_checks_pass(check):
+    made = PaddedClassifier(size=32, epochs=1, batch_size=64, device="cpu", jobs=1)
+    if check.func.__name__ in EXPECTED_FAILURES:
+        with pytest.raises(AssertionError):
+            check(made)
+    else:
+        check(made)
+
+
+def test_only_checks_that_exist_are_expected_to_fail():
+    names = {check.values[0].func.__name__ for check in CHECKS}
+    assert len(names) > 40 and set(EXPECTED_FAILURES) <= names
+
+
+def test_another_number_of_pixels_is_refused():
+    learnt = classifier().fit(np.random.default_rng(0).random((4, 32 * 32)), [0, 1, 0, 1])
+    for columns in (1, 32 * 32 - 1, 32 * 32 + 1):
+        with pytest.raises(ValueError, match=f"X has {columns} features, .* is expecting 1024 features"):
+            learnt.predict(np.zeros((2, columns)))

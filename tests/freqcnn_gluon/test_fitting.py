@@ -14,7 +14,7 @@ from recordings import run_command
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.classifier import spectrograms
-from freqcnn_gluon.own.fit import Recipe, fit
+from freqcnn_gluon.own.fit import DIVERGED, Recipe, fit
 from freqcnn_gluon.own.model import Model
 
 QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
@@ -182,3 +182,15 @@ def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_pa
 def test_every_accepted_seed_trains(data, tmp_path, seed):
     fit(data, tmp_path / "model", Recipe(size=32, epochs=1, seed=seed), device="cpu", jobs=1)
     assert (tmp_path / "model" / "model.json").exists()
+
+
+@pytest.mark.parametrize(("rate", "diverges"), [(1e6, True), (0.01, False)])
+def test_a_training_that_diverged_is_noted(data, tmp_path, capsys, rate, diverges):
+    words = [*QUICK[:2], "--epochs", "3", *QUICK[4:], "--learning-rate", str(rate)]
+    output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *words)
+    assert code == 0 and ("the training diverged: its loss is" in output.err) is diverges
+    loss = json.loads((tmp_path / "model" / "report.json").read_text())["history"][-1]["loss"]
+    assert (loss > DIVERGED * np.log(3)) == diverges
+    if diverges:
+        assert f"its loss is {loss:.3g}, and guessing has 1.1; train again with a smaller" in output.err
+        assert output.err.count("than 1e+06") == 1
