@@ -187,7 +187,7 @@ def test_every_accepted_seed_trains(data, tmp_path, seed):
 @pytest.mark.parametrize(("rate", "diverges"), [(1e6, True), (0.01, False)])
 def test_a_training_that_diverged_is_noted(data, tmp_path, capsys, rate, diverges):
     words = [*QUICK[:2], "--epochs", "3", *QUICK[4:], "--learning-rate", str(rate)]
-    output, code = said(capsys, "fit", data, "--out", tmp_path / "model", *words)
+    output, code = run_command(capsys, "fit", data, "--out", tmp_path / "model", *words)
     assert code == 0 and ("the training diverged: its loss is" in output.err) is diverges
     loss = json.loads((tmp_path / "model" / "report.json").read_text())["history"][-1]["loss"]
     assert (loss > DIVERGED * np.log(3)) == diverges
