@@ -301,13 +301,18 @@ def learn(
     outcome = train(
         model.net, settings, training, evaluated, classes, model.devices, folder, "training", callback
     )
-    loss, chance = outcome.history[-1]["loss"], math.log(classes)
-    if not loss <= DIVERGED * chance:
+    loss = outcome.history[-1]["loss"]
+    if diverged(loss, classes):
         note(
-            f"the training diverged: its loss is {loss:.3g}, and guessing has {chance:.3g}; train again with "
-            f"a smaller learning rate than {recipe.learning_rate:g}"
+            f"the training diverged: its loss is {loss:.3g}, and guessing has {math.log(classes):.3g}; train "
+            f"again with a smaller learning rate than {recipe.learning_rate:g}"
         )
     return model, outcome
+
+
+def diverged(loss: float, classes: int) -> bool:
+    """Return whether the last epoch's loss is far above that of guessing."""
+    return not loss <= DIVERGED * math.log(classes)
 
 
 def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:

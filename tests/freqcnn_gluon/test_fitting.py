@@ -189,6 +189,7 @@ def test_a_training_that_diverged_is_noted(data, tmp_path, capsys, rate, diverge
     words = [*QUICK[:2], "--epochs", "3", *QUICK[4:], "--learning-rate", str(rate)]
     output, code = run_command(capsys, "fit", data, "--out", tmp_path / "model", *words)
     assert code == 0 and ("the training diverged: its loss is" in output.err) is diverges
+    assert ("training steps are too few" in output.out) is not diverges
     loss = json.loads((tmp_path / "model" / "report.json").read_text())["history"][-1]["loss"]
     assert (loss > DIVERGED * np.log(3)) == diverges
     if diverges:

@@ -58,7 +58,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from freqcnn_gluon.own.fit import Recipe, fit
+    from freqcnn_gluon.own.fit import Recipe, diverged, fit
     from freqcnn_gluon.own.output import score
 
     recipe = Recipe(
@@ -88,7 +88,8 @@ def run(options: argparse.Namespace) -> None:
     print(score(report["metrics"], report["labels"], "that were held out"))
     print(f"\nmodel: {options.out}")
     steps = clips * recipe.epochs // min(recipe.batch_size, clips)
-    if steps < ENOUGH:
+    # More epochs would not help a training that diverged; its own note advises what does.
+    if steps < ENOUGH and not diverged(last["loss"], len(report["labels"])):
         print(
             f"note: {steps} training steps are too few for BatchNorm's running statistics, which predictions "
             f"use. Train with --epochs {-(-ENOUGH * recipe.epochs // max(1, steps))} or more into another "
