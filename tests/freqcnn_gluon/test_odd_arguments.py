@@ -136,7 +136,7 @@ def test_standard_input_that_cannot_be_read_is_one_sentence(folder, tmp_path):
 
     for redirection, sentence in {
         "- <&-": "-: standard input is closed; give it a recording, as in `- < talk.wav`",
-        "- - < /dev/null": "-: is given 2 times, but standard input can be read only once; give it once",
+        "- - < /dev/null": "-: is given 2 times, but can be read only once; give it once",
         "- < /dev/null": "-: is an empty file (0 bytes); replace it or leave it out",
     }.items():
         done = predict(redirection)
