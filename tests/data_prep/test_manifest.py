@@ -118,7 +118,7 @@ def test_files_that_are_not_tables(tmp_path, table):
         in faults(manifest.read, table("a,a.wav,,,AU,,,", "é,b.wav,,,AU,,,", encoding="latin-1"))[0]
     )
     without_mark = table("a,a.wav,,,AU,,,", encoding="utf-16-le")
-    assert "as UTF-16 without a byte order mark has" in faults(manifest.read, without_mark)[0]
+    assert "like UTF-16 without a byte order mark; save" in faults(manifest.read, without_mark)[0]
     assert list(manifest.read(table("a,a.wav,,,AU,,,", encoding="utf-16"))["clip"]) == ["a"]
     ragged = faults(manifest.read, table("a,a.wav,,,AU,,,", "b,b.wav,,,AU,,one, two,", "c"))
     assert [fault.split(": ")[0][-6:] for fault in ragged] == ["line 3", "line 4"]

@@ -104,7 +104,7 @@ def test_shapes():
     "arguments, message",
     [
         ({"attention": "both"}, "feature, spatial"),
-        ({"segments": 0}, "segments must be at least 1"),
+        ({"segments": 0}, "set segments to 1 or more"),
         ({"axis": "depth"}, "frequency, time"),
     ],
 )

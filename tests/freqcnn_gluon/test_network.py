@@ -101,7 +101,7 @@ def test_arguments_reach_the_layers():
         ({"segments": (2, 2)}, "one for each of the 5 blocks, not 2"),
         ({"attention_blocks": 6}, "0 to 5"),
         ({"local_only": True}, "set attention_blocks to 0"),
-        ({"segments": 0}, "at least 1"),
+        ({"segments": 0}, "segments to 1 or more"),
         ({"conv_pool_activation": "step"}, "no activation 'step'"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_model_s_folder_that_is_a_file_is_named(folder, capsys):
     for out in (folder / "text", "/dev/null"):
         output, code = run(capsys, "fit", folder, "--out", out)
         assert code == 1 and output.err.startswith(
-            f"error: {out}: is not a folder; name a folder for the model"
+            f"error: {out}: is a file, not a folder; name a new folder for the model"
         )
 
 
@@ -136,7 +136,7 @@ def test_standard_input_that_cannot_be_read_is_one_sentence(folder, tmp_path):
 
     for redirection, sentence in {
         "- <&-": "-: standard input is closed; give it a recording, as in `- < talk.wav`",
-        "- - < /dev/null": "-: is given 2 times, but standard input is read once",
+        "- - < /dev/null": "-: is given 2 times, but can be read only once; give it once",
         "- < /dev/null": "-: is an empty file (0 bytes); replace it or leave it out",
     }.items():
         done = predict(redirection)

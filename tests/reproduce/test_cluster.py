@@ -63,9 +63,9 @@ def dask_cluster():
 
 
 WRONG = {
-    "tcp://127.0.0.1:{web}": "no answer of Dask's within",
-    "127.0.0.1:{web}": "no answer of Dask's within",
-    "tcp://127.0.0.1:{silent}": "no answer of Dask's within",
+    "tcp://127.0.0.1:{web}": "no Dask server answered there within",
+    "127.0.0.1:{web}": "no Dask server answered there within",
+    "tcp://127.0.0.1:{silent}": "no Dask server answered there within",
     "tcp://127.0.0.1:{ssh}": "not Dask",
     "tcp://127.0.0.1:{zeros}": "",
     "tcp://127.0.0.1:{closed}": "",
@@ -104,7 +104,9 @@ def test_the_dashboards_port_and_a_workers_are_recognised(dask_cluster, monkeypa
     with pytest.raises(Faults, match=f"^{worker} is the address of a Dask Worker.*: give {scheduler}"):
         cluster.check(worker)
     dashboard = dask_cluster.dashboard_link.rpartition("/")[0].rpartition(":")[2]
-    with pytest.raises(Faults, match="no answer of Dask's within 3 s; the scheduler's port is usually 8786"):
+    with pytest.raises(
+        Faults, match="no Dask server answered there within 3 s; the scheduler's port is usually 8786"
+    ):
         cluster.check(f"tcp://127.0.0.1:{dashboard}")
     assert capfd.readouterr() == ("", "")
 
