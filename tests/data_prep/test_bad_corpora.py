@@ -63,7 +63,7 @@ def test_names_that_differ_in_case_alone_are_reported_with_both_files(podcast, t
     sound(podcast / "audio/train/AU/AU-0__1.WAV", 9)
     (fault,) = refused(podcast, tmp_path)
     assert fault.startswith(f"{podcast}/audio/train/AU/AU-0__1.wav: clip ")
-    assert "is the name of audio/train/AU/AU-0__1.WAV already" in fault
+    assert "is already the name of audio/train/AU/AU-0__1.WAV" in fault
 
 
 def test_a_label_folder_in_another_case_is_a_fault(podcast, tmp_path):
@@ -116,7 +116,10 @@ def test_the_case_of_speakers_and_texts_is_ignored(tmp_path):
     assert set(chains.scan(root).manifest["speaker"]) == {"frf01"}
     solo(root, "FRF01", "frf01_S01_solo.wav")
     (fault,) = refused(root, tmp_path, chains)
-    assert fault.startswith(f"{root}/data/solo/") and "clip 'frf01_s01' is the name of data/solo/" in fault
+    assert (
+        fault.startswith(f"{root}/data/solo/")
+        and "clip 'frf01_s01' is already the name of data/solo/" in fault
+    )
 
 
 def test_misplaced_and_renamed_readings_are_faults(tmp_path):

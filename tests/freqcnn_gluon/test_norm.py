@@ -3,7 +3,7 @@
 from mxnet.gluon import nn
 
 from freqcnn_gluon.network.architectures import architecture
-from freqcnn_gluon.network.blocks import ConvUnit
+from freqcnn_gluon.network.blocks import Activation, ConvUnit
 from freqcnn_gluon.network.freqcnn import FreqCNN
 
 
@@ -18,7 +18,7 @@ def test_placement_follows_the_tasks_section():
         for unit in units(FreqCNN(architecture(name), size=64)):
             assert sum(isinstance(layer, nn.BatchNorm) for layer in unit) == layers
     for unit in units(FreqCNN(architecture("table2"), size=64, batchnorm="convolution")):
-        assert [type(layer) for layer in unit] == [nn.BatchNorm, nn.Conv2D, nn.Activation]
+        assert [type(layer) for layer in unit] == [nn.BatchNorm, nn.Conv2D, Activation]
 
 
 def test_gamma_starts_only_the_scale_before_the_activation():

@@ -42,8 +42,10 @@ def test_a_target_reads_complete_files_and_keeps_its_promise_for_truncated_ones(
         (tmp_path / f"{number}").mkdir()
         try:
             TARGETS[name].read(seed, tmp_path / f"{number}")
-        except Faults:  # some targets share their seeds, and a seed is valid for one of them only
-            assert name in ("ut_podcast", "chains", "enterface", "sound", "manifest")
+        except (
+            Faults
+        ):  # targets share seeds that only one of them reads; one of own's hides rows in a quotation
+            assert name in ("ut_podcast", "chains", "enterface", "sound", "manifest", "own")
     for share in (0, 0.1, 0.5, 0.9):
         check(TARGETS[name], seeds[0][: int(share * len(seeds[0]))])
 
