@@ -43,7 +43,7 @@ def describe(net: FreqCNN) -> pd.DataFrame:
     is channels × freq × time, Parameters the number of trained values.
     """
     rows = []
-    data = mx.sym.Variable("data")
+    data = net.inputs(mx.sym.Variable("data"))
 
     def shape() -> str:
         _, (output,), _ = data.infer_shape(data=(1, 1, net.size, net.size))

@@ -81,7 +81,7 @@ def attended(net: FreqCNN, image: np.ndarray) -> list[Attended]:
         Faults: If ``net`` has no attention blocks.
     """
     device = next(iter(net.collect_params().values())).list_ctx()[0]
-    x, blocks = mx.nd.array(image[None, None], ctx=device), []  # (1, 1, size, size)
+    x, blocks = net.inputs(mx.nd.array(image[None, None], ctx=device)), []  # (1, channels, size, size)
     for number, stage in enumerate(net.stages):
         if isinstance(stage, AttentionBlock):
             maps, weights = (array.asnumpy()[0] for array in stage.attend(mx.nd, x))

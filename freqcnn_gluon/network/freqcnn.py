@@ -21,6 +21,7 @@ from freqcnn_gluon.network.architectures import (
 )
 from freqcnn_gluon.network.attention import AttentionBlock
 from freqcnn_gluon.network.blocks import BasicBlock, ConvAndPool, ConvUnit, Dropout, Norm, activation
+from freqcnn_gluon.network.inputs import Inputs
 
 __all__ = ["FCHead", "FreqCNN"]
 
@@ -80,6 +81,7 @@ class FreqCNN(HybridBlock):
         batchnorm: Placement of BatchNorm, see ``blocks.Norm``; 'section' is that of the task's section.
         gamma: Initial scale of BatchNorm, see ``blocks.Norm``.
         fc_batchnorm: Whether the fc row has a BatchNorm before its activation.
+        rendering: Colours of the spectrogram, see ``inputs.Inputs``.
 
     Raises:
         Faults: For a size that pooling and splits do not divide, and for unknown names.
@@ -101,6 +103,7 @@ class FreqCNN(HybridBlock):
         batchnorm: str = "section",
         gamma: float = 0.1,
         fc_batchnorm: bool = False,
+        rendering: str = "grey",
         **kwargs,
     ):
         runtime.start()  # otherwise MXNet prints a line about its engine on stderr
@@ -115,8 +118,9 @@ class FreqCNN(HybridBlock):
         blocks = _with_attention([block for block, _ in architecture.rows], attention_blocks)
         if local_only and any(block.attention for block in blocks):
             raise Faults("local_only leaves out the path that attention weights: set attention_blocks to 0")
-        channels = 1
         with self.name_scope():
+            self.inputs = Inputs(size, rendering)
+            channels = self.inputs.channels
             self.stages = nn.HybridSequential()
             for block, (_, pool), n in zip(blocks, architecture.rows, parts):
                 block = _with_activations(block, local_activation, global_activation)
@@ -138,7 +142,7 @@ class FreqCNN(HybridBlock):
         self.apply(lambda layer: layer.fold() if isinstance(layer, ConvUnit) else None)
 
     def hybrid_forward(self, F, x):
-        return self.head(self.stages(x))
+        return self.head(self.stages(self.inputs(x)))
 
 
 def _with_attention(rows: list[BlockRow], count: int | None) -> list[BlockRow]:

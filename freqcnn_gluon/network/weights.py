@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Mapping
@@ -16,6 +17,11 @@ from data_prep.base.files import whole
 
 __all__ = ["get_parameters", "load_parameters", "save_arrays", "save_parameters", "set_parameters"]
 
+# The values of ``inputs.Inputs`` that leave a spectrogram as it is, by FreqCNN's parameter.
+IDENTITY = {
+    "inputs.mean": functools.partial(np.zeros, dtype=np.float32),
+    "inputs.scale": functools.partial(np.ones, dtype=np.float32),
+}
 HEADER = 2**20  # bytes that the names and shapes in a file may take
 
 
@@ -33,6 +39,9 @@ def set_parameters(net: gluon.Block, arrays: Mapping[str, np.ndarray], devices: 
         ValueError: If names, shapes or types are not those of ``net``.
     """
     parameters = net._collect_params_with_prefix()
+    # Models saved by earlier versions have no standardisation.
+    identity = {name: start(parameters[name].shape) for name, start in IDENTITY.items() if name in parameters}
+    arrays = {**identity, **arrays}
     if arrays.keys() != parameters.keys() or not all(
         array.dtype == np.float32 and _fits(array.shape, parameters[name].shape)
         for name, array in arrays.items()
@@ -81,7 +90,8 @@ def _fits(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:
 
 def _check_size(net: gluon.Block, path: Path) -> None:
     """Raise ValueError unless the file has the size of the weights, or more where shapes are unknown yet."""
-    shapes = [parameter.shape for parameter in net._collect_params_with_prefix().values()]
+    parameters = net._collect_params_with_prefix()
+    shapes = [parameter.shape for name, parameter in parameters.items() if name not in IDENTITY]
     needed, size = 4 * sum(math.prod(shape) for shape in shapes), path.stat().st_size
     known = all(math.prod(shape) for shape in shapes)
     if size < needed or (known and size > needed + HEADER):

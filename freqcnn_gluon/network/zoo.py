@@ -8,20 +8,22 @@ from functools import partial
 from mxnet.gluon import HybridBlock, nn
 
 from data_prep.base.faults import Faults
-from freqcnn_gluon.network.architectures import ARCHITECTURES, Architecture
+from freqcnn_gluon.network.architectures import ARCHITECTURES
 from freqcnn_gluon.network.blocks import replace_dropout
 from freqcnn_gluon.network.freqcnn import FreqCNN
+from freqcnn_gluon.network.inputs import Inputs
 
 __all__ = ["ZOO", "build", "cnn", "fnn"]
 
 
-def build(name: str, classes: int, size: int, **network) -> HybridBlock:
+def build(name: str, classes: int, size: int, rendering: str = "grey", **network) -> HybridBlock:
     """Build the network ``name`` of the ZOO, from (batch, 1, size, size) to logits (batch, classes).
 
     Args:
         name: 'table2', 'table7' or 'table10' for FreqCNN, otherwise a network that it is compared with.
         classes: Number of classes.
         size: Side of the spectrogram in pixels.
+        rendering: Colours of the spectrogram, see ``inputs.Inputs``.
         network: Keyword arguments of ``FreqCNN``. The other networks have their default hyper-parameters
             (Sec. 5.1) and ignore these.
 
@@ -30,10 +32,15 @@ def build(name: str, classes: int, size: int, **network) -> HybridBlock:
     """
     if name not in ZOO:
         raise Faults(f"there is no network '{name}': choose one of {', '.join(ZOO)}")
-    return ZOO[name](classes, size, **network)
+    if name in ARCHITECTURES:
+        return FreqCNN(ARCHITECTURES[name], classes, size, rendering=rendering, **network)
+    net = nn.HybridSequential()
+    with net.name_scope():
+        net.add(Inputs(size, rendering), OTHERS[name](classes))
+    return net
 
 
-def fnn(classes: int, size: int, **network) -> nn.HybridSequential:
+def fnn(classes: int) -> nn.HybridSequential:
     """Build the 'three-layer FNN' of Sec. 5.1: two hidden layers on the flattened image and the softmax."""
     net = nn.HybridSequential(prefix="fnn_")
     with net.name_scope():
@@ -41,7 +48,7 @@ def fnn(classes: int, size: int, **network) -> nn.HybridSequential:
     return net
 
 
-def cnn(classes: int, size: int, **network) -> nn.HybridSequential:
+def cnn(classes: int) -> nn.HybridSequential:
     """Build the 'five-layer CNN' of Sec. 5.1: three pooled convolutions, a hidden layer and the softmax."""
     net = nn.HybridSequential(prefix="cnn_")
     with net.name_scope():
@@ -51,11 +58,7 @@ def cnn(classes: int, size: int, **network) -> nn.HybridSequential:
     return net
 
 
-def _freqcnn(architecture: Architecture, classes: int, size: int, **network) -> FreqCNN:
-    return FreqCNN(architecture, classes, size, **network)
-
-
-def _from_gluoncv(name: str, classes: int, size: int, **network) -> HybridBlock:
+def _from_gluoncv(name: str, classes: int) -> HybridBlock:
     """Build a network of gluoncv's model zoo; its first batch determines its input channels and size."""
     from gluoncv import model_zoo  # deferred, because its import takes seconds
 
@@ -64,8 +67,7 @@ def _from_gluoncv(name: str, classes: int, size: int, **network) -> HybridBlock:
     return net
 
 
-ZOO: dict[str, Callable[..., HybridBlock]] = {
-    **{name: partial(_freqcnn, architecture) for name, architecture in ARCHITECTURES.items()},
+OTHERS: dict[str, Callable[[int], HybridBlock]] = {
     "fnn": fnn,
     "cnn": cnn,
     "alexnet": partial(_from_gluoncv, "alexnet"),
@@ -74,3 +76,4 @@ ZOO: dict[str, Callable[..., HybridBlock]] = {
     "resnet34": partial(_from_gluoncv, "resnet34_v1"),
     "resnet50": partial(_from_gluoncv, "resnet50_v1"),
 }
+ZOO = (*ARCHITECTURES, *OTHERS)

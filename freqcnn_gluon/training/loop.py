@@ -30,6 +30,7 @@ from freqcnn_gluon.training.gpu import (
     use_plain_operators,
 )
 from freqcnn_gluon.training.metrics import metrics
+from freqcnn_gluon.training.normalisation import normalise
 from freqcnn_gluon.training.settings import INITIALIZERS, SCHEDULES, Settings
 from freqcnn_gluon.training.workers import Workers
 
@@ -38,6 +39,7 @@ __all__ = ["Outcome", "Training", "compute_in", "predict", "train"]
 # Work between two checkpoints within an epoch on a CPU, in input values × side: one batch of Table 2, about
 # half a minute on two cores. An epoch of small spectrograms is seldom that long.
 PLACE = 2**30
+RUNNING = ("running_mean", "running_var")  # ends of the names of BatchNorm's statistics
 BAR = "{desc}: {percentage:3.0f}%|{bar}| epoch {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
 
 
@@ -88,6 +90,7 @@ class Training:
             check_batchnorm(net, image.shape[-1], min(map(len, self.shares)))
             self.every = batches_between_places(net, image.shape[-1], self.batch_size)
         _initialise(net, settings, devices)
+        normalise(net, settings.normalise, examples)
         self.parameters = net.collect_params()
         self.trainer = _trainer(self.parameters, settings, self.accumulates)
         self.checkpoint = Checkpoint(folder, net, self.trainer, devices) if folder else None
@@ -336,11 +339,10 @@ def _initialise(net: gluon.HybridBlock, settings: Settings, devices: list[mx.Con
 def _trainer(parameters: gluon.ParameterDict, settings: Settings, accumulates: bool) -> gluon.Trainer:
     """Return an SGD trainer; with ``accumulates``, gradients add up until they are zeroed."""
     if accumulates:
-        parameters.setattr("grad_req", "add")
-    # BatchNorm's running statistics take no gradient, and 'add' would make MXNet look for one.
-    for parameter in parameters.values():
-        if parameter.name.endswith(("running_mean", "running_var")):
-            parameter.grad_req = "null"
+        # Statistics and constants take no gradient, and 'add' would make MXNet look for one.
+        for parameter in parameters.values():
+            if parameter.grad_req != "null":
+                parameter.grad_req = "add"
     # The trainer must not own them either: when it starts, it copies the first device's parameters to all.
     return gluon.Trainer(
         {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"},
@@ -389,7 +391,7 @@ def _infer_shapes(net: gluon.HybridBlock, training: Examples, seed: int, devices
 
 def _share_statistics(parameters: Mapping[str, gluon.Parameter], workers: Workers) -> None:
     """Give every device of every worker the mean of their BatchNorm statistics, as a saved model has one."""
-    statistics = [parameter for parameter in parameters.values() if parameter.grad_req == "null"]
+    statistics = [value for name, value in parameters.items() if name.endswith(RUNNING)]
     devices = len(statistics[0].list_ctx()) if statistics else 0
     if devices * workers.count > 1:
         sums = [sum(copy.as_in_context(mx.cpu()) for copy in value.list_data()) for value in statistics]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import mxnet as mx
 
 from data_prep.base.faults import Faults
+from freqcnn_gluon.training import normalisation
 
 __all__ = ["INITIALIZERS", "SCHEDULES", "Settings"]
 
@@ -41,6 +42,7 @@ class Settings:
         weight_decay: Weight decay of SGD.
         schedule: A key of SCHEDULES.
         initializer: A key of INITIALIZERS.
+        normalise: See ``normalisation.normalise``.
         dtype: See ``runtime.mixed_precision``.
     """
 
@@ -53,9 +55,11 @@ class Settings:
     weight_decay: float = 1e-8
     schedule: str = "cosine"
     initializer: str = "xavier"
+    normalise: str = "none"
     dtype: str = "float32"
 
     def __post_init__(self):
+        normalisation.check(self.normalise)
         for kind, name, known in (
             ("schedule", self.schedule, SCHEDULES),
             ("initializer", self.initializer, INITIALIZERS),

@@ -133,7 +133,7 @@ def through_the_network(net: FreqCNN, picture: np.ndarray, root: Path, maps: int
     """
     import mxnet as mx
 
-    x, blocks = mx.nd.array(picture[None, None]), []
+    x, blocks = net.inputs(mx.nd.array(picture[None, None])), []
     for number, stage in enumerate(net.stages):
         x = stage(x)
         if number % 2 == 0:

@@ -144,9 +144,9 @@ def _network_choices(system: System, job: Job) -> Choices:
 
 
 def _network(system: System, table: Table, chosen: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """Return FreqCNN's keyword arguments; empty for another network, whose defaults stay as they are."""
+    """Return FreqCNN's keyword arguments; another network keeps its defaults and takes the same images."""
     if system.system != table.architecture:
-        return {}
+        return {"rendering": chosen["rendering"]}
     network = {**chosen, **system.options}
     if segments := network.get("segments"):
         blocks = [size >> block for block in range(5)]

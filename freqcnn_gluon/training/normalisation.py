@@ -1,0 +1,63 @@
+"""The standardisation of spectrograms by the mean and the deviation of a training's own clips."""
+
+from __future__ import annotations
+
+import mxnet as mx
+import numpy as np
+from mxnet import gluon
+
+from data_prep.base.faults import Faults
+from freqcnn_gluon.network.inputs import Inputs
+from freqcnn_gluon.training.examples import Examples
+
+__all__ = ["NORMALISATIONS", "check", "normalise"]
+
+NORMALISATIONS = ("none", "overall", "frequency")
+CHUNK = 256  # spectrograms to read at a time
+
+
+def check(kind: str) -> None:
+    """Raise Faults if there is no such normalisation."""
+    if kind not in NORMALISATIONS:
+        raise Faults(f"there is no normalisation '{kind}': choose one of {', '.join(NORMALISATIONS)}")
+
+
+def normalise(net: gluon.HybridBlock, kind: str, training: Examples) -> None:
+    """Standardise the spectrograms that ``net`` takes, by statistics of the training clips alone.
+
+    A clip that is over-sampled counts as often as a training takes it.
+
+    Args:
+        net: A network that begins with ``Inputs``, initialised.
+        kind: 'none'; 'overall': one mean and one deviation of each channel; 'frequency': a mean and a
+            deviation of each row of each channel.
+        training: The training clips.
+    """
+    if kind == "none":
+        return
+    inputs = next(layer for layer in _layers(net) if isinstance(layer, Inputs))
+    mean, square = _moments(inputs, training)
+    if kind == "overall":
+        mean, square = (np.broadcast_to(m.mean(axis=1, keepdims=True), m.shape) for m in (mean, square))
+    inputs.standardise(mean, np.sqrt(np.maximum(square - mean**2, 0)))
+
+
+def _moments(inputs: Inputs, training: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means of the rendered values and of their squares, each (channels, freq) float64."""
+    rows, times = np.unique(training.rows, return_counts=True)
+    sums: list = [0.0, 0.0]
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        images = mx.nd.array(training.images[part][:, None])
+        pixels = inputs.render(mx.nd, images).asnumpy().astype(np.float64)
+        weights = times[start : start + CHUNK, None, None]
+        for power in (1, 2):
+            sums[power - 1] += ((pixels**power).mean(axis=3) * weights).sum(axis=0)
+    mean, square = (total / times.sum() for total in sums)
+    return mean, square
+
+
+def _layers(net: gluon.Block):
+    yield net
+    for child in net._children.values():
+        yield from _layers(child)
