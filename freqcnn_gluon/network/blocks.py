@@ -99,7 +99,7 @@ class Norm:
 
     Attributes:
         placement: 'both': right before each activation and each convolution (Sec. 5.1). 'convolution': right
-            before each convolution (Sec. 5.2).
+            before each convolution, which Sec. 5.2 can mean.
         gamma: Initial scale of the BatchNorm before an activation. With 1, the inputs of tanh lie outside its
             linear part from the start, gradients grow from block to block, and the first steps make the
             outputs of the lower blocks useless (docs/learning.md).

@@ -77,7 +77,7 @@ class FreqCNN(HybridBlock):
         local_activation: Activation f of Eq. (7); by default the table's (Table 9).
         global_activation: Activation g of Eq. (7); by default the table's (Table 9).
         conv_pool_activation: Activation of 'Conv. and pool' convolutions for which the table names none.
-        batchnorm: Placement of BatchNorm, see ``blocks.Norm``; 'section' is that of the task's section.
+        batchnorm: Placement of BatchNorm, see ``blocks.Norm``.
         gamma: Initial scale of BatchNorm, see ``blocks.Norm``.
         fc_batchnorm: Whether the fc row has a BatchNorm before its activation.
 
@@ -98,7 +98,7 @@ class FreqCNN(HybridBlock):
         local_activation: str | None = None,
         global_activation: str | None = None,
         conv_pool_activation: str = "tanh",
-        batchnorm: str = "section",
+        batchnorm: str = "both",
         gamma: float = 0.1,
         fc_batchnorm: bool = False,
         **kwargs,
@@ -107,7 +107,7 @@ class FreqCNN(HybridBlock):
         size = size or architecture.size
         parts = [segments] * BLOCKS if isinstance(segments, int) else list(segments)
         check_size(size, parts)
-        norm = Norm(architecture.batchnorm if batchnorm == "section" else batchnorm, gamma)
+        norm = Norm(batchnorm, gamma)
         super().__init__(**kwargs)
         self.architecture = architecture
         self.size = size

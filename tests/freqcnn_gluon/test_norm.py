@@ -1,8 +1,9 @@
 """Placement and initial scale of BatchNorm."""
 
+import pytest
 from mxnet.gluon import nn
 
-from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.architectures import ARCHITECTURES, architecture
 from freqcnn_gluon.network.blocks import Activation, ConvUnit
 from freqcnn_gluon.network.freqcnn import FreqCNN
 
@@ -13,12 +14,13 @@ def units(net) -> list[ConvUnit]:
     return layers
 
 
-def test_placement_follows_the_tasks_section():
-    for name, layers in (("table2", 2), ("table7", 1), ("table10", 2)):
-        for unit in units(FreqCNN(architecture(name), size=64)):
-            assert sum(isinstance(layer, nn.BatchNorm) for layer in unit) == layers
-    for unit in units(FreqCNN(architecture("table2"), size=64, batchnorm="convolution")):
-        assert [type(layer) for layer in unit] == [nn.BatchNorm, nn.Conv2D, Activation]
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_placement(name):
+    before, after = [nn.BatchNorm, nn.Conv2D], [nn.BatchNorm, Activation]
+    for arguments, expected in (({}, before + after), ({"batchnorm": "convolution"}, before + after[1:])):
+        found = units(FreqCNN(architecture(name), size=64, **arguments))
+        assert len(found) == 5 * (2 + 2 + 1) + (name != "table7")  # Table 7's last row has one convolution
+        assert all([type(layer) for layer in unit] == expected for unit in found)
 
 
 def test_gamma_starts_only_the_scale_before_the_activation():
