@@ -20,11 +20,11 @@ __all__ = ["CLIPS", "REPORT", "About", "trained_on"]
 
 CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
 FORMAT = 3  # of the description
-# In descriptions of format 2, BatchNorm had the placement 'section' unless the network's arguments named another.
+# The placement of BatchNorm in format 2 that was called 'section', and was the default
 SECTION = {"table2": "both", "table7": "convolution", "table10": "both"}
 NETWORK = (
     "segments axis local_only attention_blocks attention local_activation global_activation "
-    "conv_pool_activation batchnorm gamma fc_batchnorm"
+    "conv_pool_activation batchnorm batchnorm_defaults gamma fc_batchnorm attention_input"
 ).split()
 RANGES = {
     "size": (16, 4096),

@@ -9,7 +9,9 @@ from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
-from freqcnn_gluon.network.architectures import ARCHITECTURES
+from freqcnn_gluon.network.architectures import ARCHITECTURES, architecture
+from freqcnn_gluon.network.attention import AttentionBlock
+from freqcnn_gluon.network.describe import parameter_count
 from freqcnn_gluon.network.freqcnn import FreqCNN
 from freqcnn_gluon.network.zoo import build
 from freqcnn_gluon.training.examples import Examples
@@ -74,6 +76,19 @@ def test_every_alternative_is_accepted_by_the_code():
                 FreqCNN(ARCHITECTURES["table2"], **chosen)
             elif entry.where == "training":
                 Settings(batch_size=1, micro_batch=1, **{"epochs": 1} | chosen)
+
+
+def test_flattening_takes_most_parameters_and_cannot_be_written_out():
+    """The figures that the entry of ``attention_input`` in assumptions.toml states."""
+    net = FreqCNN(architecture("table2"))
+    joined = sum(parameter_count(s.attention.of_local) for s in net.stages if isinstance(s, AttentionBlock))
+    entry = assumptions()["attention_input"]
+    assert f"{100 * joined / parameter_count(net):.0f} % of Table 2's parameters" in entry.why
+    # [p_i; a_k] for every location i and both k in Table 5's third attention block: its rows are block 3's
+    side, channels = 256 // 4, 96
+    vectors = 2 * side**2 * (channels + channels * side**2 // 2)
+    assert f"{4 * vectors / 1e9:.1f} GB a sample" in " ".join(entry.why.split())
+    assert 2 * 4 * vectors > 12 * 2**30  # with its gradient more than a K40 has
 
 
 def test_overrides_keep_the_type():
