@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import mxnet as mx
 
 from data_prep.base.faults import Faults
+from freqcnn_gluon.training.memory import MEMORY
 
 __all__ = ["INITIALIZERS", "SCHEDULES", "Settings"]
 
@@ -43,6 +44,7 @@ class Settings:
         weight_decay: Weight decay of SGD.
         schedule: A key of SCHEDULES.
         initializer: A key of INITIALIZERS.
+        memory: GB that limited ``micro_batch``, see ``memory.micro_batch``. It is only recorded here.
         dtype: See ``runtime.mixed_precision``.
     """
 
@@ -56,6 +58,7 @@ class Settings:
     schedule: str = "cosine"
     initializer: str = "xavier"
     dtype: str = "float32"
+    memory: float = MEMORY
 
     def __post_init__(self):
         for kind, name, known in (
