@@ -63,12 +63,13 @@ def sensitivity(table: Table, options: Options, together: Sequence[str] = ()) ->
         raise Faults(
             f"the run with the default choices, with which all others are compared, failed: {faults[0]}"
         )
-    lines = [_line(LISTED, "", table, base, base)]
-    for change, changed in distinct:
-        ids, values = (" + ".join(map(str, column)) for column in zip(*change))
-        lines.append(_line(ids, values, table, run_all(changed, [table.claim]), base))
+    results = [(change, run_all(changed, [table.claim])) for change, changed in distinct]
     if workers.join().rank:
         return ""
+    lines = [_line(LISTED, "", table, base, base)]
+    for change, reports in results:
+        ids, values = (" + ".join(map(str, column)) for column in zip(*change))
+        lines.append(_line(ids, values, table, reports, base))
     frame, run = pd.DataFrame(lines), base[0].content["run"]
     rendered = _markdown(table, run, frame, without, same)
     stem = options.results / run["source"] / f"sensitivity{table.number:02}"
@@ -130,12 +131,12 @@ def _distinct(
 
     classes = architecture(job.table.architecture).classes
     devices = None if job.scheduler else job.device
-    keys = [(LISTED, training_key(_first_run(job), classes, devices))]
     distinct, same, faults = [], [], []
-    for change in changes:
+    keys: list[tuple[str, tuple]] = []
+    for change in [(), *changes]:  # first without a change
         words = [f"{id}={value}" for id, value in change]
         changed = resolve(job.table, replace(options, assume=[*options.assume, *words]))
-        label, run = " ".join(words), _first_run(changed)
+        label, run = " ".join(words) or LISTED, _first_run(changed)
         try:
             check_networks([run], classes)
             key = training_key(run, classes, devices)
@@ -146,7 +147,8 @@ def _distinct(
             same.append(f"{label} (as {twin})")
             continue
         keys.append((label, key))
-        distinct.append((change, changed))
+        if change:
+            distinct.append((change, changed))
     if faults:
         raise Faults(faults)
     return distinct, same
