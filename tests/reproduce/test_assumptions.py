@@ -41,9 +41,7 @@ def test_every_choice_is_the_default_of_an_argument():
             for id, value in chosen.items():
                 if id == "epochs":  # has no default, so a direct call must state it
                     assert "epochs" in defaults["training"]
-                elif (
-                    id == "schedule"
-                ):  # the paper's framework had no cosine; own recordings are trained with it
+                elif id == "schedule":  # own recordings have the cosine, which the paper's MXNet lacked
                     assert (value, defaults[where][id]) == ("step", "cosine")
                 else:
                     assert defaults[where][id] == value, id
