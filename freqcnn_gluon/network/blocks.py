@@ -181,8 +181,6 @@ class ConvUnit(nn.HybridSequential):
             return super().hybrid_forward(F, x)  # layer by layer, as in the table
         norm, conv, *others = self
         gamma, beta = norm.gamma.var(), norm.beta.var()
-        if norm._kwargs["fix_gamma"]:
-            gamma = F.ones_like(gamma)
         mean, variance = norm.running_mean.var(), norm.running_var.var()
         weight, bias = conv.weight.var(), conv.bias.var()
         # On a CPU, the only device for bfloat16, MXNet updates the running statistics in BatchNorm's backward
@@ -214,8 +212,7 @@ class ConvUnit(nn.HybridSequential):
         def numbers(parameter: mx.gluon.Parameter) -> np.ndarray:
             return parameter.data(parameter.list_ctx()[0]).asnumpy().astype(np.float64)
 
-        gamma = 1 if norm._kwargs["fix_gamma"] else numbers(norm.gamma)
-        scale = gamma / np.sqrt(numbers(norm.running_var) + norm._kwargs["eps"])
+        scale = numbers(norm.gamma) / np.sqrt(numbers(norm.running_var) + norm._kwargs["eps"])
         bias = scale * (numbers(conv.bias) - numbers(norm.running_mean)) + numbers(norm.beta)
         conv.weight.set_data(mx.nd.array(scale[:, None, None, None] * numbers(conv.weight)))
         conv.bias.set_data(mx.nd.array(bias))

@@ -46,7 +46,7 @@ def rates_of_a_training(monkeypatch, schedule: str) -> list[float]:
 def test_schedules_are_those_of_mxnets_schedulers(monkeypatch, schedule, scheduler):
     expected = rates_of_sgd(scheduler())
     assert len(set(np.round(expected, 12))) == {"step": 3, "factor": 10}[schedule]
-    assert rates_of_a_training(monkeypatch, schedule) == pytest.approx(expected, rel=1e-12)
+    assert rates_of_a_training(monkeypatch, schedule) == pytest.approx(expected, rel=1e-6)  # of float32
 
 
 def test_the_cosine_is_that_of_mxnets_scheduler_and_begins_with_the_papers_rate(monkeypatch):
