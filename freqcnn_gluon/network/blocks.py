@@ -185,8 +185,7 @@ class ConvUnit(nn.HybridSequential):
         weight, bias = conv.weight.var(), conv.bias.var()
         # On a CPU, the only device for bfloat16, MXNet updates the running statistics in BatchNorm's backward
         # pass, so the terms 0 * ... keep BatchNorm on the gradient's path.
-        scale = F.ones_like(gamma) + 0 * gamma
-        x = F.BatchNorm(x, scale, F.zeros_like(beta), mean, variance, **norm._kwargs)
+        x = F.BatchNorm(x, F.ones_like(gamma), 0 * beta, mean, variance, **norm._kwargs)
         bias = F.broadcast_add(bias, 0 * F.mean(x))
         x = F.concat(F.BlockGrad(x), F.ones_like(x), dim=1)  # (batch, 2, freq, time)
         weight = F.broadcast_mul(weight, F.reshape(F.concat(gamma, beta, dim=0), (1, 2, 1, 1)))

@@ -52,7 +52,6 @@ def training_key(run: Run, classes: int, devices: str | None) -> tuple[Any, ...]
             With known devices, a choice of the memory counts only by its micro-batch.
     """
     from freqcnn_gluon import runtime
-    from freqcnn_gluon.network.describe import form
     from freqcnn_gluon.training import workers
     from freqcnn_gluon.training.memory import micro_batch
 
@@ -63,11 +62,17 @@ def training_key(run: Run, classes: int, devices: str | None) -> tuple[Any, ...]
         contexts = runtime.contexts(devices)
         share = -(-batch_size // (len(contexts) * workers.join().count))
         memory = micro_batch(net, size, share, memory, contexts)
-    return replace(run, choices={**run.choices, "network": {}, "training": training}), form(net), memory
+    others = replace(run, choices={**run.choices, "network": {}, "training": training})
+    return others, _form(*_arguments(run, classes)), memory
 
 
 def _network(run: Run, classes: int) -> HybridBlock:
-    return _built(run.system, classes, run.network_sizes()[0], json.dumps(run.choices["network"]))
+    return _built(*_arguments(run, classes))
+
+
+def _arguments(run: Run, classes: int) -> tuple[str, int, int, str]:
+    """Return the arguments of ``_built``, which a cache can compare."""
+    return run.system, classes, run.network_sizes()[0], json.dumps(run.choices["network"])
 
 
 @functools.cache  # folds, seeds and choices about the training have the same network
@@ -76,3 +81,10 @@ def _built(system: str, classes: int, size: int, arguments: str) -> HybridBlock:
     from freqcnn_gluon.network.zoo import build
 
     return build(system, classes, size, **json.loads(arguments))
+
+
+@functools.cache
+def _form(*arguments: Any) -> list[object]:
+    from freqcnn_gluon.network.describe import form
+
+    return form(_built(*arguments))
