@@ -20,7 +20,7 @@ __all__ = ["CLIPS", "REPORT", "About", "trained_on"]
 
 CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
 FORMAT = 3  # of the description
-# The placement of BatchNorm in format 2 that was called 'section', and was the default
+# What 'section', the default placement of BatchNorm in format 2, meant for each table
 SECTION = {"table2": "both", "table7": "convolution", "table10": "both"}
 NETWORK = (
     "segments axis local_only attention_blocks attention local_activation global_activation "

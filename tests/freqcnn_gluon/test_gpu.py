@@ -173,7 +173,7 @@ def test_batchnorm_with_one_value_per_channel_is_refused_on_a_gpu_only():
         Training(*arguments, GPUS, None, "", Workers())
     train(*arguments, [mx.cpu(0), mx.cpu(1)])
     gpu.check_batchnorm(net, 32, 2)
-    gpu.check_batchnorm(build("table7", 3, 32), 32, 1)
+    gpu.check_batchnorm(build("table7", 3, 64), 64, 1)  # its last map is 2 x 2
     with pytest.raises(Faults, match="one value per channel"):
         gpu.check_batchnorm(build("resnet18", 3, 32), 32, 1)
 
