@@ -34,6 +34,8 @@ CHECK_COUNTS ?= yes
 ASSUME ?=
 ## number of the table for `make sensitivity`
 TABLE ?= 3
+## assumptions whose alternatives `make sensitivity` also combines, as in "attention_input gamma"
+TOGETHER ?=
 ## number format of convolutions: float32, or bfloat16 on a CPU
 DTYPE ?= float32
 ## groups for `make bench`, as in "step memory" or "step-table7"; if empty, all
@@ -59,7 +61,7 @@ export PIP_USER := 0
 $(foreach name,$(shown),$(if $($(name)),$(eval doctor: export $(name) := $$(value $(name)))))
 # Variables of this file that come from the environment; other programs use some of the names too.
 inherited = $(foreach name,OUT VENV DEVICE HOSTS UT_PODCAST CHAINS ENTERFACE PROFILE SEEDS JOBS SCHEDULER CHECK_COUNTS \
-	ASSUME TABLE DTYPE BENCH GPU GPUS DATA RESULTS,$(if $(filter environment,$(origin $(name))),$(if $($(name)),$(name))))
+	ASSUME TABLE TOGETHER DTYPE BENCH GPU GPUS DATA RESULTS,$(if $(filter environment,$(origin $(name))),$(if $($(name)),$(name))))
 # Put large arrays in pages of 2 MB if Linux offers them: a training step is then a few percent faster.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
@@ -131,8 +133,9 @@ assumptions: setup  ## print the points that the paper leaves open, with our cho
 plan: setup  ## estimate each table's runs, hours, memory, disk, and hours on GPUS; takes a minute
 	@"$(PYTHON)" -m reproduce plan $(table_options) --gpu "$(GPU)" --gpus "$(GPUS)"
 
-sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time and print their effect
-	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options)
+sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time, and those of TOGETHER combined
+	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options) \
+	    $(foreach id,$(TOGETHER),--together "$(id)")
 
 reference: setup  ## render results/reference and README.md again from the committed reports
 	@"$(PYTHON)" -m reproduce reference

@@ -220,8 +220,11 @@ def _add_sensitivity(commands: Commands) -> None:
         "Train the table's claimed system with each alternative of each assumption, one at a time. Print how "
         "much each result differs from that with the choices of assumptions.toml.",
         "3 --seeds 3",
+        "3 --together attention_input --together gamma",
     )
     command.add_argument("number", type=int, metavar="N", help="number of the table: 3, 4, 5, 8, 9, 11 or 12")
+    help = "also run all combinations of this assumption and the others that are given so; may be repeated"
+    command.add_argument("--together", action="append", default=[], metavar="ID", help=help)
     _add_options(command)
 
 
@@ -230,7 +233,7 @@ def _sensitivity(options: argparse.Namespace) -> None:
     from reproduce.tables import trained
 
     with resumable(options.results):
-        page = sensitivity(trained(options.number), _options(options))
+        page = sensitivity(trained(options.number), _options(options), options.together)
     print(page)
 
 

@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
 else:  # mypy checks this branch in environments without tomli too
     import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
-__all__ = ["Assumption", "Choices", "assumptions", "choices", "markdown", "shared"]
+__all__ = ["Assumption", "Choices", "assumptions", "choices", "markdown", "not_accepted", "shared"]
 
 PATH = Path(__file__).with_name("assumptions.toml")
 
@@ -61,6 +61,14 @@ class Assumption:
         if isinstance(self.alternatives, str):
             return f"any other {self._numbers()}"
         return ", ".join(map(str, self.alternatives))
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the code accepts ``value``."""
+        if value == self.choice:
+            return True
+        if isinstance(self.alternatives, str):
+            return self._number(str(value)) == value
+        return value in self.alternatives
 
     def parse(self, text: str) -> Any:
         """Return the value that ``text`` names.
@@ -139,6 +147,17 @@ def choices(table: int, overrides: Iterable[str] = ()) -> Choices:
     return chosen
 
 
+def not_accepted(chosen: Choices) -> list[str]:
+    """List the choices of an earlier version that the code no longer accepts, each as 'id=value'."""
+    listed = assumptions()
+    return [
+        f"{id}={value}"
+        for values in chosen.values()
+        for id, value in values.items()
+        if id in listed and not listed[id].accepts(value)
+    ]
+
+
 def _unknown(id: str, table: int, listed: Mapping[str, Assumption]) -> str:
     """Return the fault for an id that is not among the ``listed`` assumptions of a table."""
     exists = id in assumptions()
@@ -175,7 +194,7 @@ def markdown() -> str:
         ]
     lines += [
         "",
-        '`make table3 ASSUME="schedule=step floor_db=60"` makes other choices. Its results get folders of '
+        '`make table3 ASSUME="schedule=cosine floor_db=60"` makes other choices. Its results get folders of '
         "their own.",
     ]
     return "\n".join(lines)

@@ -210,7 +210,7 @@ def speed(table: str, devices: list[mx.Context], trial: bool) -> Finding:
     size, batch_size = (32, 8) if trial else (paper.size, paper.batch_size)
     net, before = build(table, paper.classes, size), used_bytes(device)
     share = memory.micro_batch(net, size, batch_size, devices=[device])
-    estimate = memory.needed_bytes(net, size, batch_size, [device])
+    estimate = memory.needed_bytes(net, size, batch_size, devices=[device])
     with tempfile.TemporaryDirectory() as folder:
         data = noise(2 * batch_size, size, paper.classes)
         np.save(Path(folder, "images.npy"), data.images)

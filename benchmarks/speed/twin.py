@@ -20,14 +20,13 @@ NAMES = {"gamma": "weight", "beta": "bias", "running_var": "running_var", "runni
 class ConvUnit(nn.Sequential):
     """(batch, in_channels, freq, time) -> (batch, conv.channels, freq / stride, time / stride)."""
 
-    def __init__(self, conv: Conv, in_channels: int, placement: str):
-        layers = [
+    def __init__(self, conv: Conv, in_channels: int):
+        super().__init__(
             nn.BatchNorm2d(in_channels),
             nn.Conv2d(in_channels, conv.channels, conv.kernel, conv.stride, conv.kernel // 2),
-        ]
-        if placement == "both":
-            layers.append(nn.BatchNorm2d(conv.channels))
-        super().__init__(*layers, ACTIVATIONS[conv.activation or "tanh"]())
+            nn.BatchNorm2d(conv.channels),
+            ACTIVATIONS[conv.activation or "tanh"](),
+        )
 
 
 class Attention(nn.Module):
@@ -53,13 +52,13 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """(batch, in_channels, size, size) -> (batch, channels, size, size), two segments along frequency."""
 
-    def __init__(self, row: BlockRow, in_channels: int, size: int, placement: str, segments: int = 2):
+    def __init__(self, row: BlockRow, in_channels: int, size: int, segments: int = 2):
         super().__init__()
         self.segments = segments
-        self.local = nn.ModuleList(ConvUnit(row.local, in_channels, placement) for _ in range(segments))
-        units = [ConvUnit(row.global_, in_channels, placement)]
+        self.local = nn.ModuleList(ConvUnit(row.local, in_channels) for _ in range(segments))
+        units = [ConvUnit(row.global_, in_channels)]
         for _ in range(row.global_convolutions - 1):
-            units.append(ConvUnit(row.global_, row.global_.channels, placement))
+            units.append(ConvUnit(row.global_, row.global_.channels))
         self.global_ = nn.Sequential(*units)
         self.attention = None
         if row.attention:
@@ -77,10 +76,10 @@ class Block(nn.Module):
 class ConvAndPool(nn.Sequential):
     """A 'Conv. and pool' row: halves both sides of the maps, or averages them away in the last row."""
 
-    def __init__(self, row: PoolRow, in_channels: int, placement: str):
+    def __init__(self, row: PoolRow, in_channels: int):
         layers: list[nn.Module] = []
         for conv in row.convs:
-            layers.append(ConvUnit(conv, in_channels, placement))
+            layers.append(ConvUnit(conv, in_channels))
             in_channels = conv.channels
         layers += [nn.MaxPool2d(2)] if row.pool == "max" else [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         if row.dropout:
@@ -96,8 +95,8 @@ class FreqCNN(nn.Module):
         size = size or architecture.size
         stages, channels = [], 1
         for row, pool in architecture.rows:
-            stages.append(Block(row, channels, size, architecture.batchnorm))
-            stages.append(ConvAndPool(pool, row.global_.channels, architecture.batchnorm))
+            stages.append(Block(row, channels, size))
+            stages.append(ConvAndPool(pool, row.global_.channels))
             channels, size = pool.convs[-1].channels, size // 2
         self.stages = nn.Sequential(*stages)
         row = architecture.fc

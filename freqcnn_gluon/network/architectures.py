@@ -93,7 +93,6 @@ class Architecture:
         classes: The task's number of classes.
         rows: The five blocks with their 'Conv. and pool' rows.
         fc: The fc row.
-        batchnorm: Placement of BatchNorm in the task's section, see ``blocks.Norm``. Sec. 5.3 states none.
     """
 
     name: str
@@ -103,7 +102,6 @@ class Architecture:
     classes: int
     rows: tuple[tuple[BlockRow, PoolRow], ...]
     fc: FCRow
-    batchnorm: str = "both"
 
 
 def _attention(*layers: tuple[int, str]) -> AttentionRow:
@@ -164,7 +162,6 @@ _TABLE_7 = Architecture(
         ),
     ),
     fc=FCRow(128, "relu", 0.5),
-    batchnorm="convolution",
 )
 
 _TABLE_10 = Architecture(

@@ -16,6 +16,7 @@ from freqcnn_gluon.network.architectures import BlockRow, Conv, PoolRow
 
 __all__ = [
     "AXES",
+    "BATCHNORM_DEFAULTS",
     "PLACEMENTS",
     "Activation",
     "BasicBlock",
@@ -29,6 +30,11 @@ __all__ = [
 
 AXES = {"frequency": 2, "time": 3}
 PLACEMENTS = ("both", "convolution")
+# The defaults of BatchNorm in Gluon, and those of ``mx.sym.BatchNorm`` for MXNet's Module (MXNet 1.0 to 1.9)
+BATCHNORM_DEFAULTS = {
+    "gluon": {"epsilon": 1e-5, "scale": True},
+    "module": {"epsilon": 1e-3, "scale": False},  # fix_gamma=True: gamma is 1 and is not trained
+}
 _BUILTIN = ("relu", "sigmoid", "tanh", "softrelu", "softsign")
 _OTHERS = {
     "elu": nn.ELU,
@@ -95,24 +101,41 @@ def activation(name: str) -> HybridBlock:
 
 @dataclass(frozen=True)
 class Norm:
-    """The placement and the initial scale of BatchNorm.
+    """The placement, the initial scale and the remaining settings of BatchNorm.
 
     Attributes:
         placement: 'both': right before each activation and each convolution (Sec. 5.1). 'convolution': right
-            before each convolution (Sec. 5.2).
+            before each convolution, which Sec. 5.2 can mean.
         gamma: Initial scale of the BatchNorm before an activation. With 1, the inputs of tanh lie outside its
             linear part from the start, gradients grow from block to block, and the first steps make the
-            outputs of the lower blocks useless (docs/learning.md).
+            outputs of the lower blocks useless (docs/learning.md). It has no effect with 'module'.
+        defaults: 'gluon' or 'module', a key of BATCHNORM_DEFAULTS.
     """
 
     placement: str = "both"
     gamma: float = 0.1
+    defaults: str = "gluon"
 
     def __post_init__(self):
         if self.placement not in PLACEMENTS:
             raise Faults(
                 f"there is no BatchNorm placement '{self.placement}': choose one of {', '.join(PLACEMENTS)}"
             )
+        if self.defaults not in BATCHNORM_DEFAULTS:
+            raise Faults(
+                f"there are no BatchNorm defaults '{self.defaults}': choose one of "
+                f"{', '.join(BATCHNORM_DEFAULTS)}"
+            )
+
+    def before_convolution(self, channels: int) -> nn.BatchNorm:
+        """Return a BatchNorm whose scale starts at 1."""
+        return nn.BatchNorm(in_channels=channels, **BATCHNORM_DEFAULTS[self.defaults])
+
+    def before_activation(self, channels: int) -> nn.BatchNorm:
+        """Return a BatchNorm whose scale starts at ``gamma``, or is always 1 with the defaults 'module'."""
+        settings = BATCHNORM_DEFAULTS[self.defaults]
+        start = mx.init.Constant(self.gamma) if settings["scale"] else "ones"
+        return nn.BatchNorm(in_channels=channels, gamma_initializer=start, **settings)
 
 
 class ConvUnit(nn.HybridSequential):
@@ -126,20 +149,19 @@ class ConvUnit(nn.HybridSequential):
     Args:
         conv: The table's cell.
         in_channels: Number of input channels.
-        norm: Placement of BatchNorm.
+        norm: Placement and settings of BatchNorm.
     """
 
     def __init__(self, conv: Conv, in_channels: int, norm: Norm = Norm(), **kwargs):
         super().__init__(**kwargs)
         self._lifted = False
         with self.name_scope():
-            self.add(nn.BatchNorm(in_channels=in_channels))
+            self.add(norm.before_convolution(in_channels))
             self.add(
                 nn.Conv2D(conv.channels, conv.kernel, conv.stride, conv.kernel // 2, in_channels=in_channels)
             )
             if norm.placement == "both":
-                start = mx.init.Constant(norm.gamma)
-                self.add(nn.BatchNorm(in_channels=conv.channels, gamma_initializer=start))
+                self.add(norm.before_activation(conv.channels))
             self.add(activation(conv.activation))
 
     def lift(self) -> None:
@@ -163,8 +185,7 @@ class ConvUnit(nn.HybridSequential):
         weight, bias = conv.weight.var(), conv.bias.var()
         # On a CPU, the only device for bfloat16, MXNet updates the running statistics in BatchNorm's backward
         # pass, so the terms 0 * ... keep BatchNorm on the gradient's path.
-        scale = F.ones_like(gamma) + 0 * gamma
-        x = F.BatchNorm(x, scale, F.zeros_like(beta), mean, variance, **norm._kwargs)
+        x = F.BatchNorm(x, F.ones_like(gamma), 0 * beta, mean, variance, **norm._kwargs)
         bias = F.broadcast_add(bias, 0 * F.mean(x))
         x = F.concat(F.BlockGrad(x), F.ones_like(x), dim=1)  # (batch, 2, freq, time)
         weight = F.broadcast_mul(weight, F.reshape(F.concat(gamma, beta, dim=0), (1, 2, 1, 1)))
@@ -225,7 +246,7 @@ class BasicBlock(HybridBlock):
             column '0').
         axis: 'frequency' or 'time' (Fig. 5).
         local_only: Whether the output is the local path alone (Table 4's upper half).
-        norm: Placement of BatchNorm.
+        norm: Placement and settings of BatchNorm.
 
     Raises:
         Faults: For an unknown ``axis``, and for ``local_only`` without segments.
@@ -278,7 +299,7 @@ class ConvAndPool(nn.HybridSequential):
     Args:
         row: The table's row.
         in_channels: Number of the block's output channels.
-        norm: Placement of BatchNorm.
+        norm: Placement and settings of BatchNorm.
     """
 
     def __init__(self, row: PoolRow, in_channels: int, norm: Norm = Norm(), **kwargs):

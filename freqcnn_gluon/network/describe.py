@@ -79,13 +79,16 @@ def _block_rows(block: BasicBlock, number: int, shape: str) -> list[tuple]:
 
 
 def _activation(layer: Block) -> str:
+    """Return the name of an activation; empty for the identity, which the paper does not print."""
+    if isinstance(layer, nn.HybridLambda):
+        return ""
     return layer._act_type if isinstance(layer, nn.Activation) else type(layer).__name__.lower()
 
 
 def _kernel(unit: ConvUnit) -> str:
     conv = next(layer for layer in unit if isinstance(layer, nn.Conv2D))
     (height, width), (stride, _) = conv._kwargs["kernel"], conv._kwargs["stride"]
-    return f"{height} × {width}/{stride}, {_activation(unit[-1])}"
+    return ", ".join(filter(None, [f"{height} × {width}/{stride}", _activation(unit[-1])]))
 
 
 def _channels(unit: ConvUnit) -> str:

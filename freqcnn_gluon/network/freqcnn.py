@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
 from data_prep.base.faults import Faults
@@ -37,7 +36,7 @@ class FCHead(HybridBlock):
         row: The fc row.
         in_units: Number of inputs.
         classes: Number of classes.
-        norm: Initial scale of a BatchNorm before the activation; None leaves BatchNorm out.
+        norm: Settings of a BatchNorm before the activation; None leaves BatchNorm out.
     """
 
     def __init__(self, row: FCRow, in_units: int, classes: int, norm: Norm | None = None, **kwargs):
@@ -48,8 +47,7 @@ class FCHead(HybridBlock):
             if norm:
                 # With two axes, MXNet 1.9.1 crashes when it predicts after an epoch of training.
                 self.fc.add(nn.HybridLambda(lambda F, x: F.reshape(x, (0, 0, 1, 1))))  # (batch, width, 1, 1)
-                start = mx.init.Constant(norm.gamma)
-                self.fc.add(nn.BatchNorm(in_channels=row.width, gamma_initializer=start))
+                self.fc.add(norm.before_activation(row.width))
                 self.fc.add(nn.Flatten())  # (batch, width)
             self.fc.add(activation(row.activation), Dropout(row.dropout))
             self.softmax = nn.Dense(classes, in_units=row.width)
@@ -78,10 +76,12 @@ class FreqCNN(HybridBlock):
         local_activation: Activation f of Eq. (7); by default the table's (Table 9).
         global_activation: Activation g of Eq. (7); by default the table's (Table 9).
         conv_pool_activation: Activation of 'Conv. and pool' convolutions for which the table names none.
-        batchnorm: Placement of BatchNorm, see ``blocks.Norm``; 'section' is that of the task's section.
+        batchnorm: Placement of BatchNorm, see ``blocks.Norm``.
         gamma: Initial scale of BatchNorm, see ``blocks.Norm``.
         fc_batchnorm: Whether the fc row has a BatchNorm before its activation.
         rendering: Colours of the spectrogram, see ``inputs.Inputs``.
+        attention_input: The part of a_k in [p_i; a_k] (Eq. 9), see ``attention.AttentionBlock``.
+        batchnorm_defaults: Settings of every BatchNorm, see ``blocks.Norm``.
 
     Raises:
         Faults: For a size that pooling and splits do not divide, and for unknown names.
@@ -100,17 +100,19 @@ class FreqCNN(HybridBlock):
         local_activation: str | None = None,
         global_activation: str | None = None,
         conv_pool_activation: str = "tanh",
-        batchnorm: str = "section",
+        batchnorm: str = "both",
         gamma: float = 0.1,
         fc_batchnorm: bool = False,
         rendering: str = "grey",
+        attention_input: str = "flatten",
+        batchnorm_defaults: str = "gluon",
         **kwargs,
     ):
         runtime.start()  # otherwise MXNet prints a line about its engine on stderr
         size = size or architecture.size
         parts = [segments] * BLOCKS if isinstance(segments, int) else list(segments)
         check_size(size, parts)
-        norm = Norm(architecture.batchnorm if batchnorm == "section" else batchnorm, gamma)
+        norm = Norm(batchnorm, gamma, batchnorm_defaults)
         super().__init__(**kwargs)
         self.architecture = architecture
         self.size = size
@@ -126,7 +128,9 @@ class FreqCNN(HybridBlock):
                 block = _with_activations(block, local_activation, global_activation)
                 if block.attention:
                     sides = (size, size)
-                    self.stages.add(AttentionBlock(block, channels, sides, n, axis, attention, norm))
+                    self.stages.add(
+                        AttentionBlock(block, channels, sides, n, axis, attention, norm, attention_input)
+                    )
                 else:
                     self.stages.add(BasicBlock(block, channels, n, axis, local_only, norm))
                 pool = replace(pool, convs=tuple(_named(conv, conv_pool_activation) for conv in pool.convs))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from freqcnn_gluon.network.architectures import ARCHITECTURES
 __all__ = ["CLIPS", "REPORT", "About", "trained_on"]
 
 CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
-FORMAT = 2  # of the description
+FORMAT = 3  # of the description
+# What 'section', the default placement of BatchNorm in format 2, meant for each table
+SECTION = {"table2": "both", "table7": "convolution", "table10": "both"}
 NETWORK = (
     "segments axis local_only attention_blocks attention local_activation global_activation "
-    "conv_pool_activation batchnorm gamma fc_batchnorm"
+    "conv_pool_activation batchnorm batchnorm_defaults gamma fc_batchnorm attention_input"
 ).split()
 RANGES = {
     "size": (16, 4096),
@@ -67,7 +69,7 @@ class About:
 
     @classmethod
     def read(cls, text: str) -> About:
-        """Read the JSON of ``text()``.
+        """Read the JSON of ``text()``, also as earlier versions wrote it in format 2.
 
         Raises:
             ValueError: ``text()`` did not write it, it was changed, or no training creates such a model.
@@ -75,13 +77,15 @@ class About:
         try:
             fields = json.loads(text)
             checksum, format = fields.pop("checksum"), fields.pop("format")
-            if format != FORMAT:
-                raise ValueError(f"its format is {format!r}, and this program reads {FORMAT}")
+            if format not in (2, FORMAT):
+                raise ValueError(f"its format is {format!r}, and this program reads 2 and {FORMAT}")
             if checksum != _checksum({"format": format, **fields}):
                 raise ValueError("it was changed after it was written")
             fields |= {"labels": tuple(fields["labels"]), "images": ImageSettings(**fields["images"])}
             about = cls(**fields)
             about._check()
+            if format == 2 and about.network.get("batchnorm", "section") == "section":
+                about = replace(about, network={**about.network, "batchnorm": SECTION[about.architecture]})
         except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise ValueError(
                 f"it is not the description of a model ({type(error).__name__}: {error})"

@@ -9,13 +9,23 @@ from collections.abc import Sequence
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
+from data_prep.base.faults import Faults
 from freqcnn_gluon.devices import gpus, warn_once
 
-__all__ = ["CONTEXT", "MEMORY", "SPARE", "gpu_bytes", "micro_batch", "needed_bytes", "training_bytes"]
+__all__ = [
+    "CONTEXT",
+    "MEMORY",
+    "SPARE",
+    "check_memory",
+    "gpu_bytes",
+    "micro_batch",
+    "needed_bytes",
+    "training_bytes",
+]
 
-# Bytes that a training may take. The limit is the same on every machine, because results depend on the
+# GB that a training may take. The limit is the same on every machine, because results depend on the
 # micro-batches. Only a GPU with less memory lowers it.
-MEMORY = 16e9
+MEMORY = 16.0
 # Bytes that a training step needs per byte of output. Measured on Table 2: 1.1 at 64 x 64, 1.24 at 256 x 256.
 KEPT = 1.3
 # The same on a GPU, where sigmoid and tanh keep only their output and no layout is padded. This was never
@@ -93,27 +103,39 @@ def micro_batch(
         net: Takes (batch, 1, size, size).
         size: Side of the spectrogram in pixels.
         share: Number of samples of a batch on one device.
-        memory: Bytes that the training may take.
+        memory: GB that the training may take.
         devices: The contexts of the training. They may be left out for a CPU.
     """
     numbers = [device.device_id for device in devices if device.device_type == "gpu"]
     cards = [gpu for gpu in gpus() if gpu.number in numbers]
     fixed, per_sample = gpu_bytes(net, size) if numbers else training_bytes(net, size)
-    memory = min([memory, *(gpu.memory - CONTEXT - SPARE for gpu in cards)])
-    fits = max(1, min(share, int((memory - fixed) // per_sample)))
+    limit = min([1e9 * memory, *(gpu.memory - CONTEXT - SPARE for gpu in cards)])
+    fits = max(1, min(share, int((limit - fixed) // per_sample)))
     divisor = next(part for part in range(fits, 0, -1) if share % part == 0)
     chosen = divisor if 2 * divisor > fits else -(-share // -(-share // fits))
     if cards:
         card = min(cards, key=lambda gpu: gpu.memory)
         warn_once(
             f"note: {card} has {card.memory / 1e9:.1f} GB. Of {share} samples, {chosen} train at a time, in "
-            f"an estimated {(fixed + chosen * per_sample) / 1e9:.1f} GB (limit: {memory / 1e9:.1f} GB)."
+            f"an estimated {(fixed + chosen * per_sample) / 1e9:.1f} GB (limit: {limit / 1e9:.1f} GB)."
         )
     return chosen
 
 
-def needed_bytes(net: HybridBlock, size: int, share: int, devices: Sequence[mx.Context] = ()) -> int:
-    """Return the bytes that a training takes on a device whose share of a batch is ``share`` samples."""
+def check_memory(net: HybridBlock, size: int, memory: float) -> None:
+    """Raise Faults if a training of ``net`` with one sample at a time does not fit into ``memory`` GB."""
+    fixed, per_sample = training_bytes(net, size)
+    if (needed := (fixed + per_sample) / 1e9) > memory:
+        raise Faults(
+            f"at {size} x {size}, training one sample at a time takes about {needed:.2g} GB, and "
+            f"memory={memory:g} allows less. Choose a larger memory or a smaller network."
+        )
+
+
+def needed_bytes(
+    net: HybridBlock, size: int, share: int, memory: float = MEMORY, devices: Sequence[mx.Context] = ()
+) -> int:
+    """Return the bytes that a training takes on a device; the arguments are those of ``micro_batch``."""
     on_gpu = any(device.device_type == "gpu" for device in devices)
     fixed, per_sample = gpu_bytes(net, size) if on_gpu else training_bytes(net, size)
-    return fixed + per_sample * micro_batch(net, size, share, devices=devices)
+    return fixed + per_sample * micro_batch(net, size, share, memory, devices)

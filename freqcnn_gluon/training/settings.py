@@ -9,6 +9,7 @@ import mxnet as mx
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.training import normalisation
+from freqcnn_gluon.training.memory import MEMORY
 
 __all__ = ["INITIALIZERS", "SCHEDULES", "Settings"]
 
@@ -16,14 +17,16 @@ __all__ = ["INITIALIZERS", "SCHEDULES", "Settings"]
 INITIALIZERS = {
     "xavier": lambda: mx.init.Xavier(),
     "xavier_in": lambda: mx.init.Xavier(rnd_type="gaussian", factor_type="in", magnitude=2),
-    "uniform": lambda: mx.init.Uniform(0.07),
+    "uniform": lambda: mx.init.Uniform(0.07),  # the default of Gluon
+    "uniform_module": lambda: mx.init.Uniform(0.01),  # the default of MXNet's Module
     "orthogonal": lambda: mx.init.Orthogonal(),
 }
 # The factor of the learning rate, by the share of the training that is done, 0 to 1.
 SCHEDULES = {
     "constant": lambda done: 1.0,
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
-    "step": lambda done: 0.1 ** ((done >= 0.5) + (done >= 0.75)),
+    "step": lambda done: 0.1 ** ((done >= 0.5) + (done >= 0.75)),  # a MultiFactorScheduler
+    "factor": lambda done: 0.5 ** int(10 * done),  # a FactorScheduler whose step is a tenth of the training
 }
 
 
@@ -43,6 +46,7 @@ class Settings:
         schedule: A key of SCHEDULES.
         initializer: A key of INITIALIZERS.
         normalise: See ``normalisation.normalise``.
+        memory: GB that limited ``micro_batch``, see ``memory.micro_batch``. It is only recorded here.
         dtype: See ``runtime.mixed_precision``.
     """
 
@@ -57,6 +61,7 @@ class Settings:
     initializer: str = "xavier"
     normalise: str = "none"
     dtype: str = "float32"
+    memory: float = MEMORY
 
     def __post_init__(self):
         normalisation.check(self.normalise)

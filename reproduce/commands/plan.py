@@ -131,16 +131,16 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     head = ["Table", "Runs", "Runs done", "Hours here", "Memory, GB", "Disk, GB", f"{kind} hours"]
     head.append(f"Hours on {gpus} × {kind}")
     profiles = " and ".join(sorted({job.profile for job in jobs}))
-    notes = [*_notes(processor, options.dtype, kind, gpus), *_missing(tables, options)]
+    memory = jobs[0].choices["training"]["memory"]
+    notes = [*_notes(processor, options.dtype, kind, gpus, memory), *_missing(tables, options)]
     title = f"## Cost of the tables, profile {profiles}"
     return "\n".join([title, "", *text.table(head, lines), "", *notes])
 
 
-def _notes(processor: str, dtype: str, kind: str, gpus: int) -> list[str]:
+def _notes(processor: str, dtype: str, kind: str, gpus: int, memory: float) -> list[str]:
     """Explain the columns of the table."""
     from freqcnn_gluon.runtime import threads
     from freqcnn_gluon.training.cost import PEAK, SHARE
-    from freqcnn_gluon.training.memory import MEMORY
 
     return [
         "Hours count the runs that are not done yet. A run that several tables share counts in each of them, "
@@ -153,7 +153,7 @@ def _notes(processor: str, dtype: str, kind: str, gpus: int) -> list[str]:
         f"operations run at {100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. "
         f"'Hours on {gpus} × {kind}' is the time "
         "until all runs are done, with one run at a time on each GPU.",
-        f"Memory is that of the largest training, whose micro-batch is limited to fit {MEMORY / 1e9:.0f} GB. "
+        f"Memory is that of the largest training, whose micro-batch is limited to fit {memory:g} GB. "
         "Disk includes the spectrograms, the weights of each run, and one checkpoint while it is written.",
     ]
 
@@ -209,7 +209,7 @@ def _times(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[
 
 
 @functools.cache
-def _network(system: str, classes: int, size: int, batch_size: int, arguments: str) -> Network:
+def _network(system: str, classes: int, size: int, batch_size: int, memory: float, arguments: str) -> Network:
     """Measure a network; ``arguments`` are FreqCNN's keyword arguments as JSON, which can be cached."""
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.training.cost import operations
@@ -220,7 +220,7 @@ def _network(system: str, classes: int, size: int, batch_size: int, arguments: s
     return Network(
         scale=count / operations(usual, size),
         operations=count,
-        memory=needed_bytes(net, size, batch_size),
+        memory=needed_bytes(net, size, batch_size, memory),
         weights=training_bytes(net, size)[0] // 3,
     )
 
@@ -233,8 +233,8 @@ def _cost(run: Run, counts: Counts, times: Mapping[tuple[str, int], Seconds], do
         return Cost(done)
     arguments = json.dumps(run.choices["network"])
     size, batch_size = run.network_sizes()
-    network = _network(run.system, counts.classes, size, batch_size, arguments)
     training: Mapping[str, Any] = run.choices["training"]
+    network = _network(run.system, counts.classes, size, batch_size, training["memory"], arguments)
     seconds, epochs = times[run.system, size], training["epochs"]
     train, test = counts.folds[run.fold]
     samples = network.scale * (train * seconds.sample + test * seconds.prediction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from reproduce.assumptions import assumptions
 from reproduce.cells import measured, paired
 from reproduce.options import Options
 from reproduce.peers import PEERS
+from reproduce.runs.networks import check_networks, training_key
 from reproduce.runs.report import Report
 from reproduce.runs.resolve import Job, resolve, runs_of
 from reproduce.runs.run import Run
@@ -25,45 +27,50 @@ from reproduce.tables import ALL, Cell, Table
 
 __all__ = ["sensitivity"]
 
+LISTED = "choices as listed"
+Change = tuple[tuple[str, Any], ...]  # assumptions and their values in place of the choices
+
 
 @workers.leave_on_error
-def sensitivity(table: Table, options: Options) -> str:
+def sensitivity(table: Table, options: Options, together: Sequence[str] = ()) -> str:
     """Run the table's claimed system with every alternative of every assumption that it depends on.
 
-    An alternative that builds the same network is not trained. Writes
+    Alternatives and combinations that give the same training as an earlier one are not trained. Writes
     ``results``/<source>/sensitivityNN.md and .csv. Of several workers rank 0 writes, and the others return
     an empty string.
 
     Args:
         table: The table.
         options: The options of its runs. An assumption that they override is not varied.
+        together: Ids of assumptions whose alternatives are also run in all combinations.
 
     Returns:
-        Markdown: for each alternative its UAR and accuracy over all folds, and the difference between its
-        UAR and that of the default choices, tested on the same clips.
+        Markdown: for each alternative and combination its UAR and accuracy over all folds, and the difference
+        between its UAR and that of the default choices, tested on the same clips.
 
     Raises:
-        Faults: The runs with the choices failed, or anything that ``run_all`` raises.
+        Faults: An id in ``together`` is not varied, a network cannot be built or does not fit (before
+            anything is trained), the runs with the default choices failed, or anything that ``run_all``
+            raises.
     """
     job = resolve(table, options)
+    varied, without = _alternatives(table, options)
+    changes: list[Change] = [((id, value),) for id, value in varied]
+    changes += _combinations(varied, together, table, options)
+    distinct, same = _distinct(job, changes, options)
     base = run_all(job, [table.claim])
     if faults := [report.fault for report in base if report.fault]:
         raise Faults(
             f"the run with the default choices, with which all others are compared, failed: {faults[0]}"
         )
-    results, same = [("choices as listed", "", base)], []
-    classes = len(base[0].content["labels"])
-    varied, without = _alternatives(table, options)
-    for id, value in varied:
-        changed = resolve(table, replace(options, assume=[*options.assume, f"{id}={value}"]))
-        if _equal(_first_run(job), _first_run(changed), classes):
-            same.append(f"{id}={value}")
-        else:
-            results.append((id, str(value), run_all(changed, [table.claim])))
+    results = [(change, run_all(changed, [table.claim])) for change, changed in distinct]
     if workers.join().rank:
         return ""
-    frame = pd.DataFrame([_line(id, value, table, reports, base) for id, value, reports in results])
-    run = base[0].content["run"]
+    lines = [_line(LISTED, "", table, base, base)]
+    for change, reports in results:
+        ids, values = (" + ".join(map(str, column)) for column in zip(*change))
+        lines.append(_line(ids, values, table, reports, base))
+    frame, run = pd.DataFrame(lines), base[0].content["run"]
     rendered = _markdown(table, run, frame, without, same)
     stem = options.results / run["source"] / f"sensitivity{table.number:02}"
     with whole(stem.with_suffix(".csv")) as path:
@@ -87,22 +94,69 @@ def _alternatives(table: Table, options: Options) -> tuple[list[tuple[str, Any]]
     return varied, without
 
 
+def _combinations(
+    varied: Sequence[tuple[str, Any]], together: Sequence[str], table: Table, options: Options
+) -> list[Change]:
+    """List all combinations of two or more alternatives of the assumptions in ``together``."""
+    values: dict[str, list[Any]] = {}
+    for id, value in varied:
+        values.setdefault(id, []).append(value)
+    overridden = {override.partition("=")[0] for override in options.assume}
+    faults = [
+        f"the assumption '{id}' has a value in ASSUME, so TOGETHER cannot vary it"
+        if id in overridden
+        else f"there is no assumption '{id}' that TOGETHER can vary for table {table.number}: choose among "
+        f"{', '.join(values)}"
+        for id in together
+        if id not in values
+    ]
+    if len(ids := list(dict.fromkeys(together))) == 1:
+        faults.append(f"TOGETHER names only '{ids[0]}': name two or more assumptions")
+    if faults:
+        raise Faults(faults)
+    each = [[None, *((id, value) for value in values[id])] for id in ids]  # None is the choice
+    products = (tuple(filter(None, product)) for product in itertools.product(*each))
+    return [change for change in products if len(change) > 1]
+
+
+def _distinct(
+    job: Job, changes: Sequence[Change], options: Options
+) -> tuple[list[tuple[Change, Job]], list[str]]:
+    """Return the changes that give a training of their own with their jobs, and the others in words.
+
+    Raises:
+        Faults: A change gives a network that cannot be built or does not fit. All are listed.
+    """
+    from freqcnn_gluon.network.architectures import architecture
+
+    classes = architecture(job.table.architecture).classes
+    devices = None if job.scheduler else job.device
+    distinct, same, faults = [], [], []
+    keys: list[tuple[str, tuple]] = []
+    for change in [(), *changes]:  # first without a change
+        words = [f"{id}={value}" for id, value in change]
+        changed = resolve(job.table, replace(options, assume=[*options.assume, *words]))
+        label, run = " ".join(words) or LISTED, _first_run(changed)
+        try:
+            check_networks([run], classes)
+            key = training_key(run, classes, devices)
+        except Faults as fault:
+            faults += [f"{label}: {text}" for text in fault.faults]
+            continue
+        if twin := next((other for other, known in keys if known == key), None):
+            same.append(f"{label} (as {twin})")
+            continue
+        keys.append((label, key))
+        if change:
+            distinct.append((change, changed))
+    if faults:
+        raise Faults(faults)
+    return distinct, same
+
+
 def _first_run(job: Job) -> Run:
     """Return one of the claimed system's runs, for a corpus without a name."""
     return runs_of(job, [job.table.claim], source="", data="")[0]
-
-
-def _equal(first: Run, second: Run, classes: int) -> bool:
-    """Whether two runs train the same network with the same settings."""
-    from freqcnn_gluon.network.describe import form  # imports MXNet, which takes seconds
-    from freqcnn_gluon.network.zoo import build
-
-    without_network = [replace(run, choices={**run.choices, "network": {}}) for run in (first, second)]
-    if without_network[0] != without_network[1]:
-        return False
-    size, _ = first.network_sizes()
-    nets = [build(run.system, classes, size, **run.choices["network"]) for run in (first, second)]
-    return form(nets[0]) == form(nets[1])
 
 
 def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Sequence[Report]) -> dict:
@@ -146,7 +200,7 @@ def _markdown(table: Table, run: dict, frame: pd.DataFrame, without: list[str], 
     if without:
         lines.append(f"Not varied, since any number is possible: {', '.join(without)}.")
     if same:
-        lines.append(f"Not trained, since the network is the same: {', '.join(same)}.")
+        lines.append(f"Not trained, since another training is the same: {', '.join(same)}.")
     return "\n".join(lines)
 
 

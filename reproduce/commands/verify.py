@@ -21,7 +21,7 @@ from typing import Any
 from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import ImageSettings
 from reproduce import markdown as text
-from reproduce.assumptions import choices
+from reproduce.assumptions import choices, not_accepted
 from reproduce.corpora import Corpus, prepare
 from reproduce.runs.execute import execute
 from reproduce.runs.report import Report, reports_in
@@ -33,7 +33,7 @@ from reproduce.tables import trained
 __all__ = ["SAMPLE_SECONDS", "Verified", "compare", "draw", "markdown", "verify"]
 
 SAMPLE_SECONDS = 60  # Longest training time of a run in a sample; longer runs need --all.
-OLD_SETTINGS = {"dtype": "float32"}  # the settings of older reports, which do not state them
+OLD_SETTINGS = {"dtype": "float32", "memory": 16.0}  # the settings of older reports, which do not state them
 RESULTS = ("labels", "clips", "parameters", "settings", "measures", "metrics", "history", "predictions")
 
 
@@ -47,6 +47,7 @@ class Verified:
         details: Size of the differences in words.
         environment: Parts of the environment that differ, in words.
         unknown: Parts of the environment that the report does not state.
+        earlier: Choices of the run that the code no longer accepts, in words; then it was not run again.
     """
 
     report: Report
@@ -54,6 +55,7 @@ class Verified:
     details: str
     environment: Sequence[str]
     unknown: Sequence[str]
+    earlier: str = ""
 
     @property
     def fault(self) -> bool:
@@ -61,6 +63,8 @@ class Verified:
         return bool(self.differences) and not self.environment
 
     def __str__(self) -> str:
+        if self.earlier:
+            return f"made with an earlier choice ({self.earlier}): cannot be rerun"
         if not self.differences:
             return "identical"
         details = f" ({self.details})" if self.details else ""
@@ -99,6 +103,9 @@ def verify(
     corpora: dict[str, Corpus] = {}
     for report in draw(results, sample, seed):
         run = Run(**report.content["run"])
+        if earlier := ", ".join(not_accepted(run.choices)):
+            yield Verified(report, [], "", [], [], earlier)
+            continue
         if run.data not in corpora:
             corpora[run.data] = _corpus(run, roots, data, jobs)
         corpus = corpora[run.data]

@@ -216,17 +216,20 @@ def _needed(run: Run, classes: int, devices: int, device: str) -> int:
     """Return the bytes that a training on so many ``devices`` needs on each of them."""
     size, batch_size = run.network_sizes()
     share = -(-batch_size // devices)
-    return _needed_by(run.system, classes, size, share, json.dumps(run.choices["network"]), device)
+    arguments, memory = json.dumps(run.choices["network"]), run.choices["training"]["memory"]
+    return _needed_by(run.system, classes, size, share, arguments, memory, device)
 
 
 @functools.cache  # folds and seeds train the same network
-def _needed_by(system: str, classes: int, size: int, share: int, arguments: str, device: str) -> int:
+def _needed_by(
+    system: str, classes: int, size: int, share: int, arguments: str, memory: float, device: str
+) -> int:
     """Return the bytes that a training needs; ``arguments`` are the network's, as JSON."""
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.training.memory import needed_bytes
 
     net = build(system, classes, size, **json.loads(arguments))
-    return needed_bytes(net, size, share, runtime.contexts(device))
+    return needed_bytes(net, size, share, memory, runtime.contexts(device))
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon.training import workers
 from reproduce.corpora import Corpus, prepare
 from reproduce.runs.execute import execute
+from reproduce.runs.networks import check_networks
 from reproduce.runs.report import Report, done
 from reproduce.runs.resolve import Job, runs_of
 from reproduce.runs.run import Run
@@ -28,7 +29,8 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
 
     Raises:
         Faults: The job divides both the batches and the runs, its device or dtype is not available, the
-            corpus is faulty, a report is damaged, or no scheduler answers.
+            corpus is faulty, a report is damaged, a network cannot be built or does not fit into the chosen
+            memory, or no scheduler answers. Nothing has been trained then.
     """
     # These imports do not load MXNet, so that a finished table is shown at once.
     from freqcnn_gluon.devices import choose
@@ -45,7 +47,8 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     with group.in_turn():
         corpus = _prepared(job)
     runs = runs_of(job, systems, corpus.source, corpus.fingerprint())
-    _check_done(runs, job.results)
+    left = _not_done(runs, job.results)
+    check_networks(left, len(corpus.split.labels))
     titles = [_title(run, job) for run in runs]
     several = (job.processes or 1) > 1
     if several and group.count > 1 and not group.rank:
@@ -103,16 +106,22 @@ def _note_jobs() -> None:
     note("note: with HOSTS, runs are executed one at a time, so JOBS is used for preparing audio only")
 
 
-def _check_done(runs: Sequence[Run], results: Path) -> None:
-    """Raise Faults that name every damaged report, before hours are spent on other runs."""
-    faults = []
+def _not_done(runs: Sequence[Run], results: Path) -> list[Run]:
+    """Return the runs without a report.
+
+    Raises:
+        Faults: Some reports are damaged. All are named, before hours are spent on other runs.
+    """
+    left, faults = [], []
     for run in runs:
         try:
-            done(run, results)
+            if done(run, results) is None:
+                left.append(run)
         except Faults as fault:
             faults += fault.faults
     if faults:
         raise Faults(faults)
+    return left
 
 
 def _title(run: Run, job: Job) -> str:

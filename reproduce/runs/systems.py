@@ -39,13 +39,14 @@ def trained(
     from freqcnn_gluon.network.zoo import build
     from freqcnn_gluon.training.examples import Examples
     from freqcnn_gluon.training.loop import train
-    from freqcnn_gluon.training.memory import micro_batch
+    from freqcnn_gluon.training.memory import MEMORY, micro_batch
     from freqcnn_gluon.training.settings import Settings
 
     devices, group, (size, batch_size) = runtime.contexts(device), workers.join(), run.network_sizes()
     classes = len(corpus.split.labels)
     net = build(run.system, classes, size, **run.choices["network"])
-    share = micro_batch(net, size, -(-batch_size // (len(devices) * group.count)), devices=devices)
+    memory = run.choices["training"].get("memory", MEMORY)  # older runs do not state it
+    share = micro_batch(net, size, -(-batch_size // (len(devices) * group.count)), memory, devices)
     settings = Settings(batch_size=batch_size, micro_batch=share, seed=run.seed, **run.choices["training"])
     parts = {name: Examples(corpus.store.images, *corpus.part(run.fold, name)) for name in ("train", "test")}
     held_out = {"test": parts["test"]}

@@ -6,8 +6,8 @@ import pytest
 from mxnet import autograd
 
 from data_prep.base.faults import Faults
-from freqcnn_gluon.network.architectures import AttentionRow, BlockRow, Conv
-from freqcnn_gluon.network.attention import Attention, AttentionBlock
+from freqcnn_gluon.network.architectures import AttentionRow, BlockRow, Conv, architecture
+from freqcnn_gluon.network.attention import INPUTS, Attention, AttentionBlock
 from freqcnn_gluon.network.blocks import Norm
 
 ROW = BlockRow(
@@ -18,13 +18,31 @@ CPU = mx.cpu()
 
 def block_in_float64(**arguments) -> AttentionBlock:
     mx.random.seed(3)
-    block = AttentionBlock(ROW, 2, (8, 8), norm=Norm(gamma=1), **arguments)
+    block = AttentionBlock(ROW, 2, (8, 4), norm=Norm(gamma=1), **arguments)
     block.initialize(mx.init.Normal(0.4))
     block.cast("float64")
     return block
 
 
-def literal(block: AttentionBlock, x: np.ndarray, feature: bool) -> mx.nd.NDArray:
+def joined(a_k: mx.nd.NDArray, place: tuple[int, ...], reading: str) -> mx.nd.NDArray:
+    """Return what [p_i; a_k] has of one sample's a_k (channels, freq, time).
+
+    Args:
+        place: The number of feature map i, or the location (f, t) of p_i.
+        reading: The ``attention_input``.
+    """
+    if reading == "flatten":
+        return a_k.reshape(-1)
+    channels, freq, time = a_k.shape
+    if len(place) == 1:  # feature-based
+        return (a_k.mean(axis=0) if reading == "pooled" else a_k[place[0]]).reshape(-1)
+    if reading == "pooled":
+        return mx.nd.stack(*[a_k[channel].mean() for channel in range(channels)]).reshape(-1)
+    f, t = place
+    return a_k[:, f % freq, t % time]  # only the side that is split is shorter than that of A^g
+
+
+def literal(block: AttentionBlock, x: np.ndarray, feature: bool, reading: str) -> mx.nd.NDArray:
     """Compute Eqs. (9) to (11) literally: concatenate [p_i; a_k] for every i and k, with W1 as one matrix."""
     attention, n, side = block.attention, len(block.local), x.shape[block._axis]
     parts = [mx.nd.slice_axis(x, block._axis, k * side // n, (k + 1) * side // n) for k in range(n)]
@@ -40,11 +58,10 @@ def literal(block: AttentionBlock, x: np.ndarray, feature: bool) -> mx.nd.NDArra
         for a_k in locals_:
             weighted = []
             maps = global_[sample]  # (channels, freq, time)
-            pieces = [maps[i] for i in range(maps.shape[0])]
-            if not feature:
-                pieces = [maps[:, i, j] for i in range(maps.shape[1]) for j in range(maps.shape[2])]
-            for p_i in pieces:
-                h = mx.nd.concat(p_i.reshape(-1), a_k[sample].reshape(-1), dim=0)
+            places = np.ndindex(maps.shape[:1] if feature else maps.shape[1:])
+            for place in places:
+                p_i = maps[place[0]] if feature else maps[:, place[0], place[1]]
+                h = mx.nd.concat(p_i.reshape(-1), joined(a_k[sample], place, reading), dim=0)
                 for weight, bias, act in layers:
                     h = act(mx.nd.dot(weight, h) + bias)
                 weighted.append(p_i * h)
@@ -58,15 +75,16 @@ def literal(block: AttentionBlock, x: np.ndarray, feature: bool) -> mx.nd.NDArra
 @pytest.mark.parametrize("axis", ["frequency", "time"])
 @pytest.mark.parametrize("attention", ["feature", "spatial"])
 @pytest.mark.parametrize("segments", [1, 2, 4])
-def test_equals_the_literal_equations(segments, attention, axis, hybrid):
-    block = block_in_float64(segments=segments, attention=attention, axis=axis)
-    x = mx.nd.random.normal(shape=(2, 2, 8, 8), dtype="float64")
+@pytest.mark.parametrize("reading", INPUTS)
+def test_equals_the_literal_equations(reading, segments, attention, axis, hybrid):
+    block = block_in_float64(segments=segments, attention=attention, axis=axis, attention_input=reading)
+    x = mx.nd.random.normal(shape=(2, 2, 8, 4), dtype="float64")
     y = mx.nd.random.normal(
-        shape=(2, 3, 8, 8), dtype="float64"
+        shape=(2, 3, 8, 4), dtype="float64"
     )  # weights of the outputs, so that each output counts
     parameters = {name: p for name, p in block.collect_params().items() if p.grad_req != "null"}
     results = []
-    for function in (block, lambda x: literal(block, x, attention == "feature")):
+    for function in (block, lambda x: literal(block, x, attention == "feature", reading)):
         if hybrid and function is block:
             block.hybridize(static_alloc=True, static_shape=True)
         if function is not block:
@@ -87,7 +105,7 @@ def test_closed_form_of_constant_weights():
     for parameter in block.attention.collect_params().values():
         parameter.set_data(mx.nd.zeros(parameter.shape, dtype="float64"))
     block.attention.others[-2].bias.set_data(mx.nd.array([0.7], dtype="float64"))
-    x = mx.nd.random.normal(shape=(2, 2, 8, 8), dtype="float64")
+    x = mx.nd.random.normal(shape=(2, 2, 8, 4), dtype="float64")
     expected = block.global_(x).asnumpy() * (1 + 4 / (1 + np.exp(-0.7)))
     for _ in range(2):
         np.testing.assert_allclose(block(x).asnumpy(), expected, rtol=1e-12)
@@ -97,13 +115,14 @@ def test_closed_form_of_constant_weights():
 def test_shapes():
     attention = Attention(ROW.attention, part_length=6, local_length=10)
     attention.initialize()
-    assert attention(mx.nd.ones((2, 7, 6)), mx.nd.ones((2, 3, 10))).shape == (2, 3, 7)
+    assert attention(mx.nd.ones((2, 7, 6)), mx.nd.ones((2, 3, 1, 10))).shape == (2, 3, 7)
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
         ({"attention": "both"}, "feature, spatial"),
+        ({"attention_input": "mean"}, "flatten, pooled, same"),
         ({"segments": 0}, "set segments to 1 or more"),
         ({"axis": "depth"}, "frequency, time"),
     ],
@@ -111,6 +130,25 @@ def test_shapes():
 def test_faults(arguments, message):
     with pytest.raises(Faults, match=message):
         AttentionBlock(ROW, 2, (8, 8), **arguments)
+
+
+def test_the_same_map_needs_as_many_local_as_global_maps():
+    row = BlockRow(Conv(2, 3, "sigmoid"), ROW.global_, ROW.attention)
+    for reading in ("flatten", "pooled"):
+        AttentionBlock(row, 2, (8, 8), attention_input=reading)
+    with pytest.raises(Faults, match="as many local as global maps, not 2 and 3: choose flatten or pooled"):
+        AttentionBlock(row, 2, (8, 8), attention_input="same")
+
+
+@pytest.mark.parametrize("attention", ["feature", "spatial"])
+def test_the_other_inputs_are_shorter(attention):
+    """The paper's block 4 of Table 2: 128 maps of 32 x 32 in two parts."""
+    row, lengths = architecture("table2").rows[3][0], {}
+    for reading in INPUTS:
+        block = AttentionBlock(row, 128, (32, 32), attention=attention, attention_input=reading)
+        lengths[reading] = block.attention.of_local.weight.shape[1]
+    short = 32 * 32 // 2 if attention == "feature" else 128
+    assert lengths == {"flatten": 128 * 32 * 32 // 2, "pooled": short, "same": short}
 
 
 def test_last_layer_is_one_weight():

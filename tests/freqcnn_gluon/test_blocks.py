@@ -9,10 +9,17 @@ from scipy.signal import correlate2d
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.network.architectures import BlockRow, Conv, PoolRow
-from freqcnn_gluon.network.blocks import BasicBlock, ConvAndPool, ConvUnit, Norm, activation
+from freqcnn_gluon.network.blocks import (
+    BATCHNORM_DEFAULTS,
+    BasicBlock,
+    ConvAndPool,
+    ConvUnit,
+    Norm,
+    activation,
+)
 
 ROW = BlockRow(Conv(3, 5, "sigmoid"), Conv(3, 5, "tanh"))
-EPSILON = 1e-5
+EPSILON = 1e-5  # of MXNet's BatchNorm in Gluon
 
 
 def started(block):
@@ -25,10 +32,10 @@ def noise(*shape):
     return mx.nd.array(np.random.default_rng(1).normal(size=shape), dtype="float64")
 
 
-def normed(x):
+def normed(x, epsilon=EPSILON):
     """Apply BatchNorm over a batch with gamma 1 and beta 0."""
     mean, variance = x.mean(axis=(0, 2, 3), keepdims=True), x.var(axis=(0, 2, 3), keepdims=True)
-    return (x - mean) / np.sqrt(variance + EPSILON)
+    return (x - mean) / np.sqrt(variance + epsilon)
 
 
 def convolved(x, weight, bias, stride=1):
@@ -59,14 +66,40 @@ def test_conv_unit_is_bn_conv_bn_activation(stride, batchnorm):
         unit.hybridize(static_alloc=True, static_shape=True)
 
 
+@pytest.mark.parametrize("gamma", [0.1, 0.5])
+def test_the_defaults_of_module_fix_the_scale_at_one(gamma):
+    unit = started(ConvUnit(Conv(3, 5, "tanh"), 2, Norm(gamma=gamma, defaults="module")))
+    first, conv, second, _ = unit
+    x, weights = noise(4, 2, 8, 6) * 0.05, noise(4, 3, 8, 6)  # so small that the epsilon matters
+    for norm in (first, second):
+        norm.gamma.set_data(mx.nd.full(norm.gamma.shape, 7, dtype="float64"))  # is not used
+    normalised = normed(x.asnumpy(), 1e-3)
+    with autograd.train_mode():  # the operator with its own defaults, as Module's users call it
+        arrays = [mx.nd.array(np.full(2, number), dtype="float64") for number in (7, 0, 0, 1)]
+        reference = mx.nd.BatchNorm(x, *arrays).asnumpy()
+    np.testing.assert_allclose(normalised, reference, atol=1e-9)
+    expected = convolved(normalised, conv.weight.data().asnumpy(), conv.bias.data().asnumpy())
+    expected = np.tanh(normed(expected, 1e-3))
+    unit.hybridize(static_alloc=True, static_shape=True)
+    with autograd.record():
+        made = unit(x)
+        loss = (made * weights).sum()
+    loss.backward()
+    np.testing.assert_allclose(made.asnumpy(), expected, atol=1e-9)
+    assert first.gamma.grad_req == second.gamma.grad_req == "null"
+    assert np.abs(second.beta.grad().asnumpy()).min() > 0
+
+
+@pytest.mark.parametrize("defaults", BATCHNORM_DEFAULTS)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_lifted_unit_computes_the_same_and_convolves_an_image_on_two_channels(channels):
+def test_a_lifted_unit_computes_the_same_and_convolves_an_image_on_two_channels(channels, defaults):
     x, weights = noise(3, channels, 8, 6), noise(3, 4, 8, 6)
     results = []
     for lifted in (False, True):
         mx.random.seed(0)
-        unit = started(ConvUnit(Conv(4, 5, "tanh"), channels, Norm(gamma=0.5)))
-        unit[0].gamma.set_data(mx.nd.array(np.linspace(0.7, 0.9, channels), dtype="float64"))
+        unit = started(ConvUnit(Conv(4, 5, "tanh"), channels, Norm(gamma=0.5, defaults=defaults)))
+        if defaults == "gluon":
+            unit[0].gamma.set_data(mx.nd.array(np.linspace(0.7, 0.9, channels), dtype="float64"))
         unit[0].beta.set_data(mx.nd.array(np.linspace(-0.4, 0.3, channels), dtype="float64"))
         if lifted:
             unit.lift()
@@ -82,6 +115,7 @@ def test_a_lifted_unit_computes_the_same_and_convolves_an_image_on_two_channels(
         shapes = unit(mx.sym.Variable("x")).get_internals().infer_shape(x=x.shape)[1]
         assert ((3, 2, 8, 6) in shapes) == (lifted or channels == 2)
     assert results[0].keys() == results[1].keys() and len(results[0]) == 12
+    assert ("0.gamma" in states) == (defaults == "module")  # it is not trained then
     for name in results[0]:
         np.testing.assert_allclose(
             results[1][name].asnumpy(), results[0][name].asnumpy(), atol=1e-12, err_msg=name
@@ -184,6 +218,7 @@ def test_every_activation_computes_its_function():
     [
         (lambda: activation("tan"), "elu, gelu, identity"),
         (lambda: Norm("after"), "both, convolution"),
+        (lambda: Norm(defaults="torch"), "gluon, module"),
         (lambda: BasicBlock(ROW, 1, 0, local_only=True), "local only"),
         (lambda: BasicBlock(ROW, 1, axis="phase"), "frequency, time"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from data_prep.base.drawing import fitted
 from data_prep.base.faults import Faults
 from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.attention import INPUTS
 from freqcnn_gluon.network.explain import Attended, attended, draw, picture
 from freqcnn_gluon.network.freqcnn import FreqCNN
 
@@ -21,8 +22,10 @@ def net(**arguments):
 
 @pytest.mark.parametrize("attention", ["feature", "spatial"])
 @pytest.mark.parametrize("axis", ["frequency", "time"])
-def test_the_gain_is_the_difference_that_the_block_makes(axis, attention):
-    made, image = net(axis=axis, attention=attention), np.random.default_rng(0).random((32, 32), np.float32)
+@pytest.mark.parametrize("reading", INPUTS)
+def test_the_gain_is_the_difference_that_the_block_makes(reading, axis, attention):
+    made = net(axis=axis, attention=attention, attention_input=reading)
+    image = np.random.default_rng(0).random((32, 32), np.float32)
     blocks = attended(made, image)
     assert [one.block for one in blocks] == [4, 5] and {one.axis for one in blocks} == {axis}
     x = mx.nd.array(image[None, None])

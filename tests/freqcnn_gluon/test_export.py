@@ -102,6 +102,7 @@ def run(path, images):
         ("table7", {"attention": "spatial", "axis": "time", "attention_blocks": 3}),
         ("table10", {"segments": [4, 4, 4, 4, 2], "fc_batchnorm": True}),
         ("table7", {"segments": 0, "attention_blocks": 0}),
+        ("table2", {"batchnorm_defaults": "module", "conv_pool_activation": "identity"}),
     ],
 )
 def test_onnx_is_mxnet_at_every_batch_size(tmp_path, architecture, network):
@@ -116,6 +117,18 @@ def test_onnx_is_mxnet_at_every_batch_size(tmp_path, architecture, network):
     (image_input,), (output,) = session.get_inputs(), session.get_outputs()
     assert (image_input.name, image_input.shape) == ("image", ["batch", 1, 32, 32])
     assert output.name.startswith("probability")
+
+
+@pytest.mark.parametrize("axis", ["frequency", "time"])
+@pytest.mark.parametrize("attention", ["feature", "spatial"])
+@pytest.mark.parametrize("attention_input", ["pooled", "same"])
+def test_every_input_of_attention_is_exported(tmp_path, attention_input, attention, axis):
+    made = model(size=64, attention_input=attention_input, attention=attention, axis=axis)
+    assert export.to_onnx(made, tmp_path / "model.onnx") <= 1e-5
+    images = export.check_images(3, 64)
+    expected = made.net(mx.nd.array(images[:, None])).softmax().asnumpy()
+    assert expected.std(axis=0).max() > 1e-3
+    np.testing.assert_allclose(run(tmp_path / "model.onnx", images), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ["table2", "table7", "table10"])

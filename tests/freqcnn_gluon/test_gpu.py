@@ -173,7 +173,7 @@ def test_batchnorm_with_one_value_per_channel_is_refused_on_a_gpu_only():
         Training(*arguments, GPUS, None, "", Workers())
     train(*arguments, [mx.cpu(0), mx.cpu(1)])
     gpu.check_batchnorm(net, 32, 2)
-    gpu.check_batchnorm(build("table7", 3, 32), 32, 1)
+    gpu.check_batchnorm(build("table7", 3, 64), 64, 1)  # its last map is 2 x 2
     with pytest.raises(Faults, match="one value per channel"):
         gpu.check_batchnorm(build("resnet18", 3, 32), 32, 1)
 
@@ -211,19 +211,19 @@ def test_micro_batches_fit_into_the_smallest_card(monkeypatch, capsys):
         assert memory.micro_batch(net, 256, 48, devices=GPUS[: len(sizes)]) == chosen
         needed = fixed + chosen * per_sample
         assert chosen == 1 or needed <= 1e9 * min(sizes) - memory.CONTEXT - memory.SPARE
-        assert memory.needed_bytes(net, 256, 48, GPUS[: len(sizes)]) == needed
+        assert memory.needed_bytes(net, 256, 48, devices=GPUS[: len(sizes)]) == needed
         note = capsys.readouterr().err
         assert note.count("\n") == 1 and f"has {min(sizes):.1f} GB. Of 48 samples, {chosen} train" in note
         assert f"estimated {needed / 1e9:.1f} GB" in note
     cards(monkeypatch, 80, 80)
     assert memory.micro_batch(net, 256, 48, devices=GPUS) == 24  # the assumed memory is the most
-    assert memory.micro_batch(net, 256, 48, memory=12e9, devices=GPUS) == 16
-    assert memory.micro_batch(net, 256, 48, memory=40e9, devices=GPUS) == 48
+    assert memory.micro_batch(net, 256, 48, memory=12, devices=GPUS) == 16
+    assert memory.micro_batch(net, 256, 48, memory=40, devices=GPUS) == 48
 
 
 def test_cpus_have_the_micro_batches_that_they_always_had(monkeypatch, capsys):
     cards(monkeypatch, 4)
     net = build("table2", 3, 256)
     assert memory.micro_batch(net, 256, 48, devices=[mx.cpu()]) == memory.micro_batch(net, 256, 48) == 24
-    assert memory.needed_bytes(net, 256, 48, [mx.cpu()]) == memory.needed_bytes(net, 256, 48)
+    assert memory.needed_bytes(net, 256, 48, devices=[mx.cpu()]) == memory.needed_bytes(net, 256, 48)
     assert capsys.readouterr().err == ""

@@ -58,6 +58,21 @@ def test_a_saved_model_is_the_same_model(tmp_path, attention):
     assert several.devices == [mx.cpu(0), mx.cpu(1)]
 
 
+@pytest.mark.parametrize(
+    "architecture, placement", [("table2", "both"), ("table7", "convolution"), ("table10", "both")]
+)
+@pytest.mark.parametrize("network", [{}, {"batchnorm": "section", "fc_batchnorm": True}])
+def test_a_model_of_an_earlier_version_keeps_its_placement(tmp_path, architecture, placement, network):
+    """Then, BatchNorm was where the paper's section on the task puts it, unless another was named."""
+    made = model(architecture, **network | {"batchnorm": placement})
+    made.save(tmp_path / "model")
+    older = restated(tmp_path / "model", format=2, network=network)
+    again = Model.load(copied(tmp_path / "model", tmp_path / "older", model=older), "cpu")
+    np.testing.assert_array_equal(again.probabilities(IMAGES), made.probabilities(IMAGES))
+    again.save(tmp_path / "saved")  # as this version describes it
+    assert About.read((tmp_path / "saved" / "model.json").read_text()).network["batchnorm"] == placement
+
+
 def test_a_device_that_cannot_be_used_is_not_the_model_s_fault(saved, monkeypatch):
     monkeypatch.setattr("freqcnn_gluon.own.model.gpus", lambda: [])
     with pytest.raises(Faults) as caught:
@@ -66,9 +81,12 @@ def test_a_device_that_cannot_be_used_is_not_the_model_s_fault(saved, monkeypatc
     assert text.startswith("device gpu: no GPU ") and text.endswith("DEVICE=cpu or --device cpu.")
 
 
-@pytest.mark.parametrize("architecture", ["table2", "table7", "table10"])
-def test_the_folded_network_predicts_as_the_network_does(architecture):
-    made = model(architecture, fc_batchnorm=True)
+@pytest.mark.parametrize(
+    "architecture, placement",
+    [("table2", "both"), ("table7", "both"), ("table7", "convolution"), ("table10", "both")],
+)
+def test_the_folded_network_predicts_as_the_network_does(architecture, placement):
+    made = model(architecture, fc_batchnorm=True, batchnorm=placement)
     images = mx.nd.array(IMAGES[:, None])
     before = made.net(images).asnumpy()
     found = made.probabilities(IMAGES)
@@ -81,7 +99,7 @@ def test_the_folded_network_predicts_as_the_network_does(architecture):
         layers = []
         net.stages.apply(layers.append)
         norms.append(sum(isinstance(layer, nn.BatchNorm) for layer in layers))
-    assert norms[1] == (norms[0] if architecture == "table7" else norms[0] // 2)
+    assert norms[1] == (norms[0] if placement == "convolution" else norms[0] // 2)
 
 
 def test_missing_and_swapped_files(saved, tmp_path):
@@ -122,7 +140,7 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ({"images": {"size": 32, "version": "2"}}, "its MIRtoolbox version '2' is not known"),
         ({"median": 5.0}, "lengths are impossible: 5.0 s \\(median\\) and 3.0 s"),
         ({"longest": float("nan")}, "its clips' lengths"),
-        ({"format": 1}, "its format is 1, and this program reads 2"),
+        ({"format": 1}, "its format is 1, and this program reads 2 and 3"),
         ({"extra": 1}, "it is not the description of a model"),
         ({"weights": None}, "does not match its recorded SHA-256"),
     ],

@@ -65,6 +65,9 @@ def test_describe_counts_and_shapes():
         ({"attention_blocks": 1, "attention": "spatial", "axis": "time"}, 1),
         ({"local_activation": "relu", "global_activation": "elu"}, 2),
         ({"batchnorm": "convolution", "conv_pool_activation": "relu"}, 2),
+        ({"attention_input": "pooled", "segments": 4}, 2),
+        ({"attention_input": "same", "attention": "spatial", "axis": "time", "attention_blocks": 3}, 2 + 1),
+        ({"batchnorm_defaults": "module", "conv_pool_activation": "identity"}, 2),
     ],
 )
 def test_ablations_run_hybridized(arguments, attention):
@@ -90,6 +93,12 @@ def test_arguments_reach_the_layers():
     assert rows["Global convolution"][1].endswith("softsign")
     assert "fc: 512, tanh; 256, tanh; 1, sigmoid" in rows["Global convolution"][5]  # block 3 uses block 4's
     assert rows["Global convolution"].iloc[-1] == "5-way softmax"
+
+
+def test_without_an_activation_the_cells_are_the_papers():
+    rows = describe(FreqCNN(architecture("table2"), conv_pool_activation="identity"))
+    assert rows["Global convolution"][[1, 3]].tolist() == ["64, 7 × 7/1", "96, 7 × 7/1"]
+    assert rows["Global convolution"][0] == "64, 5 × 5/1, tanh"
 
 
 @pytest.mark.parametrize(

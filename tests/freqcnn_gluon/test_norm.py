@@ -1,9 +1,11 @@
 """Placement and initial scale of BatchNorm."""
 
+import pytest
 from mxnet.gluon import nn
 
-from freqcnn_gluon.network.architectures import architecture
+from freqcnn_gluon.network.architectures import ARCHITECTURES, architecture
 from freqcnn_gluon.network.blocks import Activation, ConvUnit
+from freqcnn_gluon.network.describe import form, parameter_count
 from freqcnn_gluon.network.freqcnn import FreqCNN
 
 
@@ -13,12 +15,26 @@ def units(net) -> list[ConvUnit]:
     return layers
 
 
-def test_placement_follows_the_tasks_section():
-    for name, layers in (("table2", 2), ("table7", 1), ("table10", 2)):
-        for unit in units(FreqCNN(architecture(name), size=64)):
-            assert sum(isinstance(layer, nn.BatchNorm) for layer in unit) == layers
-    for unit in units(FreqCNN(architecture("table2"), size=64, batchnorm="convolution")):
-        assert [type(layer) for layer in unit] == [nn.BatchNorm, nn.Conv2D, Activation]
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_placement(name):
+    before, after = [nn.BatchNorm, nn.Conv2D], [nn.BatchNorm, Activation]
+    for arguments, expected in (({}, before + after), ({"batchnorm": "convolution"}, before + after[1:])):
+        found = units(FreqCNN(architecture(name), size=64, **arguments))
+        assert len(found) == 5 * (2 + 2 + 1) + (name != "table7")  # Table 7's last row has one convolution
+        assert all([type(layer) for layer in unit] == expected for unit in found)
+
+
+def test_the_defaults_of_module_reach_every_batchnorm():
+    net = FreqCNN(architecture("table2"), size=64, fc_batchnorm=True, batchnorm_defaults="module")
+    layers = []
+    net.apply(lambda layer: layers.append(layer) if isinstance(layer, nn.BatchNorm) else None)
+    assert len(layers) == 2 * len(units(net)) + 1
+    assert all(layer._kwargs["eps"] == 1e-3 and layer._kwargs["fix_gamma"] for layer in layers)
+    scales = sum(layer.gamma.shape[0] for layer in layers)
+    with_scales = FreqCNN(architecture("table2"), size=64, fc_batchnorm=True)
+    assert parameter_count(net) == parameter_count(with_scales) - scales
+    other = FreqCNN(architecture("table2"), size=64, fc_batchnorm=True, batchnorm_defaults="module", gamma=1)
+    assert form(net) == form(other) != form(with_scales)  # gamma has no effect
 
 
 def test_gamma_starts_only_the_scale_before_the_activation():

@@ -19,7 +19,7 @@ from freqcnn_gluon.training import loop as training
 from freqcnn_gluon.training.divergence import Diverged, first_layer
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import predict, train
-from freqcnn_gluon.training.settings import SCHEDULES, Settings
+from freqcnn_gluon.training.settings import Settings
 
 CPU = [mx.cpu()]
 
@@ -210,24 +210,6 @@ def test_every_sample_is_used_equally_often_in_batches_of_one_size(monkeypatch):
     assert (np.bincount(np.concatenate(used), minlength=20) == 6).all()
 
 
-@pytest.mark.parametrize(
-    "schedule, wanted",
-    [
-        ("constant", [0.2, 0.2, 0.2, 0.2]),
-        ("cosine", [0.1 * (1 + math.cos(math.pi * done)) for done in (0, 0.25, 0.5, 0.75)]),
-        ("step", [0.2, 0.2, 0.02, 0.002]),
-    ],
-)
-def test_every_batch_uses_the_rate_of_its_place_in_the_schedule(monkeypatch, schedule, wanted):
-    rates, step = [], mx.gluon.Trainer.update
-    monkeypatch.setattr(
-        mx.gluon.Trainer, "update", lambda self, *rest: rates.append(self.learning_rate) or step(self, *rest)
-    )
-    chosen = settings(learning_rate=0.2, schedule=schedule, epochs=2, batch_size=8)
-    train(linear(), chosen, examples(16), {}, 3, CPU)
-    assert rates == pytest.approx(wanted)
-
-
 def test_an_epoch_reports_loss_and_accuracy_of_the_samples_that_it_used(monkeypatch):
     """Two batches of 8 out of 20 samples, with a rate too small to change the weights."""
     used, gradients = [], training._gradients
@@ -354,20 +336,6 @@ def test_freqcnn_learns(name):
     outcome = train(net, settings(epochs=8, batch_size=6), examples(24, size=32), {}, 3, CPU)
     first, last = outcome.history[0], outcome.history[-1]
     assert last["loss"] < 0.5 * first["loss"] and last["accuracy"] > 0.8, outcome.history
-
-
-def test_schedules_start_at_the_papers_rate():
-    for schedule in SCHEDULES.values():
-        rates = [schedule(done) for done in np.linspace(0, 0.999, 50)]
-        assert rates[0] == 1 and (np.diff(rates) <= 1e-12).all() and rates[-1] >= 0
-    assert SCHEDULES["step"](0.6) == pytest.approx(0.1) and SCHEDULES["step"](0.8) == pytest.approx(0.01)
-    assert SCHEDULES["cosine"](0.5) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("wrong", [{"schedule": "warm"}, {"initializer": "zeros"}])
-def test_unknown_names_list_the_known_names(wrong):
-    with pytest.raises(Faults, match="cosine|xavier"):
-        settings(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
-from freqcnn_gluon.network.architectures import ARCHITECTURES
+from freqcnn_gluon.network.architectures import ARCHITECTURES, architecture
+from freqcnn_gluon.network.attention import AttentionBlock
+from freqcnn_gluon.network.describe import parameter_count
 from freqcnn_gluon.network.freqcnn import FreqCNN
 from freqcnn_gluon.network.zoo import build
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import train
 from freqcnn_gluon.training.settings import Settings
 from reproduce.__main__ import main
-from reproduce.assumptions import assumptions, choices, markdown, shared
+from reproduce.assumptions import assumptions, choices, markdown, not_accepted, shared
 from reproduce.peers import PEERS, peer
 from reproduce.tables import TABLES, TRAINED
 
@@ -39,6 +41,8 @@ def test_every_choice_is_the_default_of_an_argument():
             for id, value in chosen.items():
                 if id == "epochs":  # has no default, so a direct call must state it
                     assert "epochs" in defaults["training"]
+                elif id == "schedule":  # own recordings have the cosine, which the paper's MXNet lacked
+                    assert (value, defaults[where][id]) == ("step", "cosine")
                 else:
                     assert defaults[where][id] == value, id
 
@@ -76,6 +80,19 @@ def test_every_alternative_is_accepted_by_the_code():
                 Settings(batch_size=1, micro_batch=1, **{"epochs": 1} | chosen)
 
 
+def test_flattening_takes_most_parameters_and_cannot_be_written_out():
+    """The figures that the entry of ``attention_input`` in assumptions.toml states."""
+    net = FreqCNN(architecture("table2"))
+    joined = sum(parameter_count(s.attention.of_local) for s in net.stages if isinstance(s, AttentionBlock))
+    entry = assumptions()["attention_input"]
+    assert f"{100 * joined / parameter_count(net):.0f} % of Table 2's parameters" in entry.why
+    # [p_i; a_k] for every location i and both k in Table 5's third attention block: its rows are block 3's
+    side, channels = 256 // 4, 96
+    vectors = 2 * side**2 * (channels + channels * side**2 // 2)
+    assert f"{4 * vectors / 1e9:.1f} GB a sample" in " ".join(entry.why.split())
+    assert 2 * 4 * vectors > 12 * 2**30  # with its gradient more than a K40 has
+
+
 def test_overrides_keep_the_type():
     assert choices(3, ["floor_db=60"])["image"]["floor_db"] == 60.0
     assert choices(3, ["epochs=3"])["training"]["epochs"] == 3
@@ -88,7 +105,7 @@ def test_all_faults_at_once():
         choices(3, ["colour=red", "schedule=warm", "epochs=many", "head=one", "window=1"])
     messages = caught.value.faults
     assert len(messages) == 5 and "'window' does not affect table 3" in messages[4]
-    assert "no assumption 'colour'" in messages[0] and "cosine or constant or step" in messages[1]
+    assert "no assumption 'colour'" in messages[0] and "step or constant or factor or cosine" in messages[1]
     assert (
         "takes a whole number above 0 such as 60, not 'many'" in messages[2]
         and "no alternative" in messages[3]
@@ -118,12 +135,21 @@ def test_an_impossible_number_is_refused(entry):
             choices(entry.tables[0], [f"{entry.id}={(least or 0) - 0.001}"])
 
 
+def test_choices_of_earlier_versions_are_named():
+    assert not not_accepted(choices(3)) and not not_accepted(choices(8, ["memory=12", "schedule=cosine"]))
+    chosen = choices(8, ["gamma=0.7", "fc_batchnorm=true"])
+    chosen["network"] |= {"batchnorm": "section", "segments": 4, "local_only": True}
+    chosen["training"] |= {"schedule": "warm", "dtype": "bfloat16"}
+    chosen["data"]["window"] = 0.01
+    assert sorted(not_accepted(chosen)) == ["batchnorm=section", "schedule=warm", "window=0.01"]
+
+
 def test_one_assumption_has_one_value():
     with pytest.raises(Faults, match="'epochs' is given as 3 and as 5: give it once"):
-        choices(3, ["epochs=3", "schedule=step", "epochs=5"])
+        choices(3, ["epochs=3", "schedule=cosine", "epochs=5"])
     assert choices(3, ["epochs=3", "epochs=03"]) == choices(3, ["epochs=3"])
-    with pytest.raises(Faults, match="as step and as cosine"):  # the default counts as a value too
-        choices(3, ["schedule=step", "schedule=cosine"])
+    with pytest.raises(Faults, match="as cosine and as step"):  # the default counts as a value too
+        choices(3, ["schedule=cosine", "schedule=step"])
 
 
 @pytest.mark.parametrize(

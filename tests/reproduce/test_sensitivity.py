@@ -42,7 +42,7 @@ def test_every_alternative_is_run_alone(ran, tmp_path):
     rendered = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
     assert ran[0] == [] and all(len(assume) == 1 for assume in ran[1:])
     tried = [assume[0] for assume in ran[1:]]
-    assert len(set(tried)) == len(tried) and "batchnorm=both" not in tried
+    assert len(set(tried)) == len(tried) and "fc_batchnorm=True" in tried
     assert {
         "version=1.7",
         "over_sampling=none",
@@ -52,18 +52,68 @@ def test_every_alternative_is_run_alone(ran, tmp_path):
     } < set(tried)
     assert not any(override.startswith(("window", "folds_seed", "head")) for override in tried)
     assert "STAND-IN" in rendered and "Not varied, since any number is possible: epochs." in rendered
-    assert "Not trained, since the network is the same: batchnorm=both." in rendered
+    # At this size, a batch fits into 12 GB as well as into 16.
+    assert "Not trained, since another training is the same: memory=12.0 (as choices as listed)." in rendered
     assert rendered + "\n" == (tmp_path / "standin" / "sensitivity03.md").read_text()
 
 
 def test_a_scale_is_not_varied_where_no_layer_has_it(ran, tmp_path):
-    rendered = module.sensitivity(TABLES[8], Options({}, results=tmp_path))
-    assert "Not trained, since the network is the same: batchnorm=convolution, gamma=1.0." in rendered
-    tried = [assume[0] for assume in ran[1:]]
-    assert "batchnorm=both" in tried and "fc_batchnorm=True" in tried and "initializer=uniform" in tried
+    assume = ["batchnorm=convolution"]
+    rendered = module.sensitivity(TABLES[8], Options({}, results=tmp_path, assume=assume))
+    same = "gamma=1.0 (as choices as listed), memory=12.0 (as choices as listed)."
+    assert f"Not trained, since another training is the same: {same}" in rendered
+    tried = [assume[1] for assume in ran[1:]]
+    assert "fc_batchnorm=True" in tried and "initializer=uniform" in tried
     ran.clear()
-    module.sensitivity(TABLES[8], Options({}, results=tmp_path, assume=["fc_batchnorm=true"]))
-    assert ["fc_batchnorm=true", "gamma=1.0"] in ran
+    assume.append("fc_batchnorm=true")
+    module.sensitivity(TABLES[8], Options({}, results=tmp_path, assume=assume))
+    assert [*assume, "gamma=1.0"] in ran
+
+
+def test_together_runs_every_combination_and_none_twice(ran, tmp_path):
+    options, together = Options({}, results=tmp_path), ["gamma", "batchnorm_defaults", "attention_input"]
+    rendered = module.sensitivity(TABLES[3], options, together)
+    several = [assume for assume in ran if len(assume) > 1]
+    module_ = "batchnorm_defaults=module"
+    inputs = ["attention_input=pooled", "attention_input=same"]
+    assert several == [
+        *([module_, chosen] for chosen in inputs),
+        *(["gamma=1.0", chosen] for chosen in inputs),
+    ]
+    # With Module's defaults, gamma has no effect.
+    assert f"gamma=1.0 {module_} (as {module_})" in rendered
+    assert f"gamma=1.0 {module_} attention_input=same (as {module_} attention_input=same)" in rendered
+    assert re.search(r"\| gamma \+ attention_input +\| 1.0 \+ pooled +\|", rendered)
+    frame = pd.read_csv(tmp_path / "standin" / "sensitivity03.csv")
+    assert len(frame) == len(ran)
+
+
+@pytest.mark.parametrize(
+    "together, assume, message",
+    [
+        (["gamma", "colour"], [], "no assumption 'colour' that TOGETHER can vary for table 3: choose among"),
+        (["gamma", "head"], [], "no assumption 'head' that"),  # has no alternative
+        (["gamma", "window"], [], "no assumption 'window' that"),  # is another table's
+        (["gamma", "epochs"], [], "no assumption 'epochs' that"),  # takes any number
+        (["gamma", "scoring"], [], "no assumption 'scoring' that"),  # is a peer's
+        (["gamma", "batchnorm"], ["gamma=1.0"], "'gamma' has a value in ASSUME, so TOGETHER cannot vary it"),
+        (["gamma", "gamma"], [], "TOGETHER names only 'gamma': name two or more"),
+    ],
+)
+def test_combinations_that_cannot_be_run_are_refused(ran, tmp_path, together, assume, message):
+    with pytest.raises(Faults, match=message):
+        module.sensitivity(TABLES[3], Options({}, results=tmp_path, assume=assume), together)
+    assert not ran
+
+
+def test_a_training_that_does_not_fit_is_refused_before_any_begins(ran, tmp_path, monkeypatch):
+    options = Options({}, results=tmp_path, profile="paper", assume=["memory=1.0"])
+    monkeypatch.setattr(module, "_alternatives", lambda *_: ([("attention_input", "pooled")], []))
+    with pytest.raises(Faults) as caught:  # the listed choices themselves do not fit
+        module.sensitivity(TABLES[3], options)
+    (message,) = caught.value.faults
+    assert message.startswith("choices as listed: FreqCNN, profile paper: at 256 x 256, training one sample")
+    assert not ran
 
 
 def test_the_difference_and_its_test(ran, tmp_path):

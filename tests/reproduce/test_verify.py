@@ -8,6 +8,7 @@ import pytest
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.training import loop as training
+from reproduce.commands import verify as module
 from reproduce.commands.verify import SAMPLE_SECONDS, compare, draw, markdown, verify
 from reproduce.runs.report import Report
 from reproduce.runs.run import Run
@@ -60,6 +61,16 @@ def test_a_report_from_before_dtypes_were_stated_has_float32(report):
     assert "dtype" not in report.content["settings"]
     assert not compare(report, changed(report, "settings", "dtype", to="float32")).fault
     assert compare(report, changed(report, "settings", "dtype", to="bfloat16")).differences == ["settings"]
+
+
+def test_a_report_with_an_earlier_choice_is_not_rerun(report, monkeypatch, tmp_path):
+    older = Report("table08/freqcnn/report.json", changed(report, "run", "choices", "network", to={}))
+    older.content["run"]["choices"]["network"] = {"batchnorm": "section", "gamma": 0.1}
+    monkeypatch.setattr(module, "draw", lambda *_: [older])
+    monkeypatch.setattr(module, "execute", lambda *_: pytest.fail("it was run"))
+    (verified,) = verify(tmp_path, {}, tmp_path)
+    assert str(verified) == "made with an earlier choice (batchnorm=section): cannot be rerun"
+    assert not verified.fault and str(verified) in markdown([verified])
 
 
 def test_another_environment_is_reported_instead(report):
