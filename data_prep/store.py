@@ -277,7 +277,7 @@ def _settings_hash(settings: ImageSettings) -> str:
 
 def _as_json(settings: ImageSettings) -> dict:
     """Return the content of settings.json."""
-    return {**dataclasses.asdict(settings), "format": FORMAT}
+    return {**settings.as_json(), "format": FORMAT}
 
 
 # The files of a store.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,7 @@ from scipy import fft
 from scipy.signal.windows import hamming
 
 VERSIONS = ("1.8.2", "1.7")
+SCALES = ("db", "linear", "power")
 BLOCK = 2**16  # samples transformed at a time: 512 kB, which stay in a core's cache
 
 
@@ -18,15 +20,18 @@ class ImageSettings:
     """How a spectrogram becomes a square image.
 
     No plain call of MIRtoolbox gives the paper's 256 or 224 rows. We assume its default framing, in dB down
-    to a floor below the clip's maximum, scaled to 0..1, then antialiased resizing of both axes.
+    to a floor below the clip's maximum, scaled to 0..1, then antialiased resizing of both axes. Eqs. (2)-(3)
+    alone define a magnitude without a logarithm: ``scale`` 'linear'.
 
     Attributes:
         size: Rows and columns of the image.
         rate: The sampling rate in Hz.
         frame: The length of a frame in s.
         hop: The distance between two frames, as a fraction of the frame.
-        floor_db: The distance in dB between the clip's maximum and the image's 0.
-        version: The version of MIRtoolbox, one of VERSIONS.
+        floor_db: The distance in dB between the clip's maximum and the image's 0. Only 'db' uses it.
+        version: The version of MIRtoolbox, one of VERSIONS. Only the images in 'db' depend on it.
+        scale: The unit of a pixel, one of SCALES: 'db', 'linear' (magnitude) or 'power' (its square). The
+            last two are divided by the clip's maximum.
     """
 
     size: int
@@ -35,6 +40,19 @@ class ImageSettings:
     hop: float = 0.5
     floor_db: float = 80.0
     version: str = "1.8.2"
+    scale: str = "db"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings that an image depends on, for JSON.
+
+        ``scale`` is left out at its default, so that the hashes and files of versions without it stay valid.
+
+        Returns:
+            Keyword arguments of ImageSettings that give the same images.
+        """
+        values = asdict(self)
+        without_effect = ("scale",) if self.scale == "db" else ("floor_db", "version")
+        return {name: value for name, value in values.items() if name not in without_effect}
 
 
 def mirspectrum(
@@ -193,14 +211,33 @@ def image(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
         settings: The image's settings.
 
     Returns:
-        float32 (freq, time) = (size, size) in 0..1, low frequencies first. 1 is the clip's loudest point, 0
-        is ``floor_db`` below it or less.
+        float32 (freq, time) = (size, size) in 0..1, low frequencies first. 1 is the clip's loudest point. 0
+        is ``floor_db`` below it or less if ``scale`` is 'db', otherwise a magnitude of 0.
     """
-    magnitude, _, _ = mirspectrum(
-        samples, settings.rate, settings.frame, settings.hop, db=settings.floor_db, version=settings.version
-    )
-    scaled = Image.fromarray((magnitude.T / settings.floor_db).astype(np.float32))
-    scaled = scaled.transpose(Image.Transpose.TRANSPOSE)  # faster than transposing in numpy
+    pixels = Image.fromarray(_scaled(samples, settings))
+    pixels = pixels.transpose(Image.Transpose.TRANSPOSE)  # faster than transposing in numpy
     # MATLAB's imresize is bicubic by default, and also widens the kernel when it reduces.
-    resized = scaled.resize((settings.size, settings.size), Image.Resampling.BICUBIC)
+    resized = pixels.resize((settings.size, settings.size), Image.Resampling.BICUBIC)
     return np.clip(np.asarray(resized), 0.0, 1.0)  # the kernel's negative lobes overshoot at edges
+
+
+def _scaled(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """Return the spectrogram in 0..1, float32 (frames, bins).
+
+    Raises:
+        ValueError: The scale is unknown.
+    """
+    if settings.scale not in SCALES:
+        raise ValueError(f"scale is {settings.scale!r}; give one of {', '.join(SCALES)}")
+    in_db = settings.scale == "db"
+    magnitude, _, _ = mirspectrum(
+        samples,
+        settings.rate,
+        settings.frame,
+        settings.hop,
+        power=settings.scale == "power",
+        db=settings.floor_db if in_db else None,
+        version=settings.version,
+    )
+    highest = settings.floor_db if in_db else magnitude.max() or 1.0  # 0 in digital silence
+    return (magnitude.T / highest).astype(np.float32)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
+from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon.training import workers
 from reproduce import markdown as text
 from reproduce.assumptions import assumptions
@@ -97,10 +98,16 @@ def _equal(first: Run, second: Run, classes: int) -> bool:
     from freqcnn_gluon.network.describe import form  # imports MXNet, which takes seconds
     from freqcnn_gluon.network.zoo import build
 
-    without_network = [replace(run, choices={**run.choices, "network": {}}) for run in (first, second)]
-    if without_network[0] != without_network[1]:
-        return False
     size, _ = first.network_sizes()
+
+    def without_network(run: Run) -> Run:
+        image = ImageSettings(
+            size, **run.choices["image"]
+        ).as_json()  # settings without an effect do not count
+        return replace(run, choices={**run.choices, "network": {}, "image": image})
+
+    if without_network(first) != without_network(second):
+        return False
     nets = [build(run.system, classes, size, **run.choices["network"]) for run in (first, second)]
     return form(nets[0]) == form(nets[1])
 
