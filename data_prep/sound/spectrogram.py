@@ -12,6 +12,7 @@ from scipy.signal.windows import hamming
 
 VERSIONS = ("1.8.2", "1.7")
 SCALES = ("db", "linear", "power")
+TIME_AXES = ("whole", "windows")
 BLOCK = 2**16  # samples transformed at a time: 512 kB, which stay in a core's cache
 
 
@@ -32,6 +33,8 @@ class ImageSettings:
         version: The version of MIRtoolbox, one of VERSIONS. Only the images in 'db' depend on it.
         scale: The unit of a pixel, one of SCALES: 'db', 'linear' (magnitude) or 'power' (its square). The
             last two are divided by the clip's maximum.
+        time_axis: One of TIME_AXES: 'whole' squeezes the whole clip into one image. 'windows' cuts it into
+            windows of ``size`` frames, whose images have one column for each frame.
     """
 
     size: int
@@ -41,18 +44,21 @@ class ImageSettings:
     floor_db: float = 80.0
     version: str = "1.8.2"
     scale: str = "db"
+    time_axis: str = "whole"
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings that an image depends on, for JSON.
 
-        ``scale`` is left out at its default, so that the hashes and files of versions without it stay valid.
+        ``scale`` and ``time_axis`` are left out at their defaults, so that the hashes and files of versions
+        without them stay valid.
 
         Returns:
             Keyword arguments of ImageSettings that give the same images.
         """
-        values = asdict(self)
-        without_effect = ("scale",) if self.scale == "db" else ("floor_db", "version")
-        return {name: value for name, value in values.items() if name not in without_effect}
+        left_out = ["floor_db", "version"] if self.scale != "db" else ["scale"]
+        if self.time_axis == "whole":
+            left_out.append("time_axis")
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 def mirspectrum(
@@ -204,7 +210,7 @@ def _raise_floor(magnitude: np.ndarray, floor_db: float, block: int, version: st
 
 
 def image(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
-    """Compute the network's input for one clip.
+    """Compute the image of a whole clip, whatever ``settings.time_axis``.
 
     Args:
         samples: (n,) at ``settings.rate``.
@@ -214,15 +220,18 @@ def image(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
         float32 (freq, time) = (size, size) in 0..1, low frequencies first. 1 is the clip's loudest point. 0
         is ``floor_db`` below it or less if ``scale`` is 'db', otherwise a magnitude of 0.
     """
-    pixels = Image.fromarray(_scaled(samples, settings))
-    pixels = pixels.transpose(Image.Transpose.TRANSPOSE)  # faster than transposing in numpy
-    # MATLAB's imresize is bicubic by default, and also widens the kernel when it reduces.
-    resized = pixels.resize((settings.size, settings.size), Image.Resampling.BICUBIC)
-    return np.clip(np.asarray(resized), 0.0, 1.0)  # the kernel's negative lobes overshoot at edges
+    return resized(scaled(samples, settings), settings.size)
 
 
-def _scaled(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
-    """Return the spectrogram in 0..1, float32 (frames, bins).
+def scaled(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """Compute a clip's spectrogram in 0..1 before it is resized.
+
+    Args:
+        samples: (n,) at ``settings.rate``.
+        settings: The image's settings.
+
+    Returns:
+        float32 (frames, bins), low frequencies first.
 
     Raises:
         ValueError: The scale is unknown.
@@ -241,3 +250,17 @@ def _scaled(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
     )
     highest = settings.floor_db if in_db else magnitude.max() or 1.0  # 0 in digital silence
     return (magnitude.T / highest).astype(np.float32)
+
+
+def resized(frames: np.ndarray, size: int) -> np.ndarray:
+    """Resize float32 (frames, bins) in 0..1 to an image (freq, time) = (size, size) in 0..1."""
+    pixels = Image.fromarray(frames)
+    pixels = pixels.transpose(Image.Transpose.TRANSPOSE)  # faster than transposing in numpy
+    # MATLAB's imresize is bicubic by default, and also widens the kernel when it reduces.
+    pixels = pixels.resize((size, size), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(pixels), 0.0, 1.0)  # the kernel's negative lobes overshoot at edges
+
+
+def frame_count(samples: int, settings: ImageSettings) -> int:
+    """Return the number of frames of a clip of ``samples`` samples at ``settings.rate``."""
+    return len(_frames(samples, settings.rate, settings.frame, settings.hop, "/1")[1])

@@ -101,9 +101,8 @@ def _equal(first: Run, second: Run, classes: int) -> bool:
     size, _ = first.network_sizes()
 
     def without_network(run: Run) -> Run:
-        image = ImageSettings(
-            size, **run.choices["image"]
-        ).as_json()  # settings without an effect do not count
+        # Settings that have no effect on the images do not count.
+        image = ImageSettings(size, **run.choices["image"]).as_json()
         return replace(run, choices={**run.choices, "network": {}, "image": image})
 
     if without_network(first) != without_network(second):
