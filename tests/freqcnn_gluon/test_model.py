@@ -128,6 +128,7 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ({"images": {"size": 32, "rate": True}}, "its rate is True"),
         ({"images": {"size": 32.0}}, "are not whole numbers"),
         ({"images": {"size": 32, "version": "2"}}, "its MIRtoolbox version '2' is not known"),
+        ({"images": {"size": 32, "time_axis": "windows"}}, "its time axis is 'windows', not 'whole'"),
         ({"images": {"size": 32, "scale": "power"}}, "its images have the scale 'power', not 'db'"),
         ({"median": 5.0}, "lengths are impossible: 5.0 s \\(median\\) and 3.0 s"),
         ({"longest": float("nan")}, "its clips' lengths"),
