@@ -2,12 +2,14 @@
 
     settings.json   how the images were computed
     images.f32      rows of size * size raw float32, which are only ever appended to
-    rows.csv        the content key of each row, appended once the row itself is safely on disk
-    index.csv       clip, row and key of the present manifest; it is written last, and completes the store
+    rows.csv        the key of each row, appended once the row itself is safely on disk
+    index.csv       clip, row and key of the present manifest; it is written last, and completes the store.
+                    A clip that was cut into windows has a line for each window.
 
 A content key covers the bytes of the clip's file, its start and stop, the settings, and whether the clip's
 channels cancel each other. So only a changed clip is computed again, equal content shares a row, and an
-interrupted build resumes where it stopped.
+interrupted build resumes where it stopped. It is the key of the clip's row, or of its first window's; further
+windows have keys that are derived from it.
 """
 
 from __future__ import annotations
@@ -25,18 +27,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import manifest
+from data_prep import manifest, windows
 from data_prep.base.faults import Faults
 from data_prep.base.files import checksum, in_place, locked, naming, whole
 from data_prep.base.processes import pool
 from data_prep.base.progress import Bar
 from data_prep.manifest import Clip
 from data_prep.sound import audio, remarks
-from data_prep.sound.spectrogram import ImageSettings, image
+from data_prep.sound.spectrogram import ImageSettings
 
 FORMAT = 1  # increase it whenever the same file and settings give another image
 BATCH = 64  # rows between two syncs, which a killed build may lose
 KEY = re.compile(rb"[0-9a-f]{64}\n")
+
+Keys = tuple[str, ...]  # of the rows of a clip, in the order of its windows
 
 
 class Store:
@@ -75,15 +79,24 @@ class Store:
                 "command that builds it, which repairs it"
             )
         self.images = np.memmap(folder / "images.f32", "<f4", "r", shape=(rows, size, size))
-        self._by_clip = self.index.set_index("clip")
+        self._by_clip = self.index.drop_duplicates("clip").set_index("clip")
 
     def rows(self, clips: Iterable[str]) -> np.ndarray:
-        """Return the row of each clip, int64 (n,).
+        """Return the row of each clip, or of its first window, int64 (n,).
 
         Raises:
             Faults: The store does not have all of the clips.
         """
         return self._of(clips)["row"].to_numpy()
+
+    def windows(self, clips: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return all rows of the clips, clip after clip, int64 (m,), and the number of each clip's (n,).
+
+        Raises:
+            Faults: The store does not have all of the clips.
+        """
+        rows = self.index.groupby("clip")["row"].apply(np.array).loc[self._of(clips).index]
+        return np.concatenate(rows.to_numpy()), rows.map(len).to_numpy()
 
     def keys(self, clips: Iterable[str]) -> list[str]:
         """Return the content key of each clip.
@@ -158,8 +171,9 @@ def build(
         with locked(folder, "is building this store"):
             _write_settings(folder, settings)
             row = _add_images(folder, settings, dict(zip(keys, clips, strict=True)), stream)
-            index = {"clip": frame["clip"].to_numpy(), "row": [row[key] for key in keys], "key": keys}
-            text = pd.DataFrame(index).to_csv(index=False, lineterminator="\n")
+            lines = [(clip, row[key], key) for clip, own in zip(frame["clip"], keys) for key in own]
+            index = pd.DataFrame(lines, columns=["clip", "row", "key"])
+            text = index.to_csv(index=False, lineterminator="\n")
             path = folder / "index.csv"
             if not path.is_file() or path.read_bytes() != text.encode():
                 with whole(path) as aside:
@@ -169,8 +183,8 @@ def build(
 
 def _report(
     checks: list[_Check], clips: list[Clip], settings: ImageSettings, earlier_faults: Sequence[str]
-) -> list[str]:
-    """Raise the faults of all clips, print the remarks on them, and return their keys."""
+) -> list[Keys]:
+    """Raise the faults of all clips, print the remarks on them, and return their rows' keys."""
     faults = [*earlier_faults, *(fault for check in checks for fault in check.faults)]
     if faults:
         raise Faults(dict.fromkeys(faults))  # clips of one file may share its fault
@@ -181,22 +195,23 @@ def _report(
         for remark in check.remarks | narrow:
             files.setdefault(remark, []).append(path)
     remarks.report(files)
-    return [check.key for check in checks]
+    return [check.keys for check in checks]
 
 
 def _add_images(
-    folder: Path, settings: ImageSettings, clips: dict[str, Clip], stream: Callable
+    folder: Path, settings: ImageSettings, clips: dict[Keys, Clip], stream: Callable
 ) -> dict[str, int]:
     """Compute the images of the ``clips``, by key, that the store lacks. Return the row of each key."""
     row = {key: i for i, key in enumerate(_whole_rows(folder, 4 * settings.size**2))}
-    new = [(key, clip) for key, clip in clips.items() if key not in row]
+    new = [(keys, clip) for keys, clip in clips.items() if not row.keys() >= set(keys)]
+    lacking = [key for keys, _ in new for key in keys if key not in row]
     if new:
-        _check_space(folder, len(new) * 4 * settings.size**2)
+        _check_space(folder, len(lacking) * 4 * settings.size**2)
         (folder / "index.csv").unlink(missing_ok=True)
-        images = stream(functools.partial(_image, settings), new)
+        computed = Bar(stream(functools.partial(_images, settings), new), "computing", len(new), unit="clip")
         with naming(folder / "images.f32"):
-            _append(folder, Bar(images, "computing", len(new), unit="clip"))
-        row.update({key: len(row) + i for i, (key, _) in enumerate(new)})
+            _append(folder, (item for of_clip in computed for item in of_clip if item[0] not in row))
+        row.update({key: len(row) + i for i, key in enumerate(lacking)})
     return row
 
 
@@ -211,9 +226,9 @@ def content_keys(clips: Sequence[Clip], settings: ImageSettings, jobs: int | Non
 
 @dataclasses.dataclass(frozen=True)
 class _Check:
-    """A clip's key and rate in Hz, the remarks on its sound (``sound.remarks``), and its faults."""
+    """The keys of a clip's rows, its rate in Hz, the remarks on its sound (``sound.remarks``), its faults."""
 
-    key: str
+    keys: Keys
     rate: int
     remarks: frozenset[str]
     faults: list[str]
@@ -222,21 +237,23 @@ class _Check:
 def _check(settings: ImageSettings, clip: Clip) -> _Check:
     sound_remarks: set[str] = set()
     try:
-        _, rate = audio.load(*clip, remarks=sound_remarks)
+        samples, rate = audio.load(*clip, remarks=sound_remarks)
     except Faults as faults:
-        return _Check("", 0, frozenset(), faults.faults)
+        return _Check((), 0, frozenset(), faults.faults)
     key = content_key(settings, clip, remarks.INVERTED in sound_remarks)
-    return _Check(key, rate, frozenset(sound_remarks), [])
+    others = range(1, windows.image_count(len(samples), rate, settings))
+    keys = (key, *(hashlib.sha256(f"{key} {number}".encode()).hexdigest() for number in others))
+    return _Check(keys, rate, frozenset(sound_remarks), [])
 
 
-def _image(settings: ImageSettings, item: tuple[str, Clip]) -> tuple[str, bytes]:
-    """Return a clip's key and the bytes of its image."""
-    key, (path, start, stop) = item
+def _images(settings: ImageSettings, item: tuple[Keys, Clip]) -> list[tuple[str, bytes]]:
+    """Return the key and the bytes of each of a clip's images."""
+    keys, (path, start, stop) = item
     sound_remarks: set[str] = set()
-    pixels = image(audio.read(path, settings.rate, start, stop, sound_remarks), settings)
-    if content_key(settings, (path, start, stop), remarks.INVERTED in sound_remarks) != key:
+    pixels = windows.images(audio.read(path, settings.rate, start, stop, sound_remarks), settings)
+    if content_key(settings, (path, start, stop), remarks.INVERTED in sound_remarks) != keys[0]:
         raise Faults(f"{path}: was changed while the store was being built; run the same command again")
-    return key, pixels.astype("<f4").tobytes()
+    return [(key, image.astype("<f4").tobytes()) for key, image in zip(keys, pixels, strict=True)]
 
 
 def _key_or_none(settings: ImageSettings, clip: Clip) -> str:
@@ -277,7 +294,7 @@ def _settings_hash(settings: ImageSettings) -> str:
 
 def _as_json(settings: ImageSettings) -> dict:
     """Return the content of settings.json."""
-    return {**dataclasses.asdict(settings), "format": FORMAT}
+    return {**settings.as_json(), "format": FORMAT}
 
 
 # The files of a store.
@@ -325,7 +342,7 @@ def _read(folder: Path) -> tuple[ImageSettings, pd.DataFrame, list[bytes]]:
         raise ValueError("index.csv has other columns than clip, row, key")
     if not isinstance(settings.size, int):
         raise ValueError("its size is not a whole number")
-    if index.empty or index["clip"].duplicated().any():
+    if index.empty or (settings.time_axis == "whole" and index["clip"].duplicated().any()):
         raise ValueError("index.csv has no clips, or a clip twice")
     return settings, index, (folder / "rows.csv").read_bytes().split()
 

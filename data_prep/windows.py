@@ -1,4 +1,7 @@
-"""Recordings of any length, whole or cut into windows as long as the clips of a network's training."""
+"""Recordings of any length, whole or cut into windows as long as the clips of a network's training.
+
+Also the windows of a fixed number of frames into which ``ImageSettings.time_axis`` 'windows' cuts a clip.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ import numpy as np
 from data_prep.base.faults import Faults
 from data_prep.manifest import Clip
 from data_prep.sound import audio, remarks
-from data_prep.sound.spectrogram import ImageSettings, image
+from data_prep.sound.spectrogram import TIME_AXES, ImageSettings, frame_count, image, resized, scaled
 
-__all__ = ["Window", "spans", "windows"]
+__all__ = ["Window", "image_count", "images", "spans", "windows"]
 
 TOGETHER = 64  # windows that a process computes in one task, which limits the memory of a long recording
 
@@ -73,6 +76,46 @@ def spans(seconds: float, median: float, longest: float) -> list[tuple[float, fl
     hop, last = median / 2, seconds - median
     before = math.ceil(last / hop - 0.5)  # a window that nearly equals the last one is left out
     return [(hop * number, hop * number + median) for number in range(max(1, before))] + [(last, seconds)]
+
+
+def images(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """Compute the image of a whole clip, or one image for each of its windows, see ``settings.time_axis``.
+
+    A window has ``size`` frames and starts ``size`` / 2 frames after its predecessor; the last one ends with
+    the clip. Values are relative to the maximum of the whole clip. A shorter clip is one window with zeros
+    after its end, so that a column is one frame in every image.
+
+    Args:
+        samples: (n,) at ``settings.rate``.
+        settings: The images' settings.
+
+    Returns:
+        float32 (images, size, size) in 0..1, as (image, freq, time).
+
+    Raises:
+        ValueError: The time axis or the scale is unknown.
+    """
+    if settings.time_axis not in TIME_AXES:
+        raise ValueError(f"time_axis is {settings.time_axis!r}; give one of {', '.join(TIME_AXES)}")
+    if settings.time_axis == "whole":
+        return image(samples, settings)[None]
+    frames, size = scaled(samples, settings), settings.size
+    missing = max(0, size - len(frames))
+    frames = np.pad(frames, ((0, missing), (0, 0)))
+    return np.stack([resized(frames[start : start + size], size) for start in _starts(len(frames), size)])
+
+
+def image_count(samples: int, rate: int, settings: ImageSettings) -> int:
+    """Return the number of ``images`` of a clip of ``samples`` samples at its own ``rate`` in Hz."""
+    if settings.time_axis == "whole":
+        return 1
+    resampled = -(-samples * settings.rate // rate)  # rounded up, as scipy's resample_poly does
+    return len(_starts(frame_count(resampled, settings), settings.size))
+
+
+def _starts(frames: int, size: int) -> list[int]:
+    """Return the first frame of each window of ``size`` frames."""
+    return [round(start) for start, _ in spans(frames, size, size)]
 
 
 def windows(

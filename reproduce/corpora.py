@@ -116,9 +116,15 @@ class Corpus:
     root: Path
     folder: Path
 
-    def part(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the store's row numbers (n,) and the class numbers (n,) of ``split.clips(fold, part)``."""
-        return self.store.rows(self.split.clips(fold, part)["clip"]), self.split.numbers(fold, part)[1]
+    def part(self, fold: str, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the images of ``split.clips(fold, part)``, clip after clip.
+
+        Returns:
+            The store's row number and the class number of each image (m,), and the number of images of each
+            clip (n,): 1 if ``ImageSettings.time_axis`` is 'whole'.
+        """
+        rows, windows = self.store.windows(self.split.clips(fold, part)["clip"])
+        return rows, self.split.numbers(fold, part)[1].repeat(windows), windows
 
     def fingerprint(self) -> str:
         """Return a hash of the manifest and the images."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,8 @@ from scipy import fft
 from scipy.signal.windows import hamming
 
 VERSIONS = ("1.8.2", "1.7")
+SCALES = ("db", "linear", "power")
+TIME_AXES = ("whole", "windows")
 BLOCK = 2**16  # samples transformed at a time: 512 kB, which stay in a core's cache
 
 
@@ -18,15 +21,20 @@ class ImageSettings:
     """How a spectrogram becomes a square image.
 
     No plain call of MIRtoolbox gives the paper's 256 or 224 rows. We assume its default framing, in dB down
-    to a floor below the clip's maximum, scaled to 0..1, then antialiased resizing of both axes.
+    to a floor below the clip's maximum, scaled to 0..1, then antialiased resizing of both axes. Eqs. (2)-(3)
+    alone define a magnitude without a logarithm: ``scale`` 'linear'.
 
     Attributes:
         size: Rows and columns of the image.
         rate: The sampling rate in Hz.
         frame: The length of a frame in s.
         hop: The distance between two frames, as a fraction of the frame.
-        floor_db: The distance in dB between the clip's maximum and the image's 0.
-        version: The version of MIRtoolbox, one of VERSIONS.
+        floor_db: The distance in dB between the clip's maximum and the image's 0. Only 'db' uses it.
+        version: The version of MIRtoolbox, one of VERSIONS. Only the images in 'db' depend on it.
+        scale: The unit of a pixel, one of SCALES: 'db', 'linear' (magnitude) or 'power' (its square). The
+            last two are divided by the clip's maximum.
+        time_axis: One of TIME_AXES: 'whole' squeezes the whole clip into one image. 'windows' cuts it into
+            windows of ``size`` frames, whose images have one column for each frame.
     """
 
     size: int
@@ -35,6 +43,22 @@ class ImageSettings:
     hop: float = 0.5
     floor_db: float = 80.0
     version: str = "1.8.2"
+    scale: str = "db"
+    time_axis: str = "whole"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings that an image depends on, for JSON.
+
+        ``scale`` and ``time_axis`` are left out at their defaults, so that the hashes and files of versions
+        without them stay valid.
+
+        Returns:
+            Keyword arguments of ImageSettings that give the same images.
+        """
+        left_out = ["floor_db", "version"] if self.scale != "db" else ["scale"]
+        if self.time_axis == "whole":
+            left_out.append("time_axis")
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 def mirspectrum(
@@ -186,21 +210,57 @@ def _raise_floor(magnitude: np.ndarray, floor_db: float, block: int, version: st
 
 
 def image(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
-    """Compute the network's input for one clip.
+    """Compute the image of a whole clip, whatever ``settings.time_axis``.
 
     Args:
         samples: (n,) at ``settings.rate``.
         settings: The image's settings.
 
     Returns:
-        float32 (freq, time) = (size, size) in 0..1, low frequencies first. 1 is the clip's loudest point, 0
-        is ``floor_db`` below it or less.
+        float32 (freq, time) = (size, size) in 0..1, low frequencies first. 1 is the clip's loudest point. 0
+        is ``floor_db`` below it or less if ``scale`` is 'db', otherwise a magnitude of 0.
     """
+    return resized(scaled(samples, settings), settings.size)
+
+
+def scaled(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """Compute a clip's spectrogram in 0..1 before it is resized.
+
+    Args:
+        samples: (n,) at ``settings.rate``.
+        settings: The image's settings.
+
+    Returns:
+        float32 (frames, bins), low frequencies first.
+
+    Raises:
+        ValueError: The scale is unknown.
+    """
+    if settings.scale not in SCALES:
+        raise ValueError(f"scale is {settings.scale!r}; give one of {', '.join(SCALES)}")
+    in_db = settings.scale == "db"
     magnitude, _, _ = mirspectrum(
-        samples, settings.rate, settings.frame, settings.hop, db=settings.floor_db, version=settings.version
+        samples,
+        settings.rate,
+        settings.frame,
+        settings.hop,
+        power=settings.scale == "power",
+        db=settings.floor_db if in_db else None,
+        version=settings.version,
     )
-    scaled = Image.fromarray((magnitude.T / settings.floor_db).astype(np.float32))
-    scaled = scaled.transpose(Image.Transpose.TRANSPOSE)  # faster than transposing in numpy
+    highest = settings.floor_db if in_db else magnitude.max() or 1.0  # 0 in digital silence
+    return (magnitude.T / highest).astype(np.float32)
+
+
+def resized(frames: np.ndarray, size: int) -> np.ndarray:
+    """Resize float32 (frames, bins) in 0..1 to an image (freq, time) = (size, size) in 0..1."""
+    pixels = Image.fromarray(frames)
+    pixels = pixels.transpose(Image.Transpose.TRANSPOSE)  # faster than transposing in numpy
     # MATLAB's imresize is bicubic by default, and also widens the kernel when it reduces.
-    resized = scaled.resize((settings.size, settings.size), Image.Resampling.BICUBIC)
-    return np.clip(np.asarray(resized), 0.0, 1.0)  # the kernel's negative lobes overshoot at edges
+    pixels = pixels.resize((size, size), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(pixels), 0.0, 1.0)  # the kernel's negative lobes overshoot at edges
+
+
+def frame_count(samples: int, settings: ImageSettings) -> int:
+    """Return the number of frames of a clip of ``samples`` samples at ``settings.rate``."""
+    return len(_frames(samples, settings.rate, settings.frame, settings.hop, "/1")[1])

@@ -64,7 +64,7 @@ class About:
 
     def text(self) -> str:
         """Format the description as JSON with its own checksum, for ``read``."""
-        fields = {"format": FORMAT, **asdict(self)}
+        fields = {"format": FORMAT, **asdict(self), "images": self.images.as_json()}
         return json.dumps({**fields, "checksum": _checksum(fields)}, indent=1, ensure_ascii=False)
 
     @classmethod
@@ -114,6 +114,10 @@ class About:
             raise ValueError(f"its lowest rate is {self.lowest_rate!r}, which is not a whole number")
         if self.images.version not in VERSIONS:
             raise ValueError(f"its MIRtoolbox version {self.images.version!r} is not known")
+        if self.images.scale != ImageSettings.scale:
+            raise ValueError(f"its images have the scale {self.images.scale!r}, not {ImageSettings.scale!r}")
+        if self.images.time_axis != ImageSettings.time_axis:
+            raise ValueError(f"its time axis is {self.images.time_axis!r}, not {ImageSettings.time_axis!r}")
         if not (0.01 <= self.median <= self.longest) or math.isnan(self.longest):
             lengths = f"{self.median!r} s (median) and {self.longest!r} s (longest)"
             raise ValueError(f"its clips' lengths are impossible: {lengths}")

@@ -137,7 +137,7 @@ def feature_steps(about: About) -> dict[str, dict]:
         "spectrum": {"points": "next power of two", "value": "magnitude"},
         "decibels": {"factor": 20, "offset": 1e-16},
         "floor": {"db": images.floor_db, "below": "frame" if images.version == "1.7" else "clip"},
-        "scale": {"from_db": [-images.floor_db, 0], "to": [0, 1]},
+        "scale": {"of": images.scale, "from_db": [-images.floor_db, 0], "to": [0, 1]},
         "resize": {"size": images.size, "kernel": "bicubic", "a": -0.5, "antialias": True},
         "limit": {"low": 0, "high": 1},
         "orientation": {"rows": "frequency, lowest first", "columns": "time"},

@@ -50,7 +50,7 @@ class Outcome:
     Attributes:
         history: One dict per epoch: epoch, loss, accuracy, seconds, and the metrics of each evaluated part
             under the part's name.
-        probabilities: (n, classes) after the last epoch, by part.
+        probabilities: (clips, classes) after the last epoch, by part.
     """
 
     history: list[dict]
@@ -243,7 +243,7 @@ class Training:
                     f"first in {layer}; {self._last_checkpoint()}"
                 )
             self.probabilities[part] = probabilities
-            measured[part] = metrics(examples.labels, probabilities.argmax(axis=1), self.classes)
+            measured[part] = metrics(examples.clip_labels(), probabilities.argmax(axis=1), self.classes)
         return measured
 
     def _last_checkpoint(self) -> str:
@@ -311,7 +311,7 @@ def compute_in(dtype: str, net: gluon.HybridBlock, kind: str = "cpu") -> None:
 def predict(
     net: gluon.HybridBlock, examples: Examples, devices: list[mx.Context], micro_batch: int
 ) -> np.ndarray:
-    """Return class probabilities (n, classes) for ``examples``, computed on the first device.
+    """Return class probabilities (clips, classes) for ``examples``, computed on the first device.
 
     Args:
         net: Takes (batch, 1, size, size) and returns logits (batch, classes).
@@ -326,7 +326,7 @@ def predict(
         numbers = np.arange(start, start + chunk) % len(examples)
         images, _ = examples.batch(numbers)
         parts.append(net(mx.nd.array(images, ctx=devices[0])).softmax().asnumpy())
-    return np.concatenate(parts)[: len(examples)]
+    return examples.clip_probabilities(np.concatenate(parts)[: len(examples)])
 
 
 def _initialise(net: gluon.HybridBlock, settings: Settings, devices: list[mx.Context]) -> None:

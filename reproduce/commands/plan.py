@@ -133,6 +133,11 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     profiles = " and ".join(sorted({job.profile for job in jobs}))
     memory = jobs[0].choices["training"]["memory"]
     notes = [*_notes(processor, options.dtype, kind, gpus, memory), *_missing(tables, options)]
+    if any(job.choices["image"].get("time_axis") == "windows" for job in jobs):
+        notes.append(
+            "A clip counts as one image, because its length is not known before its file is read. With "
+            "time_axis=windows, hours and disk are as many times higher as a clip has windows on average."
+        )
     title = f"## Cost of the tables, profile {profiles}"
     return "\n".join([title, "", *text.table(head, lines), "", *notes])
 

@@ -124,7 +124,7 @@ def _attention(content: Mapping, weights: Path, clip: str, label: str, image: np
         blocks = attended(net, np.array(image))
     except Faults:
         return None
-    rate = ImageSettings(size=run["size"]).rate
+    rate = ImageSettings(size=run["size"], **run["choices"]["image"]).rate
     mean_weights = "; ".join(
         f"block {block.block}, {block.axis} parts: {', '.join(f'{part:.2f}' for part in block.parts)}"
         for block in blocks

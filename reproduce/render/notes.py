@@ -102,14 +102,17 @@ def _training(table: Table, contents: Sequence[Mapping]) -> list[str]:
     micro_batches = sorted({content["settings"]["micro_batch"] for content in contents})
     dtype = run["choices"]["training"].get("dtype")
 
-    def clips(part: str) -> str:
-        counts = sorted({content["clips"][part] for content in contents})
+    def count(part: str, of: str = "clips") -> str:
+        # Reports of earlier versions have no 'images': each clip was one.
+        counts = sorted({content.get(of, content["clips"])[part] for content in contents})
         return " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1]))))
 
+    images = f"{count('train', 'images')} and {count('test', 'images')}"
+    windows = f" (cut into {images} windows)" if run["choices"]["image"].get("time_axis") == "windows" else ""
     over_sampled = " (with over-sampling)" if table.corpus == "ut_podcast" else ""
     return [
         f"Profile '{run['profile']}': spectrograms of {run['size']} × {run['size']} pixels, "
-        f"{clips('train')} training clips{over_sampled}, {clips('test')} test clips. "
+        f"{count('train')} training clips{over_sampled}, {count('test')} test clips{windows}. "
         f"SGD: learning rate {settings['learning_rate']:g} (schedule '{settings['schedule']}'), "
         f"momentum {settings['momentum']:g}, weight decay {settings['weight_decay']:g}, "
         f"batch size {run['batch_size']} in micro-batches of {' or '.join(map(str, micro_batches))}"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from data_prep.base.faults import Faults
+from data_prep.sound.spectrogram import ImageSettings
 from reproduce.peers import PEERS
 from reproduce.runs.run import Run
 
@@ -62,7 +63,8 @@ def training_key(run: Run, classes: int, devices: str | None) -> tuple[Any, ...]
         contexts = runtime.contexts(devices)
         share = -(-batch_size // (len(contexts) * workers.join().count))
         memory = micro_batch(net, size, share, memory, contexts)
-    others = replace(run, choices={**run.choices, "network": {}, "training": training})
+    image = ImageSettings(size, **run.choices["image"]).as_json()  # without settings that have no effect
+    others = replace(run, choices={**run.choices, "network": {}, "training": training, "image": image})
     return others, _form(*_arguments(run, classes)), memory
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reproduce.paper.published import published
 from reproduce.tables.table import Cell, System, Table
+from reproduce.tables.table03 import RATE_NOTE
 from reproduce.tables.table03 import SYSTEMS as _TABLE_3
 from reproduce.tables.table04 import QUICK
 from reproduce.tables.table04 import SYSTEMS as _TABLE_4
@@ -52,5 +53,6 @@ TABLE = Table(
         "global and local frequency and 2 segments, and '2 AC' with feature-based attention is Table 3's "
         "FreqCNN. "
         "The tables share these runs if their sizes and epochs are the same.",
+        RATE_NOTE,
     ),
 )

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from scipy.signal import stft
 from scipy.signal.windows import hamming
 
 from data_prep.sound import audio
-from data_prep.sound.spectrogram import BLOCK, VERSIONS, ImageSettings, image, mirspectrum
+from data_prep.sound.spectrogram import BLOCK, SCALES, VERSIONS, ImageSettings, image, mirspectrum
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mirtoolbox"
 ARCHIVE = np.load(GOLDEN / "golden.npz")
@@ -183,6 +184,50 @@ def test_image_is_the_floored_dB_spectrogram_where_no_resizing_is_needed():
     assert decibels.shape == (257, 257)
     expected = np.maximum(decibels - decibels.max(), -40) / 40 + 1
     np.testing.assert_allclose(image(samples, settings), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale, power", [("linear", 1), ("power", 2)])
+def test_a_scale_without_logarithm_is_that_of_equations_2_and_3(scale, power):
+    samples = np.random.default_rng(9).standard_normal(512 + 256 * 256)
+    n = np.arange(512)
+    frames = np.stack([samples[256 * m : 256 * m + 512] * hamming(512) for m in range(257)])
+    spectrum = frames @ np.exp(-2j * np.pi * np.outer(n, np.arange(257)) / 512)  # Eq. (2), (frames, bins)
+    magnitude = np.sqrt(spectrum.real**2 + spectrum.imag**2).T ** power  # Eq. (3)
+    pixels = image(samples, ImageSettings(257, frame=0.032, scale=scale))  # 257 frames of 257 bins
+    np.testing.assert_allclose(pixels, magnitude / magnitude.max(), atol=1e-6)
+    assert pixels.max() == 1
+
+
+@pytest.mark.parametrize("name, scale", [("chirp_32_16", "linear"), ("chirp_32_16_Power", "power")])
+def test_a_scale_without_logarithm_is_mirtoolboxs(name, scale):
+    """61 frames of 257 bins become 61 × 61 pixels, so that the columns stay as they are."""
+    g = golden(f"v1.8.2/{name}")
+    samples = soundfile.read(GOLDEN / f"{g['wav']}.wav")[0]
+    pixels = image(samples, ImageSettings(61, frame=0.032, scale=scale))
+    reduced = Image.fromarray(g["magnitude"].astype(np.float32)).resize((13, 61), Image.Resampling.BICUBIC)
+    loudest = mirspectrum(samples, 16000, **F32, power=scale == "power")[0].max()  # of all frames
+    np.testing.assert_allclose(pixels[:, g["kept"]], np.clip(np.asarray(reduced) / loudest, 0, 1), atol=1e-6)
+
+
+def test_only_decibels_depend_on_floor_and_version():
+    samples = np.random.default_rng(10).standard_normal(16000) * np.linspace(0, 1, 16000) ** 4
+    for scale in SCALES:
+        usual, other = ImageSettings(32, scale=scale), ImageSettings(32, 16000, 0.05, 0.5, 40, "1.7", scale)
+        same = np.array_equal(image(samples, usual), image(samples, other))
+        assert same == (usual.as_json() == other.as_json()) == (scale != "db")
+        assert ImageSettings(**other.as_json()).as_json() == other.as_json()
+    assert not image(np.zeros(16000), ImageSettings(16, scale="linear")).any()
+    with pytest.raises(ValueError, match="scale is 'dB'; give one of db, linear, power"):
+        image(samples, ImageSettings(16, scale="dB"))
+
+
+def test_half_the_rate_leaves_the_lower_half_of_the_bins():
+    """An 8 kHz file: at 16 kHz the upper rows are residue; at 8 kHz every row is one of the lower ones."""
+    samples = np.random.default_rng(11).standard_normal(4 * 8000)
+    high = image(audio.resample(samples, 8000, 16000), ImageSettings(64))
+    low = image(samples, ImageSettings(64, rate=8000))
+    lower = high[:32].repeat(2, axis=0)[:-8]  # without the filter's slope below 4 kHz
+    assert np.abs(low[:-8] - lower).mean() < 0.05 and high[36:].mean() < 0.3 < 0.7 < low[36:].mean()
 
 
 def test_image_does_not_depend_on_loudness_and_has_a_floor():

@@ -73,6 +73,14 @@ def test_a_model_of_an_earlier_version_keeps_its_placement(tmp_path, architectur
     assert About.read((tmp_path / "saved" / "model.json").read_text()).network["batchnorm"] == placement
 
 
+def test_the_images_settings_are_those_of_earlier_versions(saved):
+    """So earlier versions read new models, and this one reads earlier ones."""
+    images = json.loads((saved / "model.json").read_text())["images"]
+    stated = {"rate": 16000, "frame": 0.05, "hop": 0.5, "floor_db": 80.0, "version": "1.8.2"}
+    assert images == {"size": images["size"], **stated}
+    assert Model.load(saved, "cpu").about.images.scale == "db"
+
+
 def test_a_device_that_cannot_be_used_is_not_the_model_s_fault(saved, monkeypatch):
     monkeypatch.setattr("freqcnn_gluon.own.model.gpus", lambda: [])
     with pytest.raises(Faults) as caught:
@@ -138,6 +146,8 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ({"images": {"size": 32, "rate": True}}, "its rate is True"),
         ({"images": {"size": 32.0}}, "are not whole numbers"),
         ({"images": {"size": 32, "version": "2"}}, "its MIRtoolbox version '2' is not known"),
+        ({"images": {"size": 32, "time_axis": "windows"}}, "its time axis is 'windows', not 'whole'"),
+        ({"images": {"size": 32, "scale": "power"}}, "its images have the scale 'power', not 'db'"),
         ({"median": 5.0}, "lengths are impossible: 5.0 s \\(median\\) and 3.0 s"),
         ({"longest": float("nan")}, "its clips' lengths"),
         ({"format": 1}, "its format is 1, and this program reads 2 and 3"),

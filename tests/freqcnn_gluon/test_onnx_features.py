@@ -81,7 +81,7 @@ def test_the_program_computes_the_same_image(page, size, rate, frame, hop, floor
     settings = spectrogram.ImageSettings(size, rate, frame, hop, floor_db, version)
     random = np.random.default_rng(size)
     samples = random.normal(size=int(seconds * rate)) * np.linspace(0.001, 1, int(seconds * rate)) ** 2
-    found = page["image"](samples, **vars(settings))
+    found = page["image"](samples, **settings.as_json())
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, spectrogram.image(samples, settings), atol=1e-6, rtol=0)
 
@@ -97,7 +97,7 @@ def test_the_program_hears_files_of_any_rate_as_this_project_does(page, tmp_path
     np.testing.assert_allclose(samples, expected, atol=1e-9)
     settings = spectrogram.ImageSettings(64)
     np.testing.assert_allclose(
-        page["image"](samples, **vars(settings)), spectrogram.image(expected, settings), atol=1e-6, rtol=0
+        page["image"](samples, **settings.as_json()), spectrogram.image(expected, settings), atol=1e-6, rtol=0
     )
 
 
@@ -125,6 +125,7 @@ def test_the_metadata_has_every_step_of_the_page(tmp_path):
     assert meta.producer_name == "freqcnn-gluon" and "docs/onnx.md" in meta.description
     stated = json.loads(meta.custom_metadata_map["freqcnn"])["images"]
     assert features["resize"]["size"] == stated["size"] and features["resample"]["rate"] == stated["rate"]
+    assert (features["resample"]["rate"], features["scale"]["of"]) == (16000, "db")
 
 
 def test_a_file_without_the_entry_features_is_read(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import mxnet as mx
 import numpy as np
@@ -19,7 +20,8 @@ from freqcnn_gluon.training import loop as training
 from freqcnn_gluon.training.divergence import Diverged, first_layer
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import predict, train
-from freqcnn_gluon.training.settings import Settings
+from freqcnn_gluon.training.metrics import metrics
+from freqcnn_gluon.training.settings import SCHEDULES, Settings
 
 CPU = [mx.cpu()]
 
@@ -246,6 +248,23 @@ def test_predictions_do_not_depend_on_the_micro_batch():
     expected = softmax(data.images.reshape(10, -1) @ w.T + b, axis=1)
     for micro_batch in (1, 3, 10, 50):
         np.testing.assert_allclose(predict(net, data, CPU, micro_batch), expected, rtol=1e-5)
+
+
+def test_the_windows_of_a_clip_are_averaged():
+    """Ten windows of three clips: of five, one and four."""
+    net, cut = linear(), replace(examples(10), windows=np.array([5, 1, 4]))
+    net.initialize()
+    alone = predict(net, replace(cut, windows=None), CPU, 3)
+    averaged = predict(net, cut, CPU, 3)
+    assert alone.shape == (10, 3) and averaged.dtype == alone.dtype
+    expected = [alone[:5].mean(axis=0), alone[5], alone[6:].mean(axis=0)]
+    np.testing.assert_allclose(averaged, expected, rtol=1e-6)
+    labels = np.array([2] * 5 + [0] + [1] * 4)
+    cut = replace(cut, labels=labels)
+    outcome = train(linear(), settings(epochs=1), cut, {"test": cut}, 3, CPU)
+    measured = outcome.history[0]["test"]
+    assert np.sum(measured["confusion"]) == 3
+    assert measured == metrics(np.array([2, 0, 1]), outcome.probabilities["test"].argmax(axis=1), 3)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run():

@@ -5,7 +5,6 @@ import inspect
 import shlex
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,13 +20,12 @@ from reproduce.sources import NETWORK, PAPER, QUICK, RESERVED, STANDIN, TITLES, 
 
 
 class Rows(store.Store):
-    """A store whose rows are the clips' numbers."""
+    """A store whose rows are the clips' numbers, apart from the ``windows``, such as c1=[10, 11]."""
 
-    def __init__(self):
-        pass
-
-    def rows(self, clips):
-        return np.array([int(clip) for clip in clips])
+    def __init__(self, **windows):
+        index = [(clip, row) for clip in map(str, range(9)) for row in windows.get(f"c{clip}", [int(clip)])]
+        self.index = pd.DataFrame(index, columns=["clip", "row"])
+        self._by_clip = self.index.drop_duplicates("clip").set_index("clip")
 
 
 def corpus(**columns):
@@ -53,6 +51,21 @@ def test_over_sampling_repeats_training_clips_only():
     )
     places, numbers = shuffled.numbers("test", "train")
     assert shuffled.manifest["clip"][places].tolist() == ["1", "1", "0"] and numbers.tolist() == [1, 1, 0]
+
+
+def test_a_clip_of_several_windows_has_all_of_their_rows():
+    columns = {"label": list("abab"), "partition": ["train", "train", "test", "test"], "copies": [1, 2, 1, 1]}
+    prepared = dataclasses.replace(corpus(**columns), store=Rows(c1=[11, 10], c2=[20, 21, 22]))
+    assert [array.tolist() for array in prepared.part("test", "train")] == [
+        [0, 11, 10, 11, 10],
+        [0, 1, 1, 1, 1],
+        [1, 2, 2],
+    ]
+    assert [array.tolist() for array in prepared.part("test", "test")] == [
+        [20, 21, 22, 3],
+        [0, 0, 0, 1],
+        [3, 1],
+    ]
 
 
 def test_remarks_come_from_the_scan_and_the_split():

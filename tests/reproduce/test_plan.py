@@ -99,9 +99,17 @@ def test_steps_are_timed_in_the_dtype(timed, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(runtime, "_cpu_has", lambda flag: True)
     words = ["plan", "3", *CPU, "--results", str(tmp_path), "--dtype", "bfloat16"]
     assert main(words) == 0
-    assert timed == [(3, 256, "bfloat16")] * 6 and "(bfloat16, threads: " in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert timed == [(3, 256, "bfloat16")] * 6 and "(bfloat16, threads: " in output
+    assert "windows" not in output
     monkeypatch.setattr(runtime, "_cpu_has", lambda flag: False)
     assert main(words) == 1 and "bfloat16 needs AVX-512" in capsys.readouterr().err and len(timed) == 6
+
+
+def test_the_plan_tells_that_it_does_not_count_windows(timed, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(cost, "operations", lambda net, size: 1)
+    words = ["plan", "3", *CPU, "--results", str(tmp_path), "--assume", "time_axis=windows"]
+    assert main(words) == 0 and "A clip counts as one image" in capsys.readouterr().out
 
 
 def test_a_table_that_trains_nothing_is_refused(capsys):

@@ -49,6 +49,10 @@ def test_every_alternative_is_run_alone(ran, tmp_path):
         "gamma=1.0",
         "batchnorm=convolution",
         "floor_db=100.0",
+        "scale=linear",
+        "scale=power",
+        "rate=8000",
+        "time_axis=windows",
     } < set(tried)
     assert not any(override.startswith(("window", "folds_seed", "head")) for override in tried)
     assert "STAND-IN" in rendered and "Not varied, since any number is possible: epochs." in rendered
@@ -114,6 +118,14 @@ def test_a_training_that_does_not_fit_is_refused_before_any_begins(ran, tmp_path
     (message,) = caught.value.faults
     assert message.startswith("choices as listed: FreqCNN, profile paper: at 256 x 256, training one sample")
     assert not ran
+
+
+def test_a_setting_of_images_is_not_varied_where_it_has_no_effect(ran, tmp_path):
+    rendered = module.sensitivity(TABLES[3], Options({}, results=tmp_path, assume=["scale=linear"]))
+    varied = {override for assume in ran[1:] for override in assume[1:]}
+    assert "rate=8000" in varied and not any(item.startswith(("floor_db", "version")) for item in varied)
+    (line,) = (line for line in rendered.splitlines() if line.startswith("Not trained"))
+    assert all(item in line for item in ("floor_db=60.0", "floor_db=100.0", "version=1.7"))
 
 
 def test_the_difference_and_its_test(ran, tmp_path):
