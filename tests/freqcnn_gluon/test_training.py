@@ -21,7 +21,7 @@ from freqcnn_gluon.training.divergence import Diverged, first_layer
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import predict, train
 from freqcnn_gluon.training.metrics import metrics
-from freqcnn_gluon.training.settings import SCHEDULES, Settings
+from freqcnn_gluon.training.settings import Settings
 
 CPU = [mx.cpu()]
 
