@@ -120,8 +120,8 @@ def resumable(out: Path | None = None) -> Iterator[None]:
     except Faults as faults:
         faults.out = out
         raise
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("run the same command again to resume") from None
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(*stop.args, "run the same command again to resume") from None
 
 
 def _repeat_interrupt(unraisable) -> None:
