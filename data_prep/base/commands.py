@@ -31,8 +31,8 @@ def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
 
     Errors of the operating system, such as a full disk, are reported in the same form. If there are more
     faults than fit on a screen, all of them go to a file, whose name is printed. If the reader of stdout
-    has gone, as behind ``| head``, the command ends silently. If stdout is closed, the command does not start,
-    because its answers would be lost. If stderr is closed, its text is dropped.
+    has gone, as behind ``| head``, the command ends silently. If stdout is closed, the command does not
+    start, because its answers would be lost. If stderr is closed, its text is dropped.
 
     Args:
         main: The command. It may return an exit code.
