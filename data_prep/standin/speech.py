@@ -132,7 +132,7 @@ def _result(here: Connection, helper: Any, call: tuple) -> object:
     return result
 
 
-def _died(exit_code: int, call: tuple) -> Faults:
+def _died(exit_code: int | None, call: tuple) -> Faults:
     return Faults(
         f"eSpeak NG's process died (exit code {exit_code}) on {str(call):.120}; run the same command again"
     )
