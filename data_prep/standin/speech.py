@@ -133,13 +133,14 @@ def _result(here: Connection, helper: Any, call: tuple) -> object:
 
 
 def _died(exit_code: int | None, call: tuple) -> Faults:
+    """Describe a process that ended without an answer to ``call``."""
     return Faults(
         f"eSpeak NG's process died (exit code {exit_code}) on {str(call):.120}; run the same command again"
     )
 
 
 def _help(there: Connection, function: Callable) -> None:
-    """Answer each call that arrives from a process that is forked for it, until no more can arrive."""
+    """Fork a process for each call that arrives, and send its answer, until the other side closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent lets the running calls end
     context = multiprocessing.get_context("fork")
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
