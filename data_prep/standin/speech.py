@@ -273,3 +273,8 @@ class ESpeak:
         exists = not variant or (self._data / "voices" / "!v" / variant).is_file()
         if not exists or self._library.espeak_SetVoiceByName(voice.encode()):
             raise Faults(f"eSpeak NG has no voice {voice}; reinstall espeakng-loader as constraints.txt says")
+
+
+def espeak_version() -> str:
+    """Return the version of eSpeak NG. Call this through ``each_in_fresh_process``."""
+    return ESpeak().version
