@@ -8,7 +8,7 @@ import sys
 from data_prep.base.commands import with_plain_errors
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.commands import describe, evaluate, explain, export, fit, launch, predict
-from freqcnn_gluon.own.commands.parser import PROGRAM
+from freqcnn_gluon.own.commands.parser import PROGRAM, Parser
 
 VERSION = "1.0.0"  # the only place: pyproject.toml reads it here
 COMMANDS = (fit, evaluate, predict, explain, export, describe, launch)
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     Args:
         arguments: The command's words, by default those of the command line.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROGRAM,
         description="FreqCNN for your own recordings: train, evaluate, predict, explain and export.",
         epilog="examples:\n"
@@ -55,9 +55,15 @@ def _missing(command: str, package: str) -> str:
     python = ""
     if extra == "cpu" and sys.version_info[:2] > NEWEST:
         python = f" with Python {'.'.join(map(str, NEWEST))} or older, which MXNet needs"
+    otherwise = ""
+    if extra == "cpu" and command in ("predict", "evaluate"):
+        otherwise = (
+            "; or run `export MODEL --onnx model.onnx` where MXNet is installed, and give model.onnx to "
+            f"`{command}`, which then needs the extra onnx only"
+        )
     return (
         f"`{command}` needs the package {package}: install freqcnn-gluon with the extra {extra}{gpu}, as in "
-        f"pip install '.[{extra}]' in its folder{python}"
+        f"pip install '.[{extra}]' in its folder{python}{otherwise}"
     )
 
 

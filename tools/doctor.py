@@ -57,9 +57,8 @@ loss.backward()
 print(mx.__version__, "ok" if float(loss.asscalar()) > 0 else "computes a loss of 0")
 """
 VOICE = """
-from data_prep.standin.folder import _espeak_version
-from data_prep.standin.speech import each_in_fresh_process
-print(*each_in_fresh_process(_espeak_version, [()]))
+from data_prep.standin.speech import each_in_fresh_process, espeak_version
+print(*each_in_fresh_process(espeak_version, [()]))
 """
 
 Lines = Iterator[tuple[str, str]]

@@ -31,8 +31,8 @@ def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
 
     Errors of the operating system, such as a full disk, are reported in the same form. If there are more
     faults than fit on a screen, all of them go to a file, whose name is printed. If the reader of stdout
-    has gone, as behind ``| head``, the command ends silently. Where stdout or stderr is closed, their text is
-    dropped.
+    has gone, as behind ``| head``, the command ends silently. If stdout is closed, the command does not
+    start, because its answers would be lost. If stderr is closed, its text is dropped.
 
     Args:
         main: The command. It may return an exit code.
@@ -43,8 +43,12 @@ def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
+        if sys.stderr is None:  # Python has None for a closed stream
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")
+        if sys.stdout is None:
+            print(f"error: {STDOUT}: is closed; send it to a file, or to {os.devnull}", file=sys.stderr)
+            return 1
         hook, sys.unraisablehook = sys.unraisablehook, _repeat_interrupt
-        _open_closed_streams()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # file names may be in any encoding
         try:
@@ -77,13 +81,6 @@ def with_plain_errors(main: Callable[..., int | None]) -> Callable[..., int]:
         return code
 
     return wrapped
-
-
-def _open_closed_streams() -> None:
-    """Let stdout and stderr drop their text if they are closed; Python has None for them then."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
 
 
 def _drop_output() -> None:
@@ -123,8 +120,8 @@ def resumable(out: Path | None = None) -> Iterator[None]:
     except Faults as faults:
         faults.out = out
         raise
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("run the same command again to resume") from None
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(*stop.args, "run the same command again to resume") from None
 
 
 def _repeat_interrupt(unraisable) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import re
 import stat
 import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +23,7 @@ OWN = re.compile(r"\..+\.\d+\.tmp")  # other programs, such as Syncthing, also w
 
 NAME = 255  # longest file name in bytes on Linux and macOS
 
-__all__ = ["alive", "checksum", "in_place", "locked", "naming", "whole"]
+__all__ = ["alive", "as_stored", "checksum", "in_place", "locked", "naming", "whole"]
 
 
 @contextlib.contextmanager
@@ -127,6 +129,29 @@ def locked(folder: Path, busy: str, wait: bool = True) -> Iterator[bool]:
             fcntl.flock(file, fcntl.LOCK_EX)
             held = True
         yield held
+
+
+def as_stored(path: Path | str) -> Path:
+    """Return a path as the disk spells it.
+
+    The same name may have several spellings in Unicode: macOS decomposes 'ü', and keyboards do not. Where
+    ``path`` does not exist but a path of the same normal form NFC does, return that one.
+    """
+    path = Path(path)
+    if str(path).isascii() or "\0" in str(path) or os.path.lexists(path):
+        return path
+    folder = as_stored(path.parent)
+    try:
+        names = _by_normal_form(folder, folder.stat().st_mtime_ns)
+    except OSError:
+        return path
+    return folder / names.get(unicodedata.normalize("NFC", path.name), path.name)
+
+
+@functools.lru_cache(64)  # a table may list many files of a folder
+def _by_normal_form(folder: Path, changed: int) -> dict[str, str]:
+    """Return NFC -> name for the names in a folder; its time of change makes the cache forget old names."""
+    return {unicodedata.normalize("NFC", name): name for name in os.listdir(folder)}
 
 
 def in_place(path: str, flags: int) -> int:

@@ -14,6 +14,7 @@ import pandas as pd
 from data_prep import manifest
 from data_prep.base.csv_tables import misnamed, read_table
 from data_prep.base.faults import Faults
+from data_prep.base.files import as_stored
 from data_prep.corpora import Scan, listing
 
 __all__ = ["SUFFIXES", "recordings", "scan", "skipped_note"]
@@ -85,7 +86,7 @@ def scan(source: Path | str) -> Scan:
     Raises:
         Faults: Everything that is wrong with the folder or the CSV, by line.
     """
-    source = Path(source)
+    source = as_stored(source)
     if source.is_dir():
         return _of_folder(source)
     if source.exists():
@@ -127,7 +128,7 @@ def _of_table(source: Path) -> Scan:
     frame, lines = table.frame, table.lines
     _check_paths(frame["path"], source, lines)
     passed = [str(name) for name in frame.columns if name and name not in (*NEEDED, *OPTIONAL)]
-    paths = [_place(source.parent.absolute(), path) for path in frame["path"]]
+    paths = [str(as_stored(_place(source.parent.absolute(), path))) for path in frame["path"]]
     folders = [os.path.dirname(path) for path in paths if "\0" not in path]  # another check reports it
     root = os.path.commonpath(folders) if folders else ""
     below = [os.path.relpath(path, root) for path in paths]

@@ -21,6 +21,7 @@ READ = {  # kinds that ``reader`` treats specially, by their first bytes; libsnd
     "FLAC": rb"fLaC",
     "OGG": rb"OggS\x00",
 }
+FORMATS = "WAV, FLAC, MP3, OGG, Opus, AIFF, AU, CAF or AVI"  # README names the same
 CONVERT = "convert it to WAV (ffmpeg -i in -c:a pcm_s16le out.wav)"
 REFUSED = (  # first bytes, name and remedy
     (
@@ -104,7 +105,7 @@ def unknown(path: Path, file: BinaryIO) -> Faults:
         reason = "it begins with zeros only"
     else:
         reason = "its format is not known"
-    return Faults(f"{path}: cannot be read as audio ({reason}); give WAV, FLAC, MP3 or OGG")
+    return Faults(f"{path}: cannot be read as audio ({reason}); give {FORMATS}")
 
 
 def codec(file: BinaryIO, kind: str) -> str:

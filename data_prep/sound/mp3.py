@@ -17,10 +17,13 @@ from pathlib import Path
 import soundfile
 
 from data_prep.base.faults import Faults
-from data_prep.sound import ffmpeg
+from data_prep.sound import ffmpeg, headers
 
 # An encoder's header is a separate frame, with 'Xing' or 'Info' where other frames have their samples.
 HEADER = re.compile(rb"\xff[\xe2-\xff].{11}(.{8}(.{15})?)?(Xing|Info)", re.DOTALL)
+# The first bytes of a frame of layer III at any rate.
+ANY_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]", re.DOTALL)
+FEW = 2  # packets that may look like frames of another rate by chance
 FRAME = 1441  # bytes, the longest frame
 # Samples; an upper bound of the padding at both ends that an encoder adds and libsndfile removes.
 CUT = 3 * 4096
@@ -62,8 +65,9 @@ def whole(path: Path, file: soundfile.SoundFile) -> soundfile.SoundFile:
     file.close()
     if frames.headed or file.subtype != "MPEG_LAYER_III":
         raise Faults(
-            f"{path}: seems to last {stated / rate:.3f} s but holds {frames.length / rate:.3f} s of sound; "
-            "write its header again (ffmpeg -i in.mp3 -c copy out.mp3), or convert it to WAV"
+            f"{path}: seems to last {stated / rate:.3f} s but holds {frames.length / rate:.3f} s of sound, "
+            "as several files in a row do; write its header again (ffmpeg -i in.mp3 -c copy out.mp3), or "
+            "convert it to WAV"
         )
     content = path.read_bytes()[frames.begin :]
     return soundfile.SoundFile(io.BytesIO(_header(content[:4], rate, frames.count) + content))
@@ -81,10 +85,16 @@ def _count_frames(path: Path, size: int, changed: int) -> Frames:
             begin, samples = first.pos, int(first.duration * stream.time_base * stream.rate)
             frame = _frame_pattern(bytes(first))
             # FFmpeg also returns tags and other data behind the sound, which are not counted.
-            count = 1 + sum(frame.search(packet) is not None for packet in packets)
+            count, others = 1, 0
+            for content in map(bytes, packets):
+                counted = frame.search(content) is not None
+                count += counted
+                others += not counted and ANY_FRAME.match(content) is not None
     except (av.FFmpegError, IndexError, StopIteration, AttributeError, TypeError):
         # There is no stream, packet or decoder.
         raise Faults(f"{path}: is damaged and contains no sound; copy it again") from None
+    if others > FEW:
+        raise headers.in_a_row(path)
     with open(path, "rb") as file:
         file.seek(max(0, begin - FRAME))
         headed = HEADER.search(file.read(min(begin, FRAME))) is not None

@@ -77,7 +77,7 @@ def _check_file(path: Path) -> int:
     if stat.S_ISDIR(status.st_mode):
         raise Faults(f"{path}: is a folder, not an audio file")
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
-        raise Faults(f"{path}: is a pipe or a device, not an audio file")
+        raise Faults(f"{path}: is a pipe or a device, not an audio file; write the sound to a file first")
     if not status.st_size:
         raise Faults(f"{path}: is an empty file (0 bytes); replace it or leave it out")
     return status.st_size

@@ -13,7 +13,7 @@ from data_prep.base.cores import processors
 from data_prep.base.faults import Faults
 from data_prep.base.files import locked, whole
 from data_prep.base.progress import Bar
-from data_prep.standin.speech import ESpeak, each_in_fresh_process
+from data_prep.standin.speech import each_in_fresh_process, espeak_version
 
 MARKER, TABLE = "STAND-IN.json", "speakers.csv"
 
@@ -50,7 +50,7 @@ def fill(
     Raises:
         Faults: ``out`` holds clips but no marker, so it may be a real corpus; or ``make`` raised Faults.
     """
-    (espeak,) = each_in_fresh_process(_espeak_version, [()])
+    (espeak,) = each_in_fresh_process(espeak_version, [()])
     settings = settings | {"espeak_ng": espeak}
 
     def missing() -> list[dict]:
@@ -64,10 +64,6 @@ def fill(
         written = each_in_fresh_process(make, [(row,) for row in rows], jobs or processors())
         for _ in Bar(written, title, len(rows), unit="clip", disable=not rows):
             pass
-
-
-def _espeak_version() -> str:
-    return ESpeak().version
 
 
 def _stored_settings(out: Path, clips_folder: str) -> dict | None:

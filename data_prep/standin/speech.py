@@ -14,8 +14,8 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,13 +52,12 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int = 1) -> Iterator:
-    """Call a function several times, each time in a forked process of its own.
+    """Call a function several times, each time in a process of its own.
 
     A process for each call is needed because eSpeak NG repeats its samples only in a fresh one. It is forked
-    because starting Python anew takes longer than an utterance. A fork copies locks that other threads of
-    this process hold at that moment, and nobody releases the copies: if a call needs one, it waits for ever.
-    So call this from a process whose other threads are idle, or run ``python -m data_prep standin``: its only
-    other thread is the progress bar's, and no call uses the bar.
+    because starting Python anew takes longer than an utterance. It is forked from a helper process and not
+    from this one, because a fork copies locks that other threads hold at that moment, and nobody releases the
+    copies. A helper has one thread. It does not run the caller's main module.
 
     Args:
         function: The function.
@@ -78,58 +77,96 @@ def each_in_fresh_process(function: Callable, calls: Iterable[tuple], jobs: int 
             "eSpeak NG needs processes of its own, and a worker of multiprocessing.Pool may not start any; "
             "make the stand-in first, with `python -m data_prep standin`"
         )
-    context = multiprocessing.get_context("fork")
     remaining = iter(calls)
-    running: dict[Connection, tuple[ForkProcess, tuple]] = {}
+    helpers: dict[Connection, Any] = {}
+    idle: list[Connection] = []
+    running: dict[Connection, tuple] = {}
     try:
         while True:
             while len(running) < jobs and (call := next(remaining, None)) is not None:
-                here, there = context.Pipe(duplex=False)
-                child = context.Process(target=_child, args=(there, function, call))
-                with interrupts_held():
-                    child.start()
-                there.close()
-                running[here] = child, call
+                if not idle:
+                    here, helper = _start(function)
+                    helpers[here] = helper
+                    idle.append(here)
+                here = idle.pop()
+                running[here] = call
+                with contextlib.suppress(BrokenPipeError):  # reported when the answer is read
+                    here.send(call)
             if not running:
                 return
             ready = wait(list(running))
             for here in [pipe for pipe in running if pipe in ready]:
-                child, call = running.pop(here)
-                yield _result(here, child, call)
+                result = _result(here, helpers[here], running.pop(here))
+                idle.append(here)
+                yield result
     finally:
-        for here, (child, _) in running.items():
-            with contextlib.suppress(EOFError):
-                here.recv()  # a child cannot end before its answer is read from the pipe
-            child.join()
+        for here in running:
+            with contextlib.suppress(EOFError, OSError):
+                here.recv()  # a helper ends after its call
+        for here, helper in helpers.items():
+            here.close()
+            helper.join()
 
 
-def _result(here: Connection, child: ForkProcess, call: tuple) -> object:
-    """Return the result of a call whose process has answered or ended. Raise its error."""
-    error: Exception | None
-    result: object = None
+def _start(function: Callable) -> tuple[Connection, Any]:
+    """Start a helper; return the connection to it, and its process."""
+    from joblib.externals.loky.backend import get_context
+
+    here, there = multiprocessing.Pipe()
+    helper = get_context("loky").Process(target=_help, args=(there, function))
+    with interrupts_held():
+        helper.start()
+    there.close()
+    return here, helper
+
+
+def _result(here: Connection, helper: Any, call: tuple) -> object:
+    """Return the answer of a helper to a call. Raise its error."""
     try:
         error, result = here.recv()
-    except EOFError:
-        child.join()
-        error = Faults(
-            f"eSpeak NG's process died (exit code {child.exitcode}) on {str(call):.120}; "
-            "run the same command again"
-        )
-    child.join()
-    here.close()
+    except (EOFError, OSError):
+        helper.join()
+        raise _died(helper.exitcode, call) from None
     if error:
         raise error
     return result
 
 
-def _child(there: Connection, function: Callable, call: tuple) -> None:
+def _died(exit_code: int | None, call: tuple) -> Faults:
+    """Describe a process that ended without an answer to ``call``."""
+    return Faults(
+        f"eSpeak NG's process died (exit code {exit_code}) on {str(call):.120}; run the same command again"
+    )
+
+
+def _help(there: Connection, function: Callable) -> None:
+    """Fork a process for each call that arrives, and send its answer, until the other side closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent lets the running calls end
+    context = multiprocessing.get_context("fork")
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            call = there.recv()
+            source, target = context.Pipe(duplex=False)
+            child = context.Process(target=_child, args=(target, function, call))
+            child.start()
+            target.close()
+            try:
+                answer = source.recv()
+                child.join()
+            except EOFError:
+                child.join()
+                answer = _died(child.exitcode, call), None
+            source.close()
+            there.send(answer)
+
+
+def _child(there: Connection, function: Callable, call: tuple) -> None:
     answer: tuple[Exception | None, object]
     try:
         answer = None, function(*call)
     except (Faults, OSError) as error:
         answer = error, None
-    with contextlib.suppress(BrokenPipeError):  # the parent was killed
+    with contextlib.suppress(BrokenPipeError):  # the helper was killed
         there.send(answer)
 
 
@@ -236,3 +273,8 @@ class ESpeak:
         exists = not variant or (self._data / "voices" / "!v" / variant).is_file()
         if not exists or self._library.espeak_SetVoiceByName(voice.encode()):
             raise Faults(f"eSpeak NG has no voice {voice}; reinstall espeakng-loader as constraints.txt says")
+
+
+def espeak_version() -> str:
+    """Return the version of eSpeak NG. Call this through ``each_in_fresh_process``."""
+    return ESpeak().version

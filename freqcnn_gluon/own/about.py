@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class About:
                 raise ValueError(f"its format is {format!r}, and this program reads 2 and {FORMAT}")
             if checksum != _checksum({"format": format, **fields}):
                 raise ValueError("it was changed after it was written")
-            fields |= {"labels": tuple(fields["labels"]), "images": ImageSettings(**fields["images"])}
+            fields |= {"labels": _in_nfc(fields["labels"]), "images": ImageSettings(**fields["images"])}
             about = cls(**fields)
             about._check()
             if format == 2 and about.network.get("batchnorm", "section") == "section":
@@ -121,6 +122,15 @@ class About:
         if not (0.01 <= self.median <= self.longest) or math.isnan(self.longest):
             lengths = f"{self.median!r} s (median) and {self.longest!r} s (longest)"
             raise ValueError(f"its clips' lengths are impossible: {lengths}")
+
+
+def _in_nfc(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return labels in Unicode's normal form NFC, as labels of data are. Earlier versions kept other forms.
+
+    A model that learnt two forms as two labels keeps them.
+    """
+    normal = tuple(unicodedata.normalize("NFC", label) for label in labels)
+    return normal if len(set(normal)) == len(labels) else tuple(labels)
 
 
 def trained_on(folder: Path | str) -> pd.DataFrame | None:

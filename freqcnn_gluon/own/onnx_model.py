@@ -33,7 +33,9 @@ class OnnxModel:
         """Load an ONNX file. Raises Faults if it is missing or ``export`` did not write it."""
         self.path = path = Path(path)
         if not path.is_file():
-            raise Faults(f"{path}: is missing; `export MODEL --onnx FILE` writes it")
+            raise Faults(
+                f"{path}: is missing; `export MODEL --onnx {path}` writes it, where MXNet is installed"
+            )
         self._open(path.read_bytes())
 
     def __getstate__(self) -> dict:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from data_prep.base.faults import Faults
 from data_prep.base.files import checksum, whole
 from freqcnn_gluon.network.weights import load_parameters, save_arrays, save_parameters
 
-__all__ = ["Checkpoint", "Place"]
+__all__ = ["Checkpoint", "Place", "interruptible", "last"]
 
-SECONDS_BETWEEN = 60  # losing a minute costs less than writing hundreds of megabytes after every epoch
+# A checkpoint is due after this time, or earlier if writing one takes less than SHARE of the time since the
+# last: a small network's is written in milliseconds, while a large one has hundreds of megabytes.
+SECONDS_BETWEEN = 60
+SHARE = 0.02
 LAST = "model.safetensors"
 NAME = re.compile(rf"{re.escape(LAST)}|epoch-\d+-\d+(-momentum)?\.safetensors")
 
@@ -94,6 +98,7 @@ class Checkpoint:
         self.state = self.folder / "checkpoint.json"
         self.written = ""
         self.saved = time.monotonic()
+        self.cost = 0.0  # seconds that the last save took; 0 makes the first checkpoint due at once
 
     def load(self, examples: int, entry: Collection[str]) -> Place:
         """Restore the last checkpoint, if there is one, and return its place.
@@ -134,8 +139,9 @@ class Checkpoint:
         return place
 
     def save(self, place: Place, last: bool = False) -> None:
-        """Save the state at ``place`` if SECONDS_BETWEEN have passed, and always at the ``last`` place."""
-        if not last and time.monotonic() - self.saved < SECONDS_BETWEEN:
+        """Save the state at ``place`` if a checkpoint is due, and always at the ``last`` place."""
+        started = time.monotonic()
+        if not last and started - self.saved < min(SECONDS_BETWEEN, self.cost / SHARE):
             return
         name = f"epoch-{len(place.history):04d}-{place.batches:05d}"
         files = [LAST] if last else [f"{name}.safetensors", f"{name}-momentum.safetensors"]
@@ -148,6 +154,7 @@ class Checkpoint:
         self._keep_only(files)
         self.written = str(place)
         self.saved = time.monotonic()
+        self.cost = self.saved - started
 
     def _momentum(self) -> dict[str, np.ndarray]:
         """Return the momentum by the parameter's number; {} before the first step."""
@@ -169,3 +176,22 @@ class Checkpoint:
         for old in self.folder.glob("epoch-*"):
             if old.name not in names:
                 old.unlink(missing_ok=True)  # another worker may delete it at the same time
+
+
+def last(checkpoint: Checkpoint | None) -> str:
+    """Return a clause that names the last checkpoint and its folder."""
+    if checkpoint and checkpoint.written:
+        return f"the last checkpoint, after {checkpoint.written}, is in {checkpoint.folder}"
+    return "no checkpoint has been written yet"
+
+
+@contextlib.contextmanager
+def interruptible(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """Add to a Ctrl-C in the block what is kept of the training: nothing after the last checkpoint."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if checkpoint:
+            again = "" if checkpoint.written else ", so this training starts again"
+            stop.args = (f"{last(checkpoint)}{again}",)
+        raise

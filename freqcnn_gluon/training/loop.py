@@ -18,7 +18,7 @@ from data_prep.base.progress import Bar
 from freqcnn_gluon import runtime
 from freqcnn_gluon.network.blocks import ConvUnit
 from freqcnn_gluon.training.batches import Batches
-from freqcnn_gluon.training.checkpoint import Checkpoint, Place
+from freqcnn_gluon.training.checkpoint import Checkpoint, Place, interruptible, last
 from freqcnn_gluon.training.divergence import Diverged, first_layer
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.gpu import (
@@ -117,8 +117,9 @@ class Training:
             dynamic_ncols=True,
             disable=self.workers.rank > 0,
         )
-        while len(self.place.history) < self.settings.epochs:
-            self.epoch(bar, callback)
+        with interruptible(self.checkpoint):
+            while len(self.place.history) < self.settings.epochs:
+                self.epoch(bar, callback)
         bar.close()
         if not self.probabilities:  # the last epoch was done before an interruption
             self.probabilities = {
@@ -188,7 +189,7 @@ class Training:
             layer = first_layer(self.net, images, self.devices[0], training=True)
             raise Diverged(
                 f"the loss is not finite in epoch {len(place.history) + 1}, batch {place.batches + 1}, "
-                f"first in {layer}; {self._last_checkpoint()}"
+                f"first in {layer}; {last(self.checkpoint)}"
             )
         place.batches += 1
         place.loss += loss
@@ -211,7 +212,7 @@ class Training:
         if not_finite := self._not_finite(parameters):
             raise Diverged(
                 f"{len(not_finite)} of {len(parameters)} weights and statistics are not finite after "
-                f"{self.place}, first {not_finite[0]}; {self._last_checkpoint()}"
+                f"{self.place}, first {not_finite[0]}; {last(self.checkpoint)}"
             )
         self.place.seconds = time.perf_counter() - self.started
         if self.checkpoint and not self.workers.rank:
@@ -240,16 +241,11 @@ class Training:
                 layer = first_layer(self.net, [images], self.devices[0], training=False)
                 raise Diverged(
                     f"the predictions for '{part}' are not finite after epoch {len(self.place.history) + 1}, "
-                    f"first in {layer}; {self._last_checkpoint()}"
+                    f"first in {layer}; {last(self.checkpoint)}"
                 )
             self.probabilities[part] = probabilities
             measured[part] = metrics(examples.clip_labels(), probabilities.argmax(axis=1), self.classes)
         return measured
-
-    def _last_checkpoint(self) -> str:
-        if self.checkpoint and self.checkpoint.written:
-            return f"the last checkpoint, after {self.checkpoint.written}, is in {self.checkpoint.folder}"
-        return "no checkpoint has been written yet"
 
 
 @enough_memory()

@@ -10,7 +10,7 @@ import mxnet as mx
 from mxnet.gluon import HybridBlock
 
 from data_prep.base.faults import Faults
-from freqcnn_gluon.devices import gpus, warn_once
+from freqcnn_gluon.devices import Gpu, gpus, warn_once
 
 __all__ = [
     "CONTEXT",
@@ -106,18 +106,14 @@ def micro_batch(
         memory: GB that the training may take.
         devices: The contexts of the training. They may be left out for a CPU.
     """
-    numbers = [device.device_id for device in devices if device.device_type == "gpu"]
-    cards = [gpu for gpu in gpus() if gpu.number in numbers]
-    fixed, per_sample = gpu_bytes(net, size) if numbers else training_bytes(net, size)
-    limit = min([1e9 * memory, *(gpu.memory - CONTEXT - SPARE for gpu in cards)])
-    fits = max(1, min(share, int((limit - fixed) // per_sample)))
-    divisor = next(part for part in range(fits, 0, -1) if share % part == 0)
-    chosen = divisor if 2 * divisor > fits else -(-share // -(-share // fits))
+    cards = _cards(devices)
+    limit = _limit(memory, cards)
+    chosen, needed = _fitting(net, size, share, limit, devices)
     if cards:
         card = min(cards, key=lambda gpu: gpu.memory)
         warn_once(
             f"note: {card} has {card.memory / 1e9:.1f} GB. Of {share} samples, {chosen} train at a time, in "
-            f"an estimated {(fixed + chosen * per_sample) / 1e9:.1f} GB (limit: {limit / 1e9:.1f} GB)."
+            f"an estimated {needed / 1e9:.1f} GB (limit: {limit / 1e9:.1f} GB)."
         )
     return chosen
 
@@ -136,6 +132,27 @@ def needed_bytes(
     net: HybridBlock, size: int, share: int, memory: float = MEMORY, devices: Sequence[mx.Context] = ()
 ) -> int:
     """Return the bytes that a training takes on a device; the arguments are those of ``micro_batch``."""
+    return _fitting(net, size, share, _limit(memory, _cards(devices)), devices)[1]
+
+
+def _cards(devices: Sequence[mx.Context]) -> list[Gpu]:
+    """Return the GPUs among the ``devices``."""
+    numbers = [device.device_id for device in devices if device.device_type == "gpu"]
+    return [gpu for gpu in gpus() if gpu.number in numbers]
+
+
+def _limit(memory: float, cards: Sequence[Gpu]) -> float:
+    """Return the bytes that a training may take: ``memory`` GB, or less if the smallest card has less."""
+    return min([1e9 * memory, *(gpu.memory - CONTEXT - SPARE for gpu in cards)])
+
+
+def _fitting(
+    net: HybridBlock, size: int, share: int, limit: float, devices: Sequence[mx.Context]
+) -> tuple[int, int]:
+    """Return the samples to train at a time in ``limit`` bytes, see ``micro_batch``, and their bytes."""
     on_gpu = any(device.device_type == "gpu" for device in devices)
     fixed, per_sample = gpu_bytes(net, size) if on_gpu else training_bytes(net, size)
-    return fixed + per_sample * micro_batch(net, size, share, memory, devices)
+    fits = max(1, min(share, int((limit - fixed) // per_sample)))
+    divisor = next(part for part in range(fits, 0, -1) if share % part == 0)
+    chosen = divisor if 2 * divisor > fits else -(-share // -(-share // fits))
+    return chosen, fixed + chosen * per_sample

@@ -92,6 +92,16 @@ class Workers:
 
         return float(self.total([mx.nd.array([0 if self.rank else number])])[0].asscalar())
 
+    def gather(self, number: float) -> list[float]:
+        """Return the ``number`` of every worker, by rank, on all workers."""
+        if not self._store:
+            return [number]
+        import mxnet as mx
+
+        places = mx.nd.zeros(self.count)
+        places[self.rank] = number
+        return self.total([places])[0].asnumpy().tolist()
+
     def require_same(self, description: str) -> None:
         """Raise Faults on all workers unless all give the same ``description``."""
         if not self._store:
@@ -104,7 +114,7 @@ class Workers:
         if (sums * sums != squares * self.count).asnumpy().any():
             raise Faults(
                 "the workers do not train the same network. Give all of them the same command, data and "
-                "results folders on shared storage, and devices of the same kind and memory."
+                "results folders on shared storage, and as many devices of the same kind."
             )
 
     def barrier(self) -> None:

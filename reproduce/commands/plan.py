@@ -119,7 +119,8 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     pairs = [(run, count) for runs, count in zip(planned, counts) for run in runs]
     times, finished = _times(pairs, options), _finished(options.results)
     costs = {
-        run.folder(Path()): _cost(run, count, times, _key(asdict(run)) in finished) for run, count in pairs
+        run.folder(Path()): _cost(run, count, times, _key(asdict(run)) in finished, options.device)
+        for run, count in pairs
     }
     lines, stores = [], {}
     for job, runs, count in zip(jobs, planned, counts):
@@ -132,7 +133,7 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     head.append(f"Hours on {gpus} × {kind}")
     profiles = " and ".join(sorted({job.profile for job in jobs}))
     memory = jobs[0].choices["training"]["memory"]
-    notes = [*_notes(processor, options.dtype, kind, gpus, memory), *_missing(tables, options)]
+    notes = [*_notes(processor, options.dtype, kind, gpus, device, memory), *_missing(tables, options)]
     if any(job.choices["image"].get("time_axis") == "windows" for job in jobs):
         notes.append(
             "A clip counts as one image, because its length is not known before its file is read. With "
@@ -142,8 +143,8 @@ def plan(tables: Sequence[Table], options: Options, kind: str = "V100", gpus: in
     return "\n".join([title, "", *text.table(head, lines), "", *notes])
 
 
-def _notes(processor: str, dtype: str, kind: str, gpus: int, memory: float) -> list[str]:
-    """Explain the columns of the table."""
+def _notes(processor: str, dtype: str, kind: str, gpus: int, device: str, memory: float) -> list[str]:
+    """Explain the columns of the table; ``device`` is the kind of this machine's device."""
     from freqcnn_gluon.runtime import threads
     from freqcnn_gluon.training.cost import PEAK, SHARE
 
@@ -158,7 +159,8 @@ def _notes(processor: str, dtype: str, kind: str, gpus: int, memory: float) -> l
         f"operations run at {100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. "
         f"'Hours on {gpus} × {kind}' is the time "
         "until all runs are done, with one run at a time on each GPU.",
-        f"Memory is that of the largest training, whose micro-batch is limited to fit {memory:g} GB. "
+        f"Memory is that of the largest training{' on each GPU' * (device == 'gpu')}, whose micro-batch is "
+        f"limited to fit {memory:g} GB{' and the smallest GPU' * (device == 'gpu')}. "
         "Disk includes the spectrograms, the weights of each run, and one checkpoint while it is written.",
     ]
 
@@ -214,24 +216,32 @@ def _times(pairs: Iterable[tuple[Run, Counts]], options: Options) -> dict[tuple[
 
 
 @functools.cache
-def _network(system: str, classes: int, size: int, batch_size: int, memory: float, arguments: str) -> Network:
+def _network(
+    system: str, classes: int, size: int, batch_size: int, memory: float, arguments: str, device: str
+) -> Network:
     """Measure a network; ``arguments`` are FreqCNN's keyword arguments as JSON, which can be cached."""
     from freqcnn_gluon.network.zoo import build
+    from freqcnn_gluon.runtime import contexts
     from freqcnn_gluon.training.cost import operations
     from freqcnn_gluon.training.memory import needed_bytes, training_bytes
 
+    devices = contexts(device)
+    # Several CPU contexts share the machine's memory, and each GPU has its own.
+    share = -(-batch_size // len(devices)) if devices[0].device_type == "gpu" else batch_size
     net, usual = build(system, classes, size, **json.loads(arguments)), build(system, classes, size)
     count = operations(net, size)
     return Network(
         scale=count / operations(usual, size),
         operations=count,
-        memory=needed_bytes(net, size, batch_size, memory),
+        memory=needed_bytes(net, size, share, memory, devices),
         weights=training_bytes(net, size)[0] // 3,
     )
 
 
-def _cost(run: Run, counts: Counts, times: Mapping[tuple[str, int], Seconds], done: bool) -> Cost:
-    """Compute the cost of a run."""
+def _cost(
+    run: Run, counts: Counts, times: Mapping[tuple[str, int], Seconds], done: bool, device: str
+) -> Cost:
+    """Compute the cost of a run on a ``device``, as ``devices.choose`` takes it."""
     from freqcnn_gluon.training.cost import STEP
 
     if run.system in PEERS:
@@ -239,7 +249,7 @@ def _cost(run: Run, counts: Counts, times: Mapping[tuple[str, int], Seconds], do
     arguments = json.dumps(run.choices["network"])
     size, batch_size = run.network_sizes()
     training: Mapping[str, Any] = run.choices["training"]
-    network = _network(run.system, counts.classes, size, batch_size, training["memory"], arguments)
+    network = _network(run.system, counts.classes, size, batch_size, training["memory"], arguments, device)
     seconds, epochs = times[run.system, size], training["epochs"]
     train, test = counts.folds[run.fold]
     samples = network.scale * (train * seconds.sample + test * seconds.prediction)

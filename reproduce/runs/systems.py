@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.base.faults import note
 from freqcnn_gluon.training import workers
 from reproduce.corpora import Corpus, Split
 from reproduce.peers import peer
@@ -46,7 +47,8 @@ def trained(
     classes = len(corpus.split.labels)
     net = build(run.system, classes, size, **run.choices["network"])
     memory = run.choices["training"].get("memory", MEMORY)  # older runs do not state it
-    share = micro_batch(net, size, -(-batch_size // (len(devices) * group.count)), memory, devices)
+    fitting = micro_batch(net, size, -(-batch_size // (len(devices) * group.count)), memory, devices)
+    share = _smallest(fitting, group)
     settings = Settings(batch_size=batch_size, micro_batch=share, seed=run.seed, **run.choices["training"])
     parts = {name: Examples(corpus.store.images, *corpus.part(run.fold, name)) for name in ("train", "test")}
     held_out = {"test": parts["test"]}
@@ -63,6 +65,21 @@ def trained(
         "workers": group.count,
         "training_seconds": round(sum(entry["seconds"] for entry in outcome.history), 1),
     }, outcome.probabilities["test"]
+
+
+def _smallest(samples: int, group: workers.Workers) -> int:
+    """Return the smallest number of ``samples`` that fit into a device of any worker, on all workers.
+
+    BatchNorm sees the samples that train at a time, so all workers must train equally many.
+    """
+    numbers = list(map(int, group.gather(samples)))
+    if len(set(numbers)) > 1 and not group.rank:
+        smallest = numbers.index(min(numbers)) + 1
+        note(
+            f"note: the workers' devices have different memory: {max(numbers)} samples would fit at a time "
+            f"on some, and all train {min(numbers)}, because no more fit on worker {smallest}."
+        )
+    return min(numbers)
 
 
 def recognised(

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from pathlib import Path
 
 import av
 import numpy as np
@@ -10,7 +11,7 @@ import soundfile
 from films import write_avi
 
 from data_prep.base.faults import Faults
-from data_prep.sound import audio
+from data_prep.sound import audio, kinds
 
 RATE = 16000
 
@@ -280,3 +281,11 @@ def test_the_bytes_decide_and_not_the_name(tmp_path, name):
 @pytest.mark.parametrize("suffix", ["wav", "mp3"])
 def test_other_content_is_named(tmp_path, content, sentence, suffix):
     assert fault(written(tmp_path, f"a.{suffix}", content)).startswith(sentence)
+
+
+def test_readme_names_the_formats_of_the_message(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"\1\2\3")
+    with pytest.raises(Faults, match=f"give {kinds.FORMATS}$"):
+        audio.load(tmp_path / "a.wav")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"Recordings may be {kinds.FORMATS}, at any" in readme

@@ -152,12 +152,14 @@ def test_ctrl_c_in_a_destructor_is_not_lost(capsys):
 
 def test_ctrl_c_says_that_a_command_resumes_if_it_does(capsys):
     @with_plain_errors
-    def main():
+    def main(*kept):
         with resumable():
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(*kept)
 
-    assert main() == 130
-    assert capsys.readouterr().err == "stopped; run the same command again to resume\n"
+    for kept in ([], ["a checkpoint is kept"]):
+        assert main(*kept) == 130
+        words = ["stopped", *kept, "run the same command again to resume"]
+        assert capsys.readouterr().err == "; ".join(words) + "\n"
 
 
 @pytest.mark.parametrize("shown", ["[print(i, flush=True) for i in range(10**6)]", "print(1)"])

@@ -85,6 +85,19 @@ def test_two_files_in_a_row(tmp_path):
     np.testing.assert_allclose(samples[len(first) + 5000 :], second[5000:], rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("headed", [False, True])
+def test_two_files_of_different_rates_in_a_row_are_refused(tmp_path, headed):
+    """libsndfile reads only the first, and FFmpeg stops at the second."""
+    path = tmp_path / "a.mp3"
+    write(path, sound(3), headed=headed)
+    content = path.read_bytes()
+    for rate in (48000, 22050):
+        write(path, sound(2, rate=rate), rate=rate, headed=headed)
+        path.write_bytes(content + path.read_bytes())
+        with pytest.raises(Faults, match="a.mp3: is several files in a row"):
+            audio.load(path)
+
+
 @pytest.mark.parametrize("behind", [b"", b"TAG".ljust(128, b"\0"), b"APETAGEX" + 5000 * b"a", bytes(5000)])
 def test_a_constant_bit_rate_without_a_header_is_read_as_libsndfile_reads_it(tmp_path, behind):
     path = tmp_path / "a.mp3"

@@ -106,21 +106,42 @@ raise SystemExit(main())
 """
 
 
+CLOSED = "error: standard output: is closed; send it to a file, or to /dev/null\n"
+
+
 @pytest.mark.parametrize(
     "closed, out, err",
     [
-        (">&-", "", "a note\nerror: wrong\n"),
+        (">&-", "", CLOSED),
         ("2>&-", "result\n", ""),
         (">&- 2>&-", "", ""),
         ("<&-", "result\n", "a note\nerror: wrong\n"),
     ],
 )
-def test_closed_streams_lose_their_text_and_nothing_else(closed, out, err):
+def test_a_closed_standard_output_is_one_sentence_and_other_streams_may_be_closed(closed, out, err):
     command = f'exec "{sys.executable}" -c "$CODE" {closed}'
     done = subprocess.run(
         ["sh", "-c", command], cwd=PROJECT, capture_output=True, text=True, env=os.environ | {"CODE": COMMAND}
     )
     assert (done.returncode, done.stdout, done.stderr) == (1, out, err)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "freqcnn_gluon predict model a.wav",
+        "freqcnn_gluon evaluate model data",
+        "freqcnn_gluon explain model a.wav",
+        "freqcnn_gluon export model --onnx model.onnx",
+        "freqcnn_gluon describe table7",
+        "reproduce assumptions",
+        "data_prep ut_podcast corpus out",
+    ],
+)
+def test_no_command_answers_into_a_closed_standard_output(words):
+    command = f'exec "{sys.executable}" -m {words} >&-'
+    done = subprocess.run(["sh", "-c", command], cwd=PROJECT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, CLOSED)
 
 
 def test_a_full_standard_output_is_named():

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -132,8 +133,7 @@ def test_a_variants_samples_do_not_depend_on_the_time():
     ]
     first, later = [], []
     for found in (first, later):
-        for call in calls:
-            found += [samples.tobytes() for samples, _ in each_in_fresh_process(say, [call])]
+        found += [samples.tobytes() for samples, _ in each_in_fresh_process(say, calls)]
         time.sleep(1.1)  # the library's own random numbers begin with the time in seconds
     different = [call[2] for call, one, other in zip(calls, first, later) if one != other]
     assert different == []
@@ -253,6 +253,32 @@ def die(_):
 def test_a_child_that_dies_is_a_fault():
     with pytest.raises(Faults, match="exit code -9"):
         list(each_in_fresh_process(die, [(1,), (2,)], jobs=2))
+
+
+LOCK = threading.Lock()
+
+
+def take_lock(number):
+    with LOCK:
+        return number
+
+
+def test_a_lock_that_a_thread_of_this_process_holds_does_not_stop_a_call():
+    """A fork of this process would copy the held lock."""
+    with LOCK:
+        assert sorted(each_in_fresh_process(take_lock, [(number,) for number in range(5)], jobs=2)) == [
+            *range(5)
+        ]
+
+
+def test_a_call_sees_the_memory_of_no_other_call():
+    numbers = list(each_in_fresh_process(count_up, [(), (), ()]))
+    assert numbers == [1, 1, 1]
+
+
+def count_up(counted=[0]):
+    counted[0] += 1
+    return counted[0]
 
 
 def fault_in_a_daemon(_):

@@ -2,7 +2,9 @@
 
 import json
 import math
+from pathlib import Path
 
+import mxnet as mx
 import pytest
 from test_training import CPU, examples, linear, settings, with_batchnorm
 
@@ -88,3 +90,46 @@ def test_a_checkpoint_runs_no_code(tmp_path, monkeypatch):
     with pytest.raises(Faults, match="the checkpoint is damaged"):
         train(linear(), settings(batch_size=6), examples(), {"test": examples()}, 3, CPU, tmp_path)
     assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_names_what_is_kept(tmp_path, monkeypatch):
+    """Each epoch has one step, and a first checkpoint is due at once."""
+    gradients, step = training._gradients, iter(range(10))
+    for folder, last_step, kept in (
+        (tmp_path, 0, ("no checkpoint has been written yet, so this training starts again",)),
+        (tmp_path, 2, (f"the last checkpoint, after epoch 1, batch 1, is in {tmp_path}",)),
+        (None, 3, ()),
+    ):
+
+        def stopping(*arguments):
+            if next(step) == last_step:
+                raise KeyboardInterrupt
+            return gradients(*arguments)
+
+        monkeypatch.setattr(training, "_gradients", stopping)
+        with pytest.raises(KeyboardInterrupt) as stop:
+            train(linear(), settings(), examples(), {}, 3, CPU, folder)
+        assert stop.value.args == kept
+
+
+def test_checkpoints_take_little_of_the_time(tmp_path, monkeypatch):
+    """With steps of 1 s: each epoch if a save takes 10 ms, every 13 s if 250 ms, and every 60 s if 5 s."""
+    for cost, between in ((0.01, 1), (0.25, 13), (5.0, 60)):
+        clock, saves = [0.0], []
+        monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
+
+        def save(net, path):
+            saves.append(clock[0])
+            clock[0] += cost
+            Path(path).write_bytes(b"")
+
+        monkeypatch.setattr(checkpoint, "save_parameters", save)
+        net = linear()
+        net.initialize()
+        trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
+        kept = checkpoint.Checkpoint(tmp_path, net, trainer, CPU)
+        for epoch in range(200):
+            clock[0] += 1
+            kept.save(checkpoint.Place([{}] * epoch))
+        gaps = {round(later - former - cost) for former, later in zip(saves, saves[1:])}
+        assert saves[0] == 1 and gaps == {between}, (cost, gaps)

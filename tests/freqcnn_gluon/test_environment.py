@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,20 +14,16 @@ from data_prep.base import shadows
 from freqcnn_gluon import environment
 
 ROOT = Path(__file__).resolve().parents[2]
-# A training step, a picture and a progress bar: what the commands need of the libraries.
-STEP = """
-import os, freqcnn_gluon
-import mxnet as mx
-from freqcnn_gluon import FreqCNN, architecture
+# The training step of `make doctor`, a picture and a progress bar: what the commands need of the libraries.
+STEP = (
+    runpy.run_path(str(ROOT / "tools/doctor.py"))["STEP"]
+    + """
+import os
 from freqcnn_gluon.network import explain
 from data_prep.base.progress import Bar
-net = FreqCNN(architecture("table7"), size=32)
-net.initialize(mx.init.Xavier())
-with mx.autograd.record():
-    loss = net(mx.nd.ones((2, 1, 32, 32))).norm()
-loss.backward()
 print(loss.asscalar() > 0, os.environ.get("OMP_NUM_THREADS"), os.environ.get("MPLBACKEND"))
 """
+)
 
 
 def python(code, *options, **variables):

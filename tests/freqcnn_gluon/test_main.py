@@ -97,9 +97,12 @@ def test_the_version_is_printed(capsys):
         ("fit recordings --out model", "mxnet", "cpu", (3, 9)),  # as if this Python were too new for MXNet
         ("explain model a.wav", "matplotlib", "cpu", (3, 99)),
         ("predict model.onnx a.wav", "onnxruntime", "onnx", (3, 9)),
+        ("predict {folder} a.wav", "mxnet", "cpu", (3, 99)),
+        ("evaluate {folder} data", "mxnet", "cpu", (3, 99)),
     ],
 )
-def test_a_missing_package_is_reported_with_its_extra(words, package, extra, newest):
+def test_a_missing_package_is_reported_with_its_extra(words, package, extra, newest, tmp_path):
+    words = words.format(folder=tmp_path)
     code = (
         f"import sys; sys.modules['{package}'] = None\n"
         f"import freqcnn_gluon.__main__ as program; program.NEWEST = {newest}\n"
@@ -110,4 +113,6 @@ def test_a_missing_package_is_reported_with_its_extra(words, package, extra, new
     command = words.split()[0]
     assert done.stderr.startswith(f"error: `{command}` needs the package {package}: install freqcnn-gluon ")
     assert f"with the extra {extra}" in done.stderr
+    way_out = "run `export MODEL --onnx model.onnx` where MXNet is installed, and give model.onnx to"
+    assert (way_out in done.stderr) == (str(tmp_path) in words)
     assert ("Python 3.9 or older" in done.stderr) == (package == "mxnet" and newest == (3, 9))

@@ -8,15 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from test_export import model as random_model
 
 from freqcnn_gluon.__main__ import main
 from freqcnn_gluon.own import export
+from freqcnn_gluon.own.about import _checksum
 
 PROJECT = Path(__file__).parents[2]
 ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -158,3 +161,60 @@ def test_only_standard_input_needs_a_temporary_folder(folder, capsys, monkeypatc
     assert code == 1 and output.err == (
         "error: -: no folder for temporary files can be written; set TMPDIR to one, or name a file\n"
     )
+
+
+def test_a_pipe_is_read_as_standard_input_is(folder):
+    command = f'"{sys.executable}" -m freqcnn_gluon predict "{folder}/M.ONNX"'
+    answers = []
+    for words in (f'<(cat "{folder}/a.wav")', f'- < "{folder}/a.wav"', f'"{folder}/a.wav"'):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {words}"], cwd=PROJECT, capture_output=True, text=True, timeout=100
+        )
+        assert done.returncode == 0, done.stderr
+        answers.append(done.stdout.split(": ", 1))
+    names, labels = zip(*answers)
+    assert names[0].startswith("/dev/fd/") and names[1:] == ("-", f"{folder}/a.wav")
+    assert len(set(labels)) == 1
+
+
+@pytest.mark.parametrize("words", [["-a.wav"], ["b.wav", "-a.wav"], ["b.wav", "--", "-a.wav"]])
+def test_a_name_that_begins_with_a_hyphen_names_the_remedy(folder, tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("-a.wav", "b.wav"):
+        shutil.copy(folder / "a.wav", tmp_path / name)
+    command = ["predict", str(folder / "M.ONNX"), *words]
+    if "--" in words:
+        output, code = run(capsys, *command)
+        assert code == 0 and [line.split(":")[0] for line in output.out.splitlines()] == ["b.wav", "-a.wav"]
+        return
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("(-a.wav is a file: write ./-a.wav, or -- before it)\n")
+
+
+def test_names_and_labels_may_be_spelled_in_either_unicode_form(folder, tmp_path, capsys):
+    """macOS decomposes umlauts. Files keep the disk's form, and the labels of old models count as NFC."""
+    composed, decomposed = (unicodedata.normalize(form, "träurig") for form in ("NFC", "NFD"))
+    for on_disk, typed in ((composed, decomposed), (decomposed, composed)):
+        root = tmp_path / on_disk
+        shutil.copytree(folder / "model", root / on_disk)
+        shutil.copy(folder / "a.wav", root / f"{on_disk}.wav")
+        about = json.loads((root / on_disk / "model.json").read_text())
+        del about["checksum"]
+        about["labels"] = [decomposed, *about["labels"][1:]]
+        (root / on_disk / "model.json").write_text(json.dumps({**about, "checksum": _checksum(about)}))
+        other_form = tmp_path / typed / typed
+        (root / f"{on_disk}.csv").write_text(f"path,label\n{typed}.wav,{typed}\n", encoding="utf-8")
+        (root / on_disk / "clips.csv").unlink()
+        (root / on_disk / "report.json").unlink()
+        for words in (
+            ["predict", other_form, f"{other_form}.wav"],
+            ["explain", other_form, f"{other_form}.wav", "--out", tmp_path / "a.png"],
+            ["evaluate", other_form, f"{other_form}.csv", "--csv", tmp_path / "out.csv"],
+        ):
+            output, code = run(capsys, *words, "--device", "cpu")
+            assert code == 0, output.err
+        row = pd.read_csv(tmp_path / "out.csv").iloc[0]
+        assert row["label"] == composed and row["path"] == f"{on_disk}.wav" and f"p({composed})" in row
+        shutil.rmtree(root)

@@ -141,6 +141,28 @@ def out(tmp_path_factory):
     return out
 
 
+def test_all_workers_train_as_many_samples_at_a_time_as_fit_everywhere(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; import freqcnn_gluon\n"
+        "from freqcnn_gluon.training.workers import join\nfrom reproduce.runs.systems import _smallest\n"
+        "group = join()\n"
+        "for number, fitting in enumerate(((24, 8), (6, 6))):\n"
+        "    chosen = _smallest(fitting[group.rank], group)\n"
+        "    Path(sys.argv[1], f'{number}-{group.rank}').write_text(str(chosen))\n"
+    )
+    run = started(tmp_path, {}, sys.executable, "-c", code, str(tmp_path))
+    _, errors = run.communicate(timeout=LIMIT)
+    assert run.returncode == 0, errors
+    answers = {
+        f"{number}-{rank}": (tmp_path / f"{number}-{rank}").read_text() for number in "01" for rank in "01"
+    }
+    assert answers == {"0-0": "8", "0-1": "8", "1-0": "6", "1-1": "6"}
+    assert errors.count("note:") == 1
+    assert (
+        "24 samples would fit at a time on some, and all train 8, because no more fit on worker 2." in errors
+    )
+
+
 def test_two_workers_train_like_one_process_even_if_one_was_killed(out, tmp_path, monkeypatch):
     """Losses and weights agree; running statistics are the mean over the workers' shares."""
     running = statistics_by_hand(monkeypatch)

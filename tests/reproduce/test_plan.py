@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from freqcnn_gluon import runtime
+from freqcnn_gluon import devices, runtime
 from freqcnn_gluon.network.zoo import build
-from freqcnn_gluon.training import cost
+from freqcnn_gluon.training import cost, memory
 from freqcnn_gluon.training.cost import Seconds
-from freqcnn_gluon.training.memory import MEMORY, training_bytes
+from freqcnn_gluon.training.memory import MEMORY, gpu_bytes, training_bytes
 from reproduce.__main__ import main
+from reproduce.commands import plan
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,8 +45,8 @@ def test_the_cost_follows_from_the_numbers_of_clips(timed, tmp_path, capsys):
     """Table 3: 60 epochs of 1347 clips in six networks, and i-vectors."""
     assert main(["plan", "3", *CPU, "--gpus", "2", "--results", str(tmp_path)]) == 0
     output = capsys.readouterr().out
-    (runs, done, hours, memory, disk, gpu, on_two), total = lines(output)["3"], lines(output)["total"]
-    assert total == [runs, done, hours, memory, disk, gpu, on_two]
+    (runs, done, hours, needed, disk, gpu, on_two), total = lines(output)["3"], lines(output)["total"]
+    assert total == [runs, done, hours, needed, disk, gpu, on_two]
     assert (runs, done) == (7, 0) and timed == [(3, 256, "float32")] * 6
     assert hours == pytest.approx(6 * 60 * (2 * 1347 + 8 * 1347 / 48 + 661) / 3600, abs=0.06)
     names = ("table2", "fnn", "cnn", "alexnet", "vgg11", "resnet18")
@@ -56,9 +57,31 @@ def test_the_cost_follows_from_the_numbers_of_clips(timed, tmp_path, capsys):
     assert on_two == pytest.approx(max(gpu_hours), abs=0.06)
     fixed = [training_bytes(net, 256)[0] / 3 for net in nets]
     assert disk == pytest.approx(((1101 + 661) * IMAGE + sum(fixed) + 2 * max(fixed)) / 1e9, abs=0.06)
-    assert 1 < memory <= MEMORY
+    assert 1 < needed <= MEMORY
     assert "**extrapolation**" in output and "**estimate**, nothing was measured" in output
     assert "No folder was given for UT-Podcast: the counts are the paper's." in output
+
+
+def test_the_memory_on_a_gpu_is_the_gpus_estimate(timed, tmp_path, monkeypatch, capsys):
+    """Cards of 24 and 12 GB: each trains half a batch, as far as it fits into the smaller one."""
+    listed = [devices.Gpu(number, "Card", (7, 5), size * 10**9) for number, size in enumerate((24, 12))]
+    for module in (devices, memory):
+        monkeypatch.setattr(module, "gpus", lambda: listed)
+    monkeypatch.setattr(devices, "installed", lambda package: "1.9.1")
+    monkeypatch.setattr(cost, "operations", lambda net, size: 1)
+    monkeypatch.setattr(plan, "_network", plan._network.__wrapped__)  # keep nothing for other tests
+    words = ["plan", "11", "--results", str(tmp_path)]
+    for device, share, limit in (("gpu:0", 48, 16e9), ("gpu:0,1", 24, 10e9)):
+        assert main([*words, "--device", device]) == 0
+        output = capsys.readouterr()
+        fixed, item = gpu_bytes(build("table10", 6, 224), 224)
+        largest = max(
+            part for part in range(1, share + 1) if share % part == 0 and fixed + part * item <= limit
+        )
+        assert lines(output.out)["11"][3] == pytest.approx((fixed + largest * item) / 1e9, abs=0.06)
+        assert (
+            "Memory is that of the largest training on each GPU" in output.out and "note:" not in output.err
+        )
 
 
 def test_runs_that_tables_share_count_once_together(timed, tmp_path, capsys):
@@ -85,14 +108,14 @@ def test_finished_runs_reduce_the_hours(timed, tmp_path, monkeypatch, capsys):
         assert main(["plan", "3", *CPU, "--profile", "quick", "--results", str(tmp_path)]) == 0
         costs.append(lines(capsys.readouterr().out))
         assert costs[-1]["3"] == costs[-1]["total"]
-    runs, done, hours, memory, disk, gpu, _ = zip(*(plan["3"] for plan in costs))
+    runs, done, hours, needed, disk, gpu, _ = zip(*(planned["3"] for planned in costs))
     assert runs == (7, 7, 7) and done == (0, 1, 3)
     assert hours == pytest.approx([hours[0], hours[0] * 5 / 6, hours[0] / 2], abs=0.06) and hours[0] > 30
     nets = [build(name, 3, 64) for name in ("table2", "vgg11", "resnet18")]
     gpu_hours = [7 * (3 * 1347 + 661) * cost.operations(net, 64) / 4e7 / 3600 for net in nets]
     assert gpu[0] - gpu[1] == pytest.approx(gpu_hours[0], abs=0.11)
     assert gpu[1] - gpu[2] == pytest.approx(sum(gpu_hours[1:]), abs=0.11) and gpu[2] > 0
-    assert len(set(disk)) == len(set(memory)) == 1  # what all of them need together
+    assert len(set(disk)) == len(set(needed)) == 1  # what all of them need together
 
 
 def test_steps_are_timed_in_the_dtype(timed, tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from data_prep.base.files import as_stored
 from freqcnn_gluon.own.commands import recogniser
 from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device
 
@@ -18,8 +19,8 @@ def add(commands: Commands) -> None:
         "Draw a picture on top of the spectrogram, and print the mean weight of each band (Eqs. 9 to 11).",
         "model/ a.wav --out a.png",
     )
-    command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
-    command.add_argument("file", type=Path, metavar="FILE", help="a recording")
+    command.add_argument("model", type=as_stored, metavar="MODEL", help="the folder that `fit` wrote")
+    command.add_argument("file", type=as_stored, metavar="FILE", help="a recording")
     command.add_argument(
         "--out", type=Path, metavar="PNG", help="file of the picture (default: FILE-attention.png)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from data_prep.base.files import as_stored
 from freqcnn_gluon.own.commands import recogniser
 from freqcnn_gluon.own.commands.parser import Commands, add_command
 
@@ -20,7 +21,7 @@ def add(commands: Commands) -> None:
         "model/ --onnx model.onnx",
         "model/ --symbol exported/model   # -symbol.json and -0000.params",
     )
-    command.add_argument("model", type=Path, metavar="MODEL", help="the folder that `fit` wrote")
+    command.add_argument("model", type=as_stored, metavar="MODEL", help="the folder that `fit` wrote")
     form = command.add_mutually_exclusive_group(required=True)
     form.add_argument("--onnx", type=Path, metavar="FILE", help="write an ONNX file (docs/onnx.md)")
     form.add_argument("--symbol", type=Path, metavar="PREFIX", help="write MXNet's symbol and parameters")

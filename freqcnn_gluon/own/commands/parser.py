@@ -5,15 +5,30 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from data_prep.base.commands import positive
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PROGRAM = "freqcnn" if Path(sys.argv[0]).name == "freqcnn" else "python -m freqcnn_gluon"
 WIDTH = 78  # characters of a line of a command's description, as argparse has in a terminal of 80
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors explain how to name a file that begins with a hyphen."""
+
+    words: Sequence[str] = ()
+
+    def parse_known_args(self, args=None, namespace=None):
+        self.words = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        if file := next((word for word in self.words if word[0:1] == "-" and Path(word).is_file()), None):
+            message += f" ({file} is a file: write ./{file}, or -- before it)"
+        super().error(message)
 
 
 def add_command(

@@ -9,10 +9,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from data_prep.base.commands import STDOUT
 from data_prep.base.faults import Faults, note
-from data_prep.base.files import naming
+from data_prep.base.files import as_stored, naming
 from freqcnn_gluon.own.commands import recogniser
 from freqcnn_gluon.own.commands.parser import Commands, add_command
 
@@ -30,11 +31,15 @@ def add(commands: Commands) -> None:
         "model/ a.wav b.mp3",
         "model/ recordings/ --csv > labels.csv",
         "model/ - < talk.wav",
+        "model/ -- -a.wav   # a name that begins with a hyphen",
         "model.onnx a.wav   # without MXNet",
     )
     recogniser.add_recogniser(command)
     command.add_argument(
-        "files", nargs="+", metavar="FILE", help="recordings, folders of recordings, or - for standard input"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="recordings, folders of recordings, pipes, or - for standard input",
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one line of JSON for each recording")
@@ -66,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _expand(arguments: Sequence[str], stack: contextlib.ExitStack) -> tuple[list[str], list[Path]]:
-    """List the recordings' names and paths. Standard input is copied to a file, which ``stack`` removes."""
+    """List the recordings' names and paths. Pipes are copied to files, which ``stack`` removes."""
     names: list[str] = []
     paths: list[Path] = []
     if arguments.count(STDIN) > 1:
@@ -75,28 +80,34 @@ def _expand(arguments: Sequence[str], stack: contextlib.ExitStack) -> tuple[list
         )
     for argument in arguments:
         if argument == STDIN:
+            if sys.stdin is None:
+                raise Faults(f"{STDIN}: standard input is closed; give it a recording, as in `- < talk.wav`")
             names.append(STDIN)
-            paths.append(_standard_input(stack))
+            paths.append(_copied(STDIN, sys.stdin.buffer, stack))
             continue
-        files = _in_folder(Path(argument)) if Path(argument).is_dir() else [Path(argument)]
+        path = as_stored(argument)
+        if path.is_fifo():  # `predict model <(command)` in a shell
+            names.append(argument)
+            with open(path, "rb") as pipe:
+                paths.append(_copied(argument, pipe, stack))
+            continue
+        files = _in_folder(path) if path.is_dir() else [path]
         names += map(str, files)
         paths += files
     return names, paths
 
 
-def _standard_input(stack: contextlib.ExitStack) -> Path:
-    """Copy standard input to a temporary file, because sound is read from any position."""
-    if sys.stdin is None:
-        raise Faults(f"{STDIN}: standard input is closed; give it a recording, as in `- < talk.wav`")
+def _copied(name: str, pipe: BinaryIO, stack: contextlib.ExitStack) -> Path:
+    """Copy a pipe to a temporary file, because sound is read from any position."""
     try:
         aside = stack.enter_context(tempfile.TemporaryDirectory())
     except FileNotFoundError:
         raise Faults(
-            f"{STDIN}: no folder for temporary files can be written; set TMPDIR to one, or name a file"
+            f"{name}: no folder for temporary files can be written; set TMPDIR to one, or name a file"
         ) from None
     path = Path(aside) / "standard input"
     with naming(path), open(path, "wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+        shutil.copyfileobj(pipe, file)
     return path
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.base.faults import Faults
+from data_prep.base.files import as_stored
 from freqcnn_gluon.own.commands.parser import add_device, add_jobs
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ ONNX_START = b"\x08"  # the field ir_version, which every exporter writes first
 
 def add_recogniser(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "model", type=Path, metavar="MODEL", help="the folder that `fit` wrote, or an ONNX file"
+        "model", type=as_stored, metavar="MODEL", help="the folder that `fit` wrote, or an ONNX file"
     )
 
 
@@ -45,9 +46,10 @@ def load(options: argparse.Namespace) -> Recogniser:
         if options.device not in ("auto", "cpu"):
             raise Faults(f"--device {options.device}: ONNX models run on the CPU only; omit --device")
         return OnnxModel(onnx or folder(path) / IN_FOLDER)
+    path = folder(path)  # before the import, which fails without MXNet
     from freqcnn_gluon.own.model import Model
 
-    return Model.load(folder(path), options.device)
+    return Model.load(path, options.device)
 
 
 def folder(path: Path) -> Path:
