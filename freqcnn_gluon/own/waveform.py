@@ -1,4 +1,4 @@
-"""Compute a network's image from a waveform by ONNX operators, as ``spectrogram.image`` does (docs/onnx.md)."""
+"""Compute a network's image from a waveform by ONNX operators (steps 4 to 10 of docs/onnx.md)."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ FRAMES = """
   windowed = Mul(frames, window)
 """
 SPECTRUM = """
-  # Step 6: (batch, frames, bins). The transform of a signal that is shorter than a frame may have fewer points.
-  # Its bins are every second, fourth, ... bin of the longer transform, because both append zeros.
+  # Step 6: (batch, frames, bins). A signal that is shorter than a frame may have a shorter transform. Its bins
+  # are every second, fourth, ... bin of the longer transform, because both append zeros.
   real = MatMul(windowed, cosines)
   imaginary = MatMul(windowed, sines)
   real_square = Mul(real, real)
