@@ -55,8 +55,8 @@ FRAMES = """
   windowed = Mul(frames, window)
 """
 SPECTRUM = """
-  # Step 6: (batch, frames, bins). A signal that is shorter than a frame may have a shorter transform. Its bins
-  # are every second, fourth, ... bin of the longer transform, because both append zeros.
+  # Step 6: (batch, frames, bins). A signal that is shorter than a frame may have a shorter transform. Its
+  # bins are every second, fourth, ... bin of the longer transform, because both append zeros.
   real = MatMul(windowed, cosines)
   imaginary = MatMul(windowed, sines)
   real_square = Mul(real, real)
