@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import mxnet as mx
 import numpy as np
@@ -21,9 +22,8 @@ from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.waveform import image_graph
 
-__all__ = ["INPUTS", "TOLERANCE", "to_onnx", "to_symbol"]
+__all__ = ["TOLERANCE", "to_onnx", "to_symbol"]
 
-INPUTS = ("image", "waveform")  # what an ONNX file may take, and the name of its input
 OPSET, IR_VERSION = 13, 8  # the versions that MXNet 1.9.1 writes
 TOLERANCE = 1e-5  # largest accepted difference between onnxruntime's and MXNet's probabilities
 ROUNDING = 1e-6  # differences below this are float32 rounding
@@ -38,7 +38,7 @@ PATCHES = 8  # patches along each side of a check image, and tones one after ano
 VOICES = 6  # simultaneous tones in a check sound
 
 
-def to_onnx(model: Model, path: Path, source: str = "image") -> float:
+def to_onnx(model: Model, path: Path, source: Literal["image", "waveform"] = "image") -> float:
     """Export a model to an ONNX file and check the file before it is put in place.
 
     The file's input is 'image' (batch, 1, size, size) float32, or 'waveform' (batch, samples) float32; its
@@ -49,7 +49,7 @@ def to_onnx(model: Model, path: Path, source: str = "image") -> float:
     Args:
         model: The trained model.
         path: The ONNX file to write.
-        source: What the file takes, one of INPUTS.
+        source: What the file takes, and the name of its input.
 
     Returns:
         The largest absolute difference between onnxruntime's and MXNet's probabilities on the check images

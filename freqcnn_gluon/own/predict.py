@@ -47,10 +47,15 @@ class BadInput(Faults, ValueError):
 
 
 class Recogniser(Protocol):
-    """A trained network in any runtime: ``model.Model`` or ``onnx_model.OnnxModel``."""
+    """A trained network in any runtime: ``model.Model`` or ``onnx_model.OnnxModel``.
+
+    Attributes:
+        about: The model's description.
+        takes: What ``probabilities`` takes, 'image' or 'waveform'.
+    """
 
     about: About
-    takes: str  # "image" or "waveform"
+    takes: str
 
     def probabilities(self, inputs: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """Compute the probabilities (n, classes) of images (n, size, size), or of n waveforms (samples,)."""

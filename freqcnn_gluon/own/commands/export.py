@@ -46,6 +46,5 @@ def run(options: argparse.Namespace) -> None:
     if options.onnx:
         difference = to_onnx(model, options.onnx, options.input)
         print(f"{options.onnx}: its probabilities differ from MXNet's by at most {difference:.1e}")
-        print(f"labels, in the order of the probabilities: {', '.join(model.about.labels)}")
     else:
         print(*to_symbol(model, options.symbol))
