@@ -32,12 +32,12 @@ class Window:
     Attributes:
         start: Where it starts, in s from the recording's start.
         stop: Where it stops, in s.
-        image: (size, size), or None if the window is silent.
+        input: The network's input, an image (size, size) or samples (n,); None if the window is silent.
     """
 
     start: float
     stop: float
-    image: np.ndarray | None
+    input: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,7 @@ def windows(
     longest: float,
     stream: Callable[[Callable, Iterable], Iterator],
     lowest_rate: int = 0,
+    convert: Callable[[np.ndarray, ImageSettings], np.ndarray] = image,
 ) -> Iterator[tuple[int, Window | Faults]]:
     """Compute the windows of each clip. Memory stays flat for any number and length of clips.
 
@@ -137,6 +138,8 @@ def windows(
         lowest_rate: The lowest sampling rate in Hz of the clips that the network was trained on, 0 if it is
             not known. Notes at the end name the recordings with a lower rate, and others whose images may
             mislead.
+        convert: The function from a window's samples (n,) at ``settings.rate`` to the network's input. It
+            must be picklable.
 
     Yields:
         The number of the clip and one of its windows, in order. If a clip cannot be read, its Faults follow
@@ -145,7 +148,7 @@ def windows(
     lowest_rate = min(settings.rate, lowest_rate)
     files: dict[str, list[Path]] = {}
     for number, path, computed, new_remarks in stream(
-        partial(_compute, settings, lowest_rate), _parts(clips, median, longest)
+        partial(_compute, settings, lowest_rate, convert), _parts(clips, median, longest)
     ):
         for remark in new_remarks:
             files.setdefault(remark, []).append(path)
@@ -179,7 +182,10 @@ def _parts(clips: Iterable[Clip], median: float, longest: float) -> Iterator[tup
 
 
 def _compute(
-    settings: ImageSettings, lowest_rate: int, item: tuple[int, Path, Part | Faults]
+    settings: ImageSettings,
+    lowest_rate: int,
+    convert: Callable[[np.ndarray, ImageSettings], np.ndarray],
+    item: tuple[int, Path, Part | Faults],
 ) -> tuple[int, Path, list[Window | Faults], set[str]]:
     """Return the clip's number and file, its windows or faults, and the remarks on its sound."""
     number, path, part = item
@@ -190,7 +196,7 @@ def _compute(
     try:
         sounds = audio.parts(part.path, settings.rate, part.times, sound_remarks)
         for (start, stop), samples in zip(part.spans, sounds):
-            computed.append(Window(start, stop, None if samples is None else image(samples, settings)))
+            computed.append(Window(start, stop, None if samples is None else convert(samples, settings)))
     except Faults as faults:
         computed.append(faults)
     if part.rate < lowest_rate:

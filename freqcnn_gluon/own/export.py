@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import mxnet as mx
 import numpy as np
 import onnx
+import onnx.compose
 import onnxruntime
 from mxnet.gluon import HybridBlock
 from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
@@ -15,8 +17,10 @@ from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
 from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.model import Model
+from freqcnn_gluon.own.waveform import image_graph
 
 __all__ = ["TOLERANCE", "to_onnx", "to_symbol"]
 
@@ -24,36 +28,45 @@ OPSET, IR_VERSION = 13, 8  # the versions that MXNet 1.9.1 writes
 TOLERANCE = 1e-5  # largest accepted difference between onnxruntime's and MXNet's probabilities
 ROUNDING = 1e-6  # differences below this are float32 rounding
 DESCRIPTION = (
-    "FreqCNN for spectrograms of speech. 'image' is (batch, 1, frequency, time), 0 to 1, lowest frequency "
-    "first; the output holds a probability for each label. The metadata 'freqcnn' has the labels, 'features' "
-    "the steps from sound to image, which docs/onnx.md of freqcnn-gluon explains."
+    "FreqCNN for spectrograms of speech. {} The output holds a probability for each label. The metadata "
+    "'freqcnn' has the labels, 'features' the steps from sound to image, which docs/onnx.md of freqcnn-gluon "
+    "explains."
 )
-PATCHES = 8  # patches along each side of a check image
+IMAGE = "'image' is (batch, 1, frequency, time), 0 to 1, lowest frequency first."
+WAVEFORM = "'waveform' is (batch, samples), mono at the rate in 'freqcnn', full scale 1, one clip a row."
+PATCHES = 8  # patches along each side of a check image, and tones one after another in a check sound
+VOICES = 6  # simultaneous tones in a check sound
 
 
-def to_onnx(model: Model, path: Path) -> float:
+def to_onnx(model: Model, path: Path, source: Literal["image", "waveform"] = "image") -> float:
     """Export a model to an ONNX file and check the file before it is put in place.
 
-    The file's input is 'image' (batch, 1, size, size) float32; its output is 'probability...' (batch,
-    classes), after the softmax. The batch size is free. The metadata holds ``model.about``, so
+    The file's input is 'image' (batch, 1, size, size) float32, or 'waveform' (batch, samples) float32; its
+    output is 'probability...' (batch, classes), after the softmax. The batch size is free, and so is the
+    length of a waveform, which becomes one image. The metadata holds ``model.about``, so
     ``onnx_model.OnnxModel`` needs nothing else, and ``feature_steps`` for other programs (docs/onnx.md).
 
     Args:
         model: The trained model.
         path: The ONNX file to write.
+        source: What the file takes, and the name of its input.
 
     Returns:
-        The largest absolute difference between onnxruntime's and MXNet's probabilities on the check images.
+        The largest absolute difference between onnxruntime's and MXNet's probabilities on the check images
+        or check sounds. MXNet gets the images of the sounds from ``data_prep``.
 
     Raises:
         Faults: The difference is larger than TOLERANCE, or large compared with the differences between
             images.
     """
-    exported = _converted(model)
+    settings, exported = model.about.images, _converted(model)
+    batches = _image_batches(settings.size)
+    if source == "waveform":
+        exported, batches = _from_waveform(exported, settings), _sound_batches(settings)
     onnx.checker.check_model(exported)
     with whole(path) as aside:
         onnx.save(exported, str(aside))
-        difference, spread = _compare(model, aside)
+        difference, spread = _compare(model, aside, batches)
         # If probabilities hardly depend on the image, TOLERANCE alone would accept a wrong network.
         if not difference <= min(TOLERANCE, max(spread / 10, ROUNDING)):
             raise Faults(
@@ -114,10 +127,22 @@ def _converted(model: Model) -> onnx.ModelProto:
     converted = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)])
     converted.ir_version = IR_VERSION
     converted.producer_name = "freqcnn-gluon"
-    converted.doc_string = graph.doc_string = DESCRIPTION
+    converted.doc_string = graph.doc_string = DESCRIPTION.format(IMAGE)
     features = json.dumps(feature_steps(model.about), indent=1, ensure_ascii=False)
     onnx.helper.set_model_props(converted, {"freqcnn": model.about.text(), "features": features})
     return converted
+
+
+def _from_waveform(network: onnx.ModelProto, settings: ImageSettings) -> onnx.ModelProto:
+    """Put the steps from a waveform to the image in front of the network."""
+    front = onnx.helper.make_model(
+        image_graph(settings), opset_imports=network.opset_import, ir_version=network.ir_version
+    )
+    merged = onnx.compose.merge_models(
+        front, network, [("image", "image")], producer_name=network.producer_name
+    )
+    merged.doc_string = merged.graph.doc_string = DESCRIPTION.format(WAVEFORM)
+    return merged
 
 
 def feature_steps(about: About) -> dict[str, dict]:
@@ -161,19 +186,34 @@ def _graph(net: HybridBlock) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
     return symbol, {name: value.as_in_context(mx.cpu()) for name, value in parameters.items()}
 
 
-def _compare(model: Model, path: Path) -> tuple[float, float]:
-    """Run the file on batches of one and three images.
+def _compare(model: Model, path: Path, batches: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+    """Run the file on batches of its input and MXNet on their images (batch, size, size).
 
     Returns:
         The largest difference to MXNet's probabilities, and the largest standard deviation of a label's
         probability over the images.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    images = check_images(4, model.about.images.size)
-    batches = [session.run(None, {"image": batch[:, None]})[0] for batch in (images[:1], images[1:])]
-    expected = model.probabilities(images)
-    difference = np.abs(np.concatenate(batches) - expected).max()
+    name = session.get_inputs()[0].name
+    computed = [session.run(None, {name: values})[0] for values, _ in batches]
+    expected = model.probabilities(np.concatenate([images for _, images in batches]))
+    difference = np.abs(np.concatenate(computed) - expected).max()
     return float(difference), float(expected.std(axis=0).max())
+
+
+def _image_batches(size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return a batch of one check image and one of three, as the file's input and as images."""
+    images = check_images(4, size)
+    return [(batch[:, None], batch) for batch in (images[:1], images[1:])]
+
+
+def _sound_batches(settings: ImageSettings) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return batches of check sounds with their images. One sound is shorter than a frame."""
+    batches = []
+    for count, frames in ((1, 0.6), (1, 40.7), (3, 150.2)):
+        sounds = check_sounds(count, round(frames * settings.frame * settings.rate))
+        batches.append((sounds, np.stack([image(sound, settings) for sound in sounds])))
+    return batches
 
 
 def check_images(count: int, size: int) -> np.ndarray:
@@ -185,3 +225,17 @@ def check_images(count: int, size: int) -> np.ndarray:
     patches = np.random.default_rng(0).random((count, PATCHES, PATCHES), np.float32)
     side = -(-size // PATCHES)
     return np.kron(patches, np.ones((1, side, side), np.float32))[:, :size, :size]
+
+
+def check_sounds(count: int, samples: int) -> np.ndarray:
+    """Draw sounds (count, samples) float32 of random tones over quiet noise.
+
+    Several tones sound at a time and change PATCHES times, so that the images have patches, too.
+    """
+    random = np.random.default_rng(0)
+    cycles = random.uniform(0.01, 0.49, (count, VOICES, PATCHES))  # of a sample
+    levels = 10 ** random.uniform(-3, -1, (count, VOICES, PATCHES))
+    times = np.arange(samples)
+    patch = times * PATCHES // samples
+    voices = levels[..., patch] * np.sin(2 * np.pi * cycles[..., patch] * times)
+    return (voices.sum(axis=1) + random.normal(0, 1e-4, (count, samples))).astype(np.float32)

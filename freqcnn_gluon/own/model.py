@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +56,10 @@ class Model:
         net: The network, (batch, 1, size, size) -> logits (batch, classes).
         about: The model's description.
         devices: The devices that hold the weights.
+        takes: What ``probabilities`` takes, always 'image'.
     """
+
+    takes = "image"
 
     def __init__(self, net: FreqCNN, about: About, devices: list[mx.Context]):
         self.net, self.about, self.devices = net, about, devices
@@ -120,7 +124,7 @@ class Model:
         set_parameters(self.net, state["weights"], devices)
         self.net.hybridize(static_alloc=True, static_shape=True)
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def probabilities(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """Compute the probabilities (n, classes) of ``images`` (n, size, size), as ``net`` does.
 
         Raises:

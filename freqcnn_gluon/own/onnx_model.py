@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import onnxruntime
 from data_prep.base.cores import cores, processors
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.about import About
-from freqcnn_gluon.own.predict import checked_images
+from freqcnn_gluon.own.predict import BadInput, checked_images
 
 __all__ = ["OnnxModel"]
 
@@ -27,6 +28,7 @@ class OnnxModel:
     Attributes:
         path: The ONNX file.
         about: The model's description.
+        takes: 'image' or 'waveform', as the model was exported.
     """
 
     def __init__(self, path: Path | str):
@@ -61,27 +63,61 @@ class OnnxModel:
             ) from None
         size, classes = self.about.images.size, len(self.about.labels)
         kind = "tensor(float)"
-        if inputs != [("image", kind, [1, size, size])] or outputs[:1] != [(kind, [classes])]:
+        known = [[("image", kind, [1, size, size])], [("waveform", kind, ["samples"])]]
+        if inputs not in known or outputs[:1] != [(kind, [classes])]:
             raise Faults(f"{path}: its network does not match its description; export the model again")
+        self.takes = inputs[0][0]
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Compute the probabilities (n, classes) of ``images`` (n, size, size).
+    def probabilities(self, inputs: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+        """Compute the probabilities (n, classes) of n inputs of the kind that the model ``takes``.
+
+        Args:
+            inputs: Images (n, size, size); or n waveforms (samples,), mono at ``about.images.rate``, full
+                scale 1. Their lengths may differ. Each waveform becomes one image, however long it is.
 
         Raises:
-            BadInput: The images have another size, or values that are not finite.
+            BadInput: The images have another size, a waveform is empty or not one-dimensional, or values are
+                not finite.
             Faults: The network cannot be run.
         """
-        images = checked_images(images, self.about.images.size)
+        if self.takes == "image":
+            return self._run(checked_images(inputs, self.about.images.size)[:, None])
+        return np.concatenate([self._run(waveform[None]) for waveform in _checked_waveforms(inputs)])
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        """Run the session on a batch of its input."""
         try:
-            result = self.session.run(None, {"image": images[:, None]})[0]
+            result = self.session.run(None, {self.takes: batch})[0]
         except Exception as error:
             raise Faults(f"{self.path}: cannot be run ({_reason(error)}); export the model again") from None
-        if result.shape != (len(images), len(self.about.labels)):
+        if result.shape != (len(batch), len(self.about.labels)):
             raise Faults(
-                f"{self.path}: returns an array {result.shape} for {len(images)} recordings; export the "
-                "model again"
+                f"{self.path}: returns an array {result.shape} for {len(batch)} recordings; export the model "
+                "again"
             )
         return result
+
+
+def _checked_waveforms(waveforms: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return waveforms (samples,) as float32.
+
+    Raises:
+        BadInput: There is none, one is not one-dimensional or empty, or values are not finite real numbers.
+    """
+    values = [np.asarray(waveform) for waveform in waveforms]
+    if not values:
+        raise BadInput("there are no waveforms; pass one or more")
+    for waveform in values:
+        if waveform.ndim != 1 or not waveform.size or waveform.dtype.kind not in "fiub":
+            raise BadInput(
+                f"the waveforms have the shape {waveform.shape} and the type {waveform.dtype}; each must be "
+                "(samples,) real numbers with one sample or more"
+            )
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite and are reported below
+        values = [waveform.astype(np.float32, copy=False) for waveform in values]
+    if not all(np.isfinite(waveform).all() for waveform in values):
+        raise BadInput("the waveforms have values that are not finite (NaN or infinity)")
+    return values
 
 
 def _session(content: bytes) -> onnxruntime.InferenceSession:

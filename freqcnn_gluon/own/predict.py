@@ -22,6 +22,7 @@ from data_prep.corpora import own
 from data_prep.manifest import Clip
 from data_prep.sound import audio
 from data_prep.sound.contents import contents
+from data_prep.sound.spectrogram import ImageSettings, image
 from data_prep.windows import Window, windows
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.training.metrics import metrics
@@ -46,15 +47,26 @@ class BadInput(Faults, ValueError):
 
 
 class Recogniser(Protocol):
-    """A trained network in any runtime: ``model.Model`` or ``onnx_model.OnnxModel``."""
+    """A trained network in any runtime: ``model.Model`` or ``onnx_model.OnnxModel``.
+
+    Attributes:
+        about: The model's description.
+        takes: What ``probabilities`` takes, 'image' or 'waveform'.
+    """
 
     about: About
+    takes: str
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Compute the probabilities (n, classes) of ``images`` (n, size, size)."""
+    def probabilities(self, inputs: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+        """Compute the probabilities (n, classes) of images (n, size, size), or of n waveforms (samples,)."""
 
 
-def checked_images(images: np.ndarray, size: int) -> np.ndarray:
+def waveform(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """Return ``samples`` (n,) at ``settings.rate`` as the input of a model that takes waveforms."""
+    return samples.astype(np.float32)
+
+
+def checked_images(images: np.ndarray | Sequence[np.ndarray], size: int) -> np.ndarray:
     """Return ``images`` (n, size, size) as float32.
 
     Raises:
@@ -156,7 +168,8 @@ def _predictions(model: Recogniser, clips: Sequence[Clip], jobs: int | None) -> 
     """Yield the predictions for the clips."""
     about = model.about
     with pool(jobs) as stream:
-        cut = windows(clips, about.images, about.median, about.longest, stream, about.lowest_rate)
+        convert = waveform if model.takes == "waveform" else image
+        cut = windows(clips, about.images, about.median, about.longest, stream, about.lowest_rate, convert)
         for index, parts in groupby(_apply(model, cut), key=lambda pair: pair[0]):
             yield _join(about.labels, clips[index][0], [part for _, part in parts])
 
@@ -166,23 +179,23 @@ def _apply(
 ) -> Iterator[tuple[int, Part | Faults]]:
     """Apply the network to BATCH windows at a time, which may belong to several recordings."""
     waiting: list[tuple[int, Window | Faults]] = []
-    images: list[np.ndarray] = []
+    inputs: list[np.ndarray] = []
 
     def flush() -> Iterator[tuple[int, Part | Faults]]:
-        rows = iter(model.probabilities(np.stack(images)) if images else ())
+        rows = iter(model.probabilities(inputs) if inputs else ())
         for index, window in waiting:
             if isinstance(window, Faults):
                 yield index, window
             else:
-                yield index, Part(window.start, window.stop, None if window.image is None else next(rows))
+                yield index, Part(window.start, window.stop, None if window.input is None else next(rows))
 
     for index, window in windows:
         waiting.append((index, window))
-        if isinstance(window, Window) and window.image is not None:
-            images.append(window.image)
-        if len(images) == BATCH:
+        if isinstance(window, Window) and window.input is not None:
+            inputs.append(window.input)
+        if len(inputs) == BATCH:
             yield from flush()
-            waiting, images = [], []
+            waiting, inputs = [], []
     yield from flush()
 
 

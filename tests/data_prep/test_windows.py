@@ -43,7 +43,7 @@ def test_each_window_is_what_its_part_alone_would_be(tmp_path):
     for number, window in parts:
         begin = clips[number][1] or 0.0
         alone = audio.read(path, SETTINGS.rate, begin + window.start, begin + window.stop)
-        np.testing.assert_array_equal(window.image, image(alone, SETTINGS))
+        np.testing.assert_array_equal(window.input, image(alone, SETTINGS))
     assert parts[17][1].start == 0 and parts[17][1].stop == 1
     assert parts[-1][1].stop == 6
 
@@ -54,7 +54,7 @@ def test_long_ones_come_in_pieces_and_silence_has_no_image(tmp_path):
     soundfile.write(tmp_path / "long.wav", samples, 8000)
     parts = [window for _, window in found([(tmp_path / "long.wav", None, None)], 0.2, 1.0)]
     assert len(parts) == 199 > 2 * TOGETHER
-    silent = [window for window in parts if window.image is None]
+    silent = [window for window in parts if window.input is None]
     assert len(silent) == 29 and silent[0].start == pytest.approx(5) and silent[-1].stop == pytest.approx(8)
 
 
@@ -65,4 +65,4 @@ def test_a_broken_clip_tells_why_and_the_others_go_on(tmp_path):
     assert [number for number, _ in parts] == [0, 1, 2]
     assert isinstance(parts[0][1], Faults) and "no.wav: is missing" in str(parts[0][1])
     assert isinstance(parts[1][1], Faults) and "b.wav: is truncated" in str(parts[1][1])
-    assert parts[2][1].image.shape == (16, 16)
+    assert parts[2][1].input.shape == (16, 16)
