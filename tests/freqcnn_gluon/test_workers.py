@@ -291,5 +291,5 @@ def test_a_worker_without_its_variables_is_a_fault(monkeypatch):
 def test_a_single_worker_waits_for_nothing():
     alone = Workers()
     arrays = [mx.nd.ones((2, 3))]
-    assert (alone.count, alone.rank, alone.broadcast(4.5)) == (1, 0, 4.5)
+    assert (alone.count, alone.rank, alone.broadcast(4.5), alone.gather(3)) == (1, 0, 4.5, [3])
     assert alone.total(arrays)[0] is arrays[0] and alone.add_gradients({}, 1.0, 2) == (1.0, 2)
