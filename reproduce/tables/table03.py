@@ -19,7 +19,7 @@ _PAPER = published("table03_ut_podcast_models")
 RATE_NOTE = (
     "UT-Podcast's files have a sampling rate of 8 kHz, and the paper sets it to 16 kHz. The upper half of a "
     "spectrogram's rows then holds only the residue of resampling, so that with two segments (n = 2) one of "
-    'the two local paths sees almost nothing. `ASSUME="rate=8000"` computes the spectrograms at 8 kHz instead.'
+    'the two local paths sees almost nothing. `ASSUME="rate=8000"` computes spectrograms at 8 kHz instead.'
 )
 
 SYSTEMS = {name: System(3, name, system) for name, system in _SYSTEMS.items()}
