@@ -17,9 +17,9 @@ _SYSTEMS = {
 _PAPER = published("table03_ut_podcast_models")
 
 RATE_NOTE = (
-    "UT-Podcast's files have 8 kHz and the paper's spectrograms 16 kHz. The upper half of their rows holds "
-    "only the residue of resampling, so that with n = 2 one of the two local paths sees almost nothing. "
-    '`ASSUME="rate=8000"` computes them at 8 kHz instead.'
+    "UT-Podcast's files have a sampling rate of 8 kHz, and the paper sets it to 16 kHz. The upper half of a "
+    "spectrogram's rows then holds only the residue of resampling, so that with two segments (n = 2) one of "
+    'the two local paths sees almost nothing. `ASSUME="rate=8000"` computes spectrograms at 8 kHz instead.'
 )
 
 SYSTEMS = {name: System(3, name, system) for name, system in _SYSTEMS.items()}
