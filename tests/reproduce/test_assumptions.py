@@ -167,7 +167,7 @@ def test_the_list_is_printed_with_the_tables_that_it_affects():
     text = markdown()
     assert all(f"`{entry.id}` (tables {entry.tables[0]}" in text for entry in assumptions().values())
     assert (
-        "Alternatives: relu, sigmoid." in text
+        "Alternatives: relu, sigmoid, identity." in text
         and "Alternatives: any other number above 0." in text
         and "Alternatives: any other whole number from 0 up." in text
     )
