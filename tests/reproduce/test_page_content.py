@@ -43,7 +43,7 @@ def results(tmp_path_factory):
     shutil.copytree(REFERENCE, root, ignore=shutil.ignore_patterns("index.html"))
     first, other = made(), made("CNN")
     first.content.update({"commit": "0123456789abcdef-dirty", "versions": {"mxnet": "1.9.1"}})
-    put(root / "paper", 3, [first, made(seed=1, confusion=OTHER), other])
+    put(root / "paper", 3, [first, *(made(seed=seed, confusion=OTHER) for seed in (1, 2)), other])
     put(root / HOSTILE, 3, [made(source=HOSTILE)])
     return root
 
@@ -77,7 +77,7 @@ def test_every_number_is_the_one_that_cells_has(results, tree, source, table):
     shown = lines(by_id(tree, f"{SOURCES[source]}-table{table}-cells"))
     assert len(shown) == len(frame) == len(TABLES[table].cells)
     for shown_text, (_, cell), of in zip(shown, frame.iterrows(), TABLES[table].cells):
-        row, column, paper, ours, interval, _, verdict, seeds, links = shown_text
+        row, column, paper, ours, interval, predicted, _, verdict, seeds, links = shown_text
         assert (row, column) == (cell["row"], cell["column"])
         if not of.printed:
             assert paper == ""
@@ -90,11 +90,12 @@ def test_every_number_is_the_one_that_cells_has(results, tree, source, table):
         digits = 0 if cell["predicted"] else 2
         assert number(ours) == pytest.approx(cell["ours"], abs=0.51 * 10**-digits)
         assert seeds == str(cell["seeds"]) and links
-        if np.isnan(cell["low"]):
-            assert interval == ""
-        else:
-            low, high = map(float, interval.split("–"))
-            assert (low, high) == pytest.approx((cell["low"], cell["high"]), abs=0.051)
+        for shown_limits, limits in ((interval, "low high"), (predicted, "prediction_low prediction_high")):
+            if np.isnan(cell[limits.split()[0]]):
+                assert shown_limits == ""
+            else:
+                expected = tuple(cell[limits.split()])
+                assert tuple(map(float, shown_limits.split("–"))) == pytest.approx(expected, abs=0.051)
         assert verdict.split(" ", 1)[-1] == (cell["verdict"] or "compared")  # '● within', 'not compared'
 
 
@@ -179,7 +180,7 @@ def test_the_standin_and_own_corpora_are_marked_and_the_papers_is_not(tree):
         assert not sections[source].all("p", class_="banner")
         assert "STAND-IN" not in sections[source].text and "NOT THE PAPER" not in sections[source].text
     verdicts = {item.text for item in sections["paper"].all("span", class_="verdict")}
-    assert verdicts == {"● within", "△ outside", "– not run"}
+    assert verdicts == {"● within", "△ outside", "○ one seed: not judged", "– not run"}
     assert sections["paper"].all("i", class_="papers")
 
 
