@@ -19,8 +19,8 @@ def trained(recalls, totals, seeds, sd, repeats, failing=0.0):
     """Draw the right clips (repeats, seeds + 1, classes) of trainings that are tested on the same clips.
 
     A training recognises a clip if its skill, how easy the clip is for all trainings and a draw of its own
-    sum to more than 0. Skills have the standard deviation ``sd`` over trainings, on the scale where the clips'
-    is 1; half of their variance is shared by the classes. A training fails with the probability ``failing``.
+    sum to more than 0. The standard deviation of the last two is 1, that of the skills ``sd``; half of the
+    skills' variance is common to the classes. A training fails with the probability ``failing``.
     """
     random = np.random.default_rng(0)
     share = sd * np.sqrt(0.5)
