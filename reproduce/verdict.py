@@ -15,7 +15,9 @@ With k seeds of mean m and standard deviation s, another training's number lies 
 probability of 95 %, where t is the 97.5 % quantile of Student's distribution with k - 1 degrees of freedom.
 Nothing else separates two numbers where the test clips are the paper's own ('shared' in
 ``reproduce.corpora``), because then both have the same clips. Below three seeds there is no verdict: t is
-12.7 for two, and unknown for one. If all seeds agree, the interval is a point.
+12.7 for two, and unknown for one. If all seeds agree, the interval is a point. The rule takes numbers as
+normal over trainings. Where one training in five stays near chance, three seeds cover only 88 % and ten 92 %
+(tests/reproduce/test_coverage.py simulates this and all other cases).
 
 **Redrawn clips.** Where folds were drawn anew or recordings are cut in another way, the paper's test clips
 and ours are two draws, and each has its own error of sampling. Twice its square is added to the squared half

@@ -45,38 +45,35 @@ def covered(right, totals):
 @pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize("sd", [0.05, 0.2])
 @pytest.mark.parametrize("recalls, totals, repeats", [(*THREE, 1000), (*THIRTY_SIX, 800)])
-def test_another_training_on_the_same_clips(record_property, recalls, totals, repeats, sd, seeds):
+def test_another_training_on_the_same_clips(recalls, totals, repeats, sd, seeds):
+    """Skills that differ by 0.2 make UARs near 100 % skewed, which costs up to 2 % of coverage."""
     coverage = covered(trained(recalls, totals, seeds, sd, repeats), totals)
-    record_property("coverage", coverage)
-    assert 0.93 < coverage < 0.97
+    assert 0.92 < coverage < 0.97
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_a_single_recall_of_few_clips(record_property, seeds):
+def test_a_single_recall_of_few_clips(seeds):
     """Counts are whole, and 3 of 89 clips are wrong. Seeds that agree by chance make the interval a point."""
     coverage = covered(trained((0.97,), (89,), seeds, 0.05, 1000), (89,))
-    record_property("coverage", coverage)
     assert 0.92 < coverage < 0.98
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_trainings_of_which_one_in_five_fails(record_property, seeds):
+def test_trainings_of_which_one_in_five_fails(seeds):
     """Numbers of trainings are not normal then. Three that succeed say nothing of one that fails."""
     coverage = covered(trained(*THREE, seeds, 0.05, 1000, failing=0.2), THREE[1])
-    record_property("coverage", coverage)
     assert 0.85 < coverage < 0.95
 
 
-@pytest.mark.parametrize("sd, least, most", [(0.02, 0.99, 1), (0.4, 0, 0.8)])
-def test_the_interval_from_the_number_of_clips_does_not_cover_another_training(sd, least, most):
-    """Too wide if trainings agree, because the clips are the same; too narrow if they differ."""
-    right = trained(*THREE, 1, sd, 500)
+def test_the_interval_from_the_number_of_clips_does_not_cover_another_training():
+    """It knows nothing of trainings that differ, and decides no verdict for this reason."""
+    right = trained(*THREE, 1, 0.4, 500)
     limits = np.array([interval(item[:1], np.array(THREE[1]))[2:] for item in right])
     other = (right[:, 1] / THREE[1]).mean(axis=1)
-    assert least <= np.mean((limits[:, 0] <= other) & (other <= limits[:, 1])) <= most
+    assert np.mean((limits[:, 0] <= other) & (other <= limits[:, 1])) < 0.8
 
 
-def redrawn(speakers, classes, clips, level, seeds, common, repeats=400):
+def redrawn(speakers, classes, clips, level, seeds, common, repeats=300):
     """Draw the share of right clips for each of ``seeds`` trainings and speakers, and another's UAR.
 
     The other training, in the paper, is tested on a second draw of the speakers. ``common`` is the share of
@@ -103,12 +100,11 @@ def redrawn(speakers, classes, clips, level, seeds, common, repeats=400):
 @pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize("common", [0, 0.5])
 @pytest.mark.parametrize("speakers, classes, clips", [(42, 3, 10), (36, None, 33)])
-def test_another_training_on_redrawn_speakers(record_property, speakers, classes, clips, common, seeds):
+def test_another_training_on_redrawn_speakers(speakers, classes, clips, common, seeds):
     right, totals, other = redrawn(speakers, classes, clips, norm.ppf(0.85), seeds, common)
     hits = 0
     for item, value in zip(right, other):
         values = (item.sum(axis=1) / totals.sum(axis=0)).mean(axis=1)
         low, high = prediction(values, speakers_part(item.mean(axis=0), totals))
         hits += low <= value <= high
-    record_property("coverage", hits / len(other))
     assert 0.93 < hits / len(other) < (0.99 if common == 0 else 1)
