@@ -22,7 +22,7 @@ CHAINS ?=
 ENTERFACE ?=
 ## paper (the paper's sizes) or quick (small, no verdicts); if empty, paper with a corpus and quick without
 PROFILE ?=
-## number of seeds; each row is trained once per seed
+## number of seeds; each row is trained once per seed, and verdicts need three
 SEEDS ?= 1
 ## number of parallel processes; if empty, audio is prepared with one per core, and one run at a time uses all cores; with HOSTS, for audio only
 JOBS ?=

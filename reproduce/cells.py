@@ -3,42 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from reproduce.corpora import CORPORA
+from reproduce.resampling import holm, mcnemar, swap_test
 from reproduce.runs.report import Report, reports_of
 from reproduce.sources import PAPER
 from reproduce.tables import ALL, AVERAGE, Cell, Table
-from reproduce.verdict import holm, interval, mcnemar, verdict
+from reproduce.verdict import LEAST_SEEDS, interval, prediction, speakers_part, verdict
 
-__all__ = ["reports_behind", "by_seed", "cells", "comparisons", "confusion", "measured", "paired"]
+__all__ = [
+    "NOT_JUDGED",
+    "Paired",
+    "by_seed",
+    "cells",
+    "comparisons",
+    "confusion",
+    "measured",
+    "paired",
+    "reports_behind",
+]
 
 Measured = tuple[float, float, float, float]  # mean, sd over seeds, low, high
+Proportions = tuple[np.ndarray, np.ndarray]  # (k, C) correct clips and test clips for k seeds or speakers
 UNKNOWN: Measured = (np.nan,) * 4
-COLUMNS = "row column system fold measure predicted paper ours sd low high seeds verdict".split()
+NOT_JUDGED = ("one seed: not judged", "two seeds: not judged", "no speakers: not judged")
+COLUMNS = (
+    "row column system fold measure predicted paper ours sd low high prediction_low prediction_high seeds "
+    "verdict"
+).split()
+
+
+class Paired(NamedTuple):
+    """Two systems compared on the same clips with the same seed.
+
+    Attributes:
+        only_ours: Number of clips that only the first system recognised.
+        only_theirs: Number of clips that only the second system recognised.
+        p: Two-sided p of the exact McNemar test, which takes clips as independent.
+        p_speakers: Two-sided p of the test that swaps the systems speaker by speaker; NaN if the reports do
+            not state the speakers.
+    """
+
+    only_ours: int
+    only_theirs: int
+    p: float
+    p_speakers: float
 
 
 def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
     """Return one line for each cell of the table.
 
     Returns:
-        The columns row, column, system, fold, measure, predicted, paper, ours, sd (over seeds), low, high
-        (the 95 % interval), seeds and verdict. The numbers are percentages, or counts where ``predicted`` is
-        given. The verdict is
+        The columns row, column, system, fold, measure, predicted, paper, ours, sd (over seeds), low and high
+        (the 95 % interval from the number of test clips), prediction_low and prediction_high (the 95 %
+        prediction interval for another training, if it is known), seeds and verdict. The numbers are
+        percentages, or counts where ``predicted`` is given. The verdict is
 
         - 'within' or 'outside' (see ``reproduce.verdict``) on the paper's corpus in the paper's sizes,
+        - 'one seed: not judged' or 'two seeds: not judged' there with fewer than three seeds,
+        - 'no speakers: not judged' there if the test clips are redrawn and the reports do not state what was
+          right for each speaker,
         - 'unknown' there if the paper's number is illegible,
         - 'not run' without a report,
         - 'failed' if one of the runs that the cell needs failed,
         - empty for any other source.
     """
-    frame = pd.DataFrame([_line(cell, table, reports) for cell in table.cells])
-    return frame.reindex(columns=COLUMNS).astype({"seeds": "Int64"})
+    redrawn = CORPORA[table.corpus].test_clips == "redrawn"
+    speakers = {
+        system.name: _by_speaker(table, reports_of(system, reports)) if redrawn else None
+        for system in table.systems()
+    }
+    lines = [_line(cell, table, reports, redrawn, speakers[cell.system.name]) for cell in table.cells]
+    return pd.DataFrame(lines).reindex(columns=COLUMNS).astype({"seeds": "Int64"})
 
 
-def _line(cell: Cell, table: Table, reports: Sequence[Report]) -> dict[str, Any]:
+def _line(
+    cell: Cell, table: Table, reports: Sequence[Report], redrawn: bool, speakers: np.ndarray | None
+) -> dict[str, Any]:
+    """Return one cell's line; ``speakers`` are its system's counts from ``_by_speaker``."""
     line: dict[str, Any] = {
         "row": " | ".join(cell.row),
         "column": cell.column,
@@ -59,14 +105,26 @@ def _line(cell: Cell, table: Table, reports: Sequence[Report]) -> dict[str, Any]
     ours, sd, low, high = measured(cell, table.folds, contents)
     line |= {"ours": ours, "sd": sd, "low": low, "high": high, "verdict": ""}
     line["seeds"] = len({content["run"]["seed"] for content in contents})
-    if contents[0]["run"]["source"] == PAPER and cell.printed and not np.isnan(low):
-        paper = np.nan if cell.paper is None else cell.paper
-        line["verdict"] = "unknown" if np.isnan(paper) else verdict(paper, low, high)
+    if np.isnan(low):
+        return line
+    limits = _predicted(cell, table.folds, contents, redrawn, speakers)
+    line["prediction_low"], line["prediction_high"] = limits
+    if contents[0]["run"]["source"] == PAPER and cell.printed:
+        line["verdict"] = _verdict(cell.paper, line["seeds"], *limits)
     return line
 
 
+def _verdict(paper: float | None, seeds: int, low: float, high: float) -> str:
+    """Return the verdict on a number that is compared with the paper's, with its prediction interval."""
+    if paper is None or np.isnan(paper):
+        return "unknown"
+    if seeds < LEAST_SEEDS:
+        return NOT_JUDGED[seeds - 1]
+    return NOT_JUDGED[-1] if np.isnan(low) else verdict(paper, low, high)
+
+
 def measured(cell: Cell, folds: Sequence[str], contents: Sequence[Mapping[str, Any]]) -> Measured:
-    """Return the mean, the standard deviation and the 95 % interval of a cell over the seeds.
+    """Return a cell's mean and standard deviation over the seeds, and its interval from the number of clips.
 
     Args:
         cell: The cell.
@@ -77,37 +135,82 @@ def measured(cell: Cell, folds: Sequence[str], contents: Sequence[Mapping[str, A
         Mean, sd, low, high in the cell's unit. NaN if the corpus does not have the class, or if the peer
         has no such measure. The limits are NaN if the measure is not a proportion.
     """
-    folds = _folds(cell, folds)
-    measures = [content.get("measures", {}) for content in contents if content["run"]["fold"] in folds]
-    if of_peer := [entry for entry in measures if cell.measure in entry]:
-        return _own_measure(cell.measure, of_peer)
-    counts = confusion(contents, folds)  # (seeds, folds, true, predicted)
+    if proportions := _proportions(cell, folds, contents):
+        right, totals = proportions
+        mean, sd, low, high = (_scale(cell, totals) * value for value in interval(right, totals[0]))
+        return mean, sd, low, high
+    if not (values := [measures[cell.measure] for measures in _own_measures(cell, folds, contents)]):
+        return UNKNOWN
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0, np.nan, np.nan
+
+
+def _predicted(
+    cell: Cell,
+    folds: Sequence[str],
+    contents: Sequence[Mapping[str, Any]],
+    redrawn: bool,
+    speakers: np.ndarray | None,
+) -> tuple[float, float]:
+    """Return a cell's prediction interval in its unit; NaN without enough seeds, or without speakers."""
+    proportions = _proportions(cell, folds, contents)
+    if proportions is None or len(proportions[0]) < LEAST_SEEDS:
+        return np.nan, np.nan
+    right, totals = proportions
+    sampling = np.zeros(2)
+    if redrawn:
+        if speakers is None or _own_measures(cell, folds, contents):
+            return np.nan, np.nan
+        chosen = speakers[:, [folds.index(fold) for fold in _folds(cell, folds)]]
+        of_speakers = _selected(cell, contents[0]["labels"], chosen)
+        assert of_speakers is not None, "the speakers have the same clips as the seeds"
+        tested = of_speakers[1].any(axis=1)
+        sampling = speakers_part(of_speakers[0][tested], of_speakers[1][tested])
+    low, high = prediction((right / totals).mean(axis=1), sampling)
+    return _scale(cell, totals) * low, _scale(cell, totals) * high
+
+
+def _scale(cell: Cell, totals: np.ndarray) -> float:
+    """Return the factor from a proportion to the cell's unit: per cent, or clips of the true class."""
+    return float(totals[0].sum()) if cell.predicted else 100
+
+
+def _proportions(
+    cell: Cell, folds: Sequence[str], contents: Sequence[Mapping[str, Any]]
+) -> Proportions | None:
+    """Return the proportions of each seed whose mean is the cell's number; None if it is no such mean."""
+    if measures := _own_measures(cell, folds, contents):
+        if cell.measure != "1-EER":  # It is the share of the trials of the same speaker that are accepted.
+            return None
+        targets = np.array([[entry["targets"]] for entry in measures])
+        return np.array([[entry["1-EER"]] for entry in measures]) * targets, targets
+    return _selected(cell, contents[0]["labels"], confusion(contents, _folds(cell, folds)))
+
+
+def _own_measures(
+    cell: Cell, folds: Sequence[str], contents: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, float]]:
+    """Return the measures of each report of the cell's folds if its measure is a peer's own."""
+    chosen = [content for content in contents if content["run"]["fold"] in _folds(cell, folds)]
+    measures = [content.get("measures", {}) for content in chosen]
+    return [entry for entry in measures if cell.measure in entry]
+
+
+def _selected(cell: Cell, labels: Sequence[str], counts: np.ndarray) -> Proportions | None:
+    """Select a cell's proportions from counts (k, folds, true, predicted); None if its class has no clips."""
     if cell.fold == ALL:
         counts = counts.sum(axis=1, keepdims=True)
-    labels = contents[0]["labels"]
-    right = counts.diagonal(axis1=2, axis2=3)  # (seeds, folds, classes)
-    totals = counts[0].sum(axis=2)  # (folds, classes)
-    if cell.predicted and not {cell.measure, cell.predicted} <= set(labels):
-        return UNKNOWN
+    right, totals = counts.diagonal(axis1=2, axis2=3), counts.sum(axis=3)  # (k, folds, classes)
     if cell.predicted:
+        if not {cell.measure, cell.predicted} <= set(labels):
+            return None
         true = labels.index(cell.measure)
-        recognised = counts[:, :, true, labels.index(cell.predicted)]  # (seeds, 1)
-        return _scaled(totals[0, true], interval(recognised, totals[:, true]))
+        return counts[:, :, true, labels.index(cell.predicted)], totals[:, :, true]
     if cell.measure == "ACC":
-        right, totals = right.sum(axis=2), totals.sum(axis=1)
-    else:
-        chosen = totals > 0
-        if cell.measure != "UAR":
-            chosen &= np.array([label == cell.measure for label in labels])
-        right, totals = right[:, chosen], totals[chosen]
-        if not chosen.any():
-            return UNKNOWN
-    return _scaled(100, interval(right, totals))
-
-
-def _scaled(factor: float, values: Measured) -> Measured:
-    mean, sd, low, high = values
-    return factor * mean, factor * sd, factor * low, factor * high
+        return right.sum(axis=2), totals.sum(axis=2)
+    chosen = totals.any(axis=0)
+    if cell.measure != "UAR":
+        chosen &= np.array([label == cell.measure for label in labels])
+    return (right[:, chosen], totals[:, chosen]) if chosen.any() else None
 
 
 def _folds(cell: Cell, folds: Sequence[str]) -> Sequence[str]:
@@ -131,15 +234,6 @@ def by_seed(cell: Cell, table: Table, reports: Sequence[Report]) -> dict[int, fl
     }
 
 
-def _own_measure(measure: str, measures: Sequence[Mapping[str, float]]) -> Measured:
-    """Return a peer's own measure in one fold. 1-EER is the share of accepted target trials."""
-    values = np.array([entry[measure] for entry in measures])
-    if measure != "1-EER":
-        return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0, np.nan, np.nan
-    targets = measures[0]["targets"]
-    return _scaled(100, interval(values[:, None] * targets, np.array([targets])))
-
-
 def confusion(contents: Sequence[Mapping[str, Any]], folds: Sequence[str]) -> np.ndarray:
     """Return the counts (seeds, folds, true, predicted) of one system's reports, in the labels' order."""
     by_run = {
@@ -150,40 +244,78 @@ def confusion(contents: Sequence[Mapping[str, Any]], folds: Sequence[str]) -> np
     return np.array([[by_run[seed, fold] for fold in folds] for seed in seeds])
 
 
+def _by_speaker(table: Table, reports: Sequence[Report]) -> np.ndarray | None:
+    """Return the counts (speakers, folds, true, predicted) of one system's reports, averaged over the seeds.
+
+    None without reports, or if a report does not state the speakers.
+    """
+    contents = [report.content for report in reports if not report.fault]
+    if not contents or not all("speakers" in content for content in contents):
+        return None
+    names = sorted({speaker for content in contents for speaker in content["speakers"]})
+    labels = {label: number for number, label in enumerate(contents[0]["labels"])}
+    counts = np.zeros((len(names), len(table.folds), len(labels), len(labels)))
+    for content in contents:
+        fold = table.folds.index(content["run"]["fold"])
+        for speaker, clips in content["speakers"].items():
+            for clip in clips:
+                answer = content["predictions"][clip]
+                true, predicted = labels[answer["true"]], labels[answer["predicted"]]
+                counts[names.index(speaker), fold, true, predicted] += 1
+    return counts / len({content["run"]["seed"] for content in contents})
+
+
 def comparisons(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
     """Test whether the table's claimed system differs from each other system by more than chance.
 
-    The clips of all folds are one test set. With several seeds, the seed with the largest p counts.
+    The clips of all folds are one test set. Of several seeds, the one with the largest p counts.
 
     Returns:
-        One line for each other system that ran: system, only_ours and only_theirs (clips that only one of
-        the two recognised), p (exact McNemar), p_adjusted (Holm, for the number of systems), and lead: the
-        name of the system that leads with an adjusted p < 0.05, or 'neither'.
+        One line for each other system that ran: system, the fields of ``Paired``, p_adjusted and
+        p_speakers_adjusted (Holm, for the number of systems), and lead: the name of the system that leads
+        with p_speakers_adjusted < 0.05, 'neither', or 'not tested' without speakers.
     """
     ours, lines = reports_of(table.claim, reports), []
     for system in table.systems():
         theirs = reports_of(system, reports) if system != table.claim else []
         if test := paired(ours, theirs):
-            lines.append({"system": system.name, **dict(zip(("only_ours", "only_theirs", "p"), test))})
-    frame = pd.DataFrame(lines, columns=["system", "only_ours", "only_theirs", "p"])
-    frame["p_adjusted"] = holm(frame["p"])
+            lines.append({"system": system.name, **test._asdict()})
+    frame = pd.DataFrame(lines, columns=["system", *Paired._fields])
+    for name in ("p", "p_speakers"):
+        frame[f"{name}_adjusted"] = holm(frame[name])
     leading = np.where(frame["only_ours"] > frame["only_theirs"], table.claim.name, frame["system"])
-    frame["lead"] = np.where(frame["p_adjusted"] < 0.05, leading, "neither")
+    frame["lead"] = np.where(frame["p_speakers_adjusted"] < 0.05, leading, "neither")
+    frame.loc[frame["p_speakers"].isna(), "lead"] = "not tested"
     return frame
 
 
-def paired(ours: Sequence[Report], theirs: Sequence[Report]) -> tuple[int, int, float] | None:
-    """Return ``mcnemar`` of two systems on the clips of all folds, for the seed with the largest p.
+def paired(ours: Sequence[Report], theirs: Sequence[Report]) -> Paired | None:
+    """Compare two systems on the clips of all folds, for the seed with the largest p.
 
-    None if they have no seed in common, or were not tested on the same clips.
+    It is the p of the test over speakers, or without speakers that of the McNemar test. None if the systems
+    have no seed in common, or were not tested on the same clips.
     """
-    first, second = _right(ours), _right(theirs)
-    tests = [
-        mcnemar(first[seed].to_numpy(), second[seed].reindex(first[seed].index).to_numpy(bool))
-        for seed in first
-        if seed in second and set(first[seed].index) == set(second[seed].index)
-    ]
-    return max(tests, key=lambda test: test[2], default=None)
+    first, second, speakers = _right(ours), _right(theirs), _speaker_of_clips(ours)
+    tests = []
+    for seed, right in first.items():
+        if seed not in second or set(right.index) != set(second[seed].index):
+            continue
+        other = second[seed].reindex(right.index)
+        swapped = np.nan
+        if set(right.index) <= set(speakers):
+            swapped = swap_test((right.astype(int) - other.astype(int)).groupby(speakers).sum().to_numpy())
+        tests.append(Paired(*mcnemar(right.to_numpy(bool), other.to_numpy(bool)), swapped))
+    return max(tests, key=lambda test: test.p if np.isnan(test.p_speakers) else test.p_speakers, default=None)
+
+
+def _speaker_of_clips(reports: Sequence[Report]) -> dict[str, str]:
+    """Return the speaker of each test clip that the reports state."""
+    return {
+        clip: speaker
+        for report in reports
+        for speaker, clips in report.content.get("speakers", {}).items()
+        for clip in clips
+    }
 
 
 def _right(reports: Sequence[Report]) -> dict[int, pd.Series]:
@@ -193,6 +325,6 @@ def _right(reports: Sequence[Report]) -> dict[int, pd.Series]:
         if report.fault:
             continue
         clips = right.setdefault(report.content["run"]["seed"], {})
-        for clip, prediction in report.content["predictions"].items():
-            clips[clip] = prediction["true"] == prediction["predicted"]
+        for clip, answer in report.content["predictions"].items():
+            clips[clip] = answer["true"] == answer["predicted"]
     return {seed: pd.Series(clips) for seed, clips in right.items()}

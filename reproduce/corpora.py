@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,8 @@ class Kind:
         folder: Name of the stand-in's folder.
         speakers_apart: Whether it is an error if a fold is tested on speakers that it was trained on.
             UT-Podcast's own split has such speakers, so a remark reports them instead.
+        test_clips: 'shared' if our test clips are the paper's. 'redrawn' if the paper's folds are unknown or
+            its clips were cut by another rule; verdicts then need the speakers (see ``reproduce.verdict``).
     """
 
     title: str
@@ -43,12 +45,13 @@ class Kind:
     write_standin: Callable
     folder: str
     speakers_apart: bool
+    test_clips: Literal["shared", "redrawn"]
 
 
 CORPORA = {
-    "ut_podcast": Kind("UT-Podcast", ut_podcast, standin_ut_podcast.write, "UT-Podcast", False),
-    "chains": Kind("CHAINS", chains, standin_chains.write, "CHAINS", False),
-    "enterface": Kind("eNTERFACE'05", enterface, standin_enterface.write, "eNTERFACE", True),
+    "ut_podcast": Kind("UT-Podcast", ut_podcast, standin_ut_podcast.write, "UT-Podcast", False, "shared"),
+    "chains": Kind("CHAINS", chains, standin_chains.write, "CHAINS", False, "redrawn"),
+    "enterface": Kind("eNTERFACE'05", enterface, standin_enterface.write, "eNTERFACE", True, "redrawn"),
 }
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from reproduce.assumptions import Assumption
-from reproduce.cells import cells, comparisons, reports_behind
+from reproduce.cells import NOT_JUDGED, cells, comparisons, reports_behind
 from reproduce.corpora import CORPORA
 from reproduce.page.clips import Pictures, pictures
 from reproduce.page.learning import Learning, SeedVariation, learning, seed_variation
-from reproduce.render.notes import assumption_notes, run_notes, table_notes
+from reproduce.render.notes import CLIPS, PREDICTION, assumption_notes, run_notes, table_notes
 from reproduce.render.table import as_shown, columns_of, comparisons_table, runs_table
 from reproduce.runs.report import Report, reports_of
 from reproduce.tables import Table
@@ -24,6 +24,7 @@ from reproduce.tables.comparison import Comparison
 __all__ = ["Description", "Results", "Source", "description_of", "environments_of", "results_of"]
 
 SYMBOLS = {"within": "●", "outside": "△", "not run": "–", "failed": "✕", "unknown": "?"}
+SYMBOLS |= dict.fromkeys(NOT_JUDGED, "○")
 """A verdict's symbol, for readers who do not see colours."""
 
 
@@ -44,13 +45,15 @@ class Number:
         column: Head of its column.
         paper: The paper's number.
         ours: Our number.
-        interval: Our 95 % interval.
+        interval: Our 95 % interval from the number of test clips.
+        prediction: Our 95 % prediction interval for another training, or empty.
         verdict: Verdict, empty if the number is not compared with the paper.
         symbol: Symbol of the verdict.
         seeds: Number of seeds, 0 if nothing was run.
         links: The reports behind our number.
-        marks: Positions of the interval ('low', 'high'), 'ours' and 'paper' on a scale of 0 to 100; empty
-            for a number that is not a percentage with an interval.
+        marks: Positions of the prediction interval, or if there is none of the other one ('low', 'high'),
+            of 'ours' and 'paper' on a scale of 0 to 100; empty for a number that is not a percentage with
+            an interval.
     """
 
     row: str
@@ -58,6 +61,7 @@ class Number:
     paper: str
     ours: str
     interval: str
+    prediction: str
     verdict: str
     symbol: str
     seeds: int
@@ -101,6 +105,7 @@ class Results:
         run_notes: Sentences about training and sizes.
         assumptions: Assumptions that concern the table, each with its choice in words.
         verdicts: Verdict -> number of cells.
+        unjudged: Number of cells that are compared with the paper's but not judged.
         minutes: Training time of all runs.
     """
 
@@ -119,6 +124,7 @@ class Results:
     run_notes: Sequence[str]
     assumptions: Sequence[tuple[Assumption, str]]
     verdicts: Mapping[str, int]
+    unjudged: int
     minutes: float
 
 
@@ -208,6 +214,7 @@ def results_of(
         run_notes=[line.removeprefix("- ") for line in run_notes(table, reports) if line],
         assumptions=assumption_notes(table, reports),
         verdicts=frame["verdict"].value_counts().to_dict(),
+        unjudged=int(frame["verdict"].isin(NOT_JUDGED).sum()),
         minutes=seconds / 60,
     )
 
@@ -219,7 +226,8 @@ def _numbers(table: Table, frame: pd.DataFrame, reports: Sequence[Report], folde
     for cell, line, texts in zip(table.cells, frame.to_dict("records"), shown):
         marks = {}
         if not cell.predicted and not np.isnan(line["low"]):
-            marks = {name: line[name] for name in ("low", "high", "ours")}
+            of = "" if np.isnan(line["prediction_low"]) else "prediction_"
+            marks = {"low": line[f"{of}low"], "high": line[f"{of}high"], "ours": line["ours"]}
             if line["verdict"] in ("within", "outside"):  # Other numbers are not compared with the paper's.
                 marks["paper"] = line["paper"]
         numbers.append(
@@ -228,7 +236,8 @@ def _numbers(table: Table, frame: pd.DataFrame, reports: Sequence[Report], folde
                 column=line["column"],
                 paper=texts["paper"],
                 ours=texts["ours"],
-                interval=texts["95 %"],
+                interval=texts[CLIPS],
+                prediction=texts[PREDICTION],
                 verdict=line["verdict"],
                 symbol=SYMBOLS.get(line["verdict"], ""),
                 seeds=0 if pd.isna(line["seeds"]) else line["seeds"],

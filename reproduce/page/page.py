@@ -18,7 +18,7 @@ from data_prep.base.progress import Bar
 from reproduce.assumptions import assumptions
 from reproduce.page.content import Source, description_of, environments_of, results_of
 from reproduce.paper.audit import KINDS, UNCHECKED, audit
-from reproduce.render.table import MCNEMAR
+from reproduce.render.table import LEADS
 from reproduce.runs.report import Report, reports_in
 from reproduce.sources import NETWORK, TITLES, order, warning
 from reproduce.tables import TABLES, TRAINED, trained
@@ -68,7 +68,7 @@ def page(results: Path, data: Path) -> str:
         },
         unchecked=[line.removeprefix("- ") for line in UNCHECKED],
         assumptions=list(assumptions().values()),
-        mcnemar=MCNEMAR,
+        leads=LEADS,
         one_line=lambda text: " ".join(text.split()),
         coded=_coded,
     )

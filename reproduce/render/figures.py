@@ -65,7 +65,8 @@ def draw_confusion(frame: pd.DataFrame, source: str, path: Path) -> None:
 def draw_systems(frame: pd.DataFrame, source: str, path: Path) -> None:
     """Draw the paper's numbers above and ours below on one scale, as PNG.
 
-    Each row of the table is a group of bars, with one bar for each system. Ours have their 95 % interval.
+    Each row of the table is a group of bars, with one bar for each system. Ours have their 95 % interval
+    from the number of test clips.
 
     Args:
         frame: All cells of the table in per cent, from ``cells``.

@@ -7,22 +7,29 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from reproduce.assumptions import Assumption, assumptions
+from reproduce.cells import NOT_JUDGED
+from reproduce.corpora import CORPORA
 from reproduce.paper.audit import audit
 from reproduce.runs.report import Report, reports_of
 from reproduce.sources import PAPER
 from reproduce.tables import Table
+from reproduce.verdict import LEAST_SEEDS, by_chance
 
-__all__ = ["assumption_notes", "run_notes", "source_of", "table_notes"]
+__all__ = ["CLIPS", "PREDICTION", "assumption_notes", "run_notes", "source_of", "table_notes"]
 
-CLIPS = "the number of test clips"
-INTERVALS = {
-    "one": f"'95 %' is the confidence interval from {CLIPS} (reproduce/verdict.py). One seed: variation "
-    "between trainings is not included.",
-    "several": f"'95 %' is the prediction interval for another training, from {CLIPS} and the variation "
-    "between seeds (reproduce/verdict.py).",
-    "both": f"'95 %' is the prediction interval for another training, from {CLIPS} and the variation between "
-    "seeds (reproduce/verdict.py). Rows with one seed do not include the variation between trainings.",
+CLIPS, PREDICTION = "95 % (clips)", "95 % (prediction)"
+OF_CLIPS = (
+    f"'{CLIPS}' is the confidence interval from the number of test clips. It does not include the variation "
+    "between trainings."
+)
+PREDICTIONS = {
+    "shared": f"'{PREDICTION}' is the prediction interval for another training that is tested on the same "
+    "clips, from the variation between the seeds (reproduce/verdict.py).",
+    "redrawn": f"'{PREDICTION}' is the prediction interval for another training that is tested on other "
+    "clips of other speakers, from the variation between the seeds and between the speakers "
+    "(reproduce/verdict.py).",
 }
+TOO_FEW = "A number with fewer than three seeds has no prediction interval."
 
 
 def table_notes(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) -> list[str]:
@@ -33,12 +40,13 @@ def table_notes(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) ->
         frame: Its cells, from ``cells``.
         reports: The reports that the cells come from.
     """
-    several = (frame["seeds"] > 1).any()
-    lines = [INTERVALS[("both" if (frame["seeds"] == 1).any() else "several") if several else "one"]]
+    lines = [OF_CLIPS]
+    if frame["prediction_low"].notna().any():
+        lines.append(PREDICTIONS[CORPORA[table.corpus].test_clips])
+    if (frame["seeds"] < LEAST_SEEDS).any():
+        lines.append(TOO_FEW)
     if source_of(reports) == PAPER:
-        counts = frame["verdict"].value_counts()
-        within, outside = counts.get("within", 0), counts.get("outside", 0)
-        lines.append(f"{within} of the paper's numbers are within our interval, {outside} outside.")
+        lines += _counts(frame["verdict"].value_counts())
     for report in reports:
         if report.fault:
             run = report.content["run"]
@@ -49,6 +57,23 @@ def table_notes(table: Table, frame: pd.DataFrame, reports: Sequence[Report]) ->
             f"`make table{table.number}` runs them and keeps the finished runs."
         )
     return [*lines, *_impossible_uars(table), *table.notes, *_small_segments(reports)]
+
+
+def _counts(verdicts: Mapping[str, int]) -> list[str]:
+    """Count the verdicts, and say how many numbers would be outside by chance."""
+    within, outside = verdicts.get("within", 0), verdicts.get("outside", 0)
+    lines = []
+    if judged := within + outside:
+        expected, low, high = by_chance(judged)
+        lines.append(
+            f"Of {judged} judged numbers of the paper, {within} are within our prediction interval and "
+            f"{outside} outside. If all {judged} agreed, {expected:.1f} would be outside by chance, and "
+            f"{low} to {high} with a probability of 95 % if they were independent."
+        )
+    if unjudged := {text: verdicts[text] for text in NOT_JUDGED if text in verdicts}:
+        reasons = ", ".join(f"{count} ({text.partition(':')[0]})" for text, count in unjudged.items())
+        lines.append(f"Not judged: {reasons}.")
+    return lines
 
 
 def _impossible_uars(table: Table) -> list[str]:

@@ -11,13 +11,13 @@ from data_prep.base.files import whole
 from reproduce import markdown as text
 from reproduce.cells import cells, comparisons
 from reproduce.render.figures import draw_confusion, draw_systems
-from reproduce.render.notes import assumption_notes, run_notes, source_of, table_notes
+from reproduce.render.notes import CLIPS, PREDICTION, assumption_notes, run_notes, source_of, table_notes
 from reproduce.runs.report import Report
 from reproduce.sources import PAPER, banner
 from reproduce.tables import Table
 
 __all__ = [
-    "MCNEMAR",
+    "LEADS",
     "as_shown",
     "columns_of",
     "comparisons_table",
@@ -28,9 +28,12 @@ __all__ = [
 ]
 
 FIGURES = {3: draw_systems, 12: draw_confusion}
-MCNEMAR = (
-    "Exact two-sided McNemar test on the same test clips. The adjusted p is corrected for the number of "
-    "comparisons (Holm). With several seeds, the largest p is shown."
+LEADS = (
+    "Both tests are exact, two-sided and on the same test clips. McNemar's takes clips as independent. The "
+    "other one swaps the two systems' results speaker by speaker, with all clips of a speaker together, and "
+    "decides the lead. Each p is adjusted for the number of comparisons (Holm). Of several seeds, the one "
+    "with the largest p over speakers is shown. 'not tested': the reports are of an older version, which did "
+    "not state the speakers."
 )
 
 
@@ -50,7 +53,7 @@ def columns_of(frame: pd.DataFrame) -> list[str]:
 
 
 def as_shown(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    """Format ``frame`` from ``cells`` as strings: columns paper, ours, 95 % and verdict."""
+    """Format ``frame`` from ``cells`` as strings: columns paper, ours, two intervals and verdict."""
     paper = frame["paper"].map(lambda value: "?" if pd.isna(value) else f"{value:.2f}")
     paper = paper.where(frame["predicted"] == "", paper.str.removesuffix(".00"))
     # The paper prints thresholds with six digits and all other numbers with two decimals.
@@ -59,7 +62,10 @@ def as_shown(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
         {
             "paper": paper.where([cell.printed for cell in table.cells], ""),
             "ours": frame.apply(_ours, axis=1),
-            "95 %": frame.apply(_range, axis=1),
+            CLIPS: [_range(*limits) for limits in zip(frame["low"], frame["high"])],
+            PREDICTION: [
+                _range(*limits) for limits in zip(frame["prediction_low"], frame["prediction_high"])
+            ],
             "verdict": frame["verdict"],
         }
     )
@@ -74,12 +80,12 @@ def _ours(line: pd.Series) -> str:
     return f"{line['ours']:.2f}" + (f" ± {line['sd']:.2f}" if line["seeds"] > 1 else "")
 
 
-def _range(line: pd.Series) -> str:
-    return "" if pd.isna(line["low"]) else f"{line['low']:.1f}–{line['high']:.1f}"
+def _range(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f"{low:.1f}–{high:.1f}"
 
 
 def _grid(table: Table, frame: pd.DataFrame, source: str) -> list[str]:
-    """Render a group of lines (paper, ours, 95 %, verdict) for each row of the paper's table."""
+    """Render a group of lines (paper, ours, intervals, verdict) for each row of the paper's table."""
     columns, ours = columns_of(frame), "ours" if source == PAPER else source
     shown = as_shown(table, frame).rename(columns={"ours": ours})
     kinds = [kind for kind in shown if source == PAPER or kind != "verdict"]
@@ -100,7 +106,7 @@ def markdown(table: Table, reports: Sequence[Report]) -> str:
     lines = [f"## Table {table.number}: {table.title}", "", summary(table, reports)]
     if len(frame := comparisons(table, reports)):
         lines += [f"### Is the lead of {table.claim.name} significant?", ""]
-        lines += [*text.table(*comparisons_table(table, frame)), "", MCNEMAR, ""]
+        lines += [*text.table(*comparisons_table(table, frame)), "", LEADS, ""]
     if reports:
         head, body = runs_table(reports)
         for line, report in zip(body, reports):
@@ -121,15 +127,18 @@ def comparisons_table(table: Table, frame: pd.DataFrame) -> tuple[list[str], lis
     """
     claim = table.claim.name
     head = ["Other system", f"Clips that only {claim} recognises", "Clips that only the other recognises"]
-    head += ["p", "Adjusted p", "Significant lead"]
-    body = [
-        [line.system, str(line.only_ours), str(line.only_theirs), _p(line.p), _p(line.p_adjusted), line.lead]
-        for line in frame.itertuples()
-    ]
+    head += ["p (McNemar)", "Adjusted p (McNemar)", "p (speakers)", "Adjusted p (speakers)"]
+    head += ["Significant lead"]
+    body = []
+    for line in frame.itertuples():
+        values = (line.p, line.p_adjusted, line.p_speakers, line.p_speakers_adjusted)
+        body.append([line.system, str(line.only_ours), str(line.only_theirs), *map(_p, values), line.lead])
     return head, body
 
 
 def _p(value: float) -> str:
+    if pd.isna(value):
+        return "–"
     return f"{value:.4f}" if value >= 0.0001 else f"{value:.1e}"
 
 

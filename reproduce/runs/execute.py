@@ -23,7 +23,7 @@ from reproduce.peers import PEERS
 from reproduce.runs.provenance import commit, now
 from reproduce.runs.report import as_json, done, recorded
 from reproduce.runs.run import Run
-from reproduce.runs.systems import predictions, recognised, trained
+from reproduce.runs.systems import predictions, recognised, speakers, trained
 
 __all__ = ["execute"]
 
@@ -125,6 +125,7 @@ def _new(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: 
         **identity,
         **measured,
         "predictions": predictions(corpus.split, run.fold, scores),
+        "speakers": speakers(corpus.split, run.fold),
         "remarks": corpus.split.remarks(),
         "commit": circumstances["commit"],
         "versions": circumstances["versions"],

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -163,6 +164,10 @@ def _check(content: Mapping[str, Any]) -> None:
     if content["metrics"]["confusion"] != counts.tolist():
         raise ValueError("its counts do not match its predictions")
     _check_shares(content["metrics"], counts)
+    if "speakers" in content:  # Older reports do not state them.
+        _check_types(content, dict, "speakers")
+        if sorted(chain(*content["speakers"].values())) != sorted(content["predictions"]):
+            raise ValueError("its speakers do not have each clip once")
     if content["history"]:
         _check_history(content)
     elif "1-EER" in content.get("measures", {}):

@@ -17,7 +17,7 @@ from reproduce.peers.features import extract
 from reproduce.peers.peer import Task, softmax
 from reproduce.runs.run import Run
 
-__all__ = ["predictions", "recognised", "trained"]
+__all__ = ["predictions", "recognised", "speakers", "trained"]
 
 
 def trained(
@@ -146,3 +146,8 @@ def predictions(split: Split, fold: str, probabilities: np.ndarray) -> dict[str,
         }
         for clip, label, row in zip(tested["clip"], tested["label"], probabilities.astype(float))
     }
+
+
+def speakers(split: Split, fold: str) -> dict[str, list[str]]:
+    """Return the test clips of each speaker, in the order of ``split.clips(fold, "test")``."""
+    return split.clips(fold, "test").groupby("speaker", sort=False)["clip"].apply(list).to_dict()

@@ -138,6 +138,18 @@ def test_a_file_that_is_not_a_report_raises_faults(tmp_path, text):
         read(path)
 
 
+def test_speakers_that_do_not_have_each_clip_once_raise_faults(tmp_path):
+    content = made(speakers=4).content
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(content))
+    assert read(path)["speakers"] == content["speakers"]
+    first, second = content["speakers"]["s0"], content["speakers"]["s1"]
+    for wrong in (first[1:], [*first, second[0]], [*first, "another"], 3):
+        path.write_text(json.dumps(content | {"speakers": content["speakers"] | {"s0": wrong}}))
+        with pytest.raises(Faults, match="report.json: is damaged or of another version"):
+            read(path)
+
+
 def test_a_report_in_another_runs_folder_raises_faults(tmp_path):
     run = Run(**read(NETWORK)["run"])
     other = run.folder(tmp_path) / "report.json"

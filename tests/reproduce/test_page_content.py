@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from statistics import stdev
 from urllib.parse import unquote
 
 import numpy as np
@@ -38,12 +39,12 @@ def put(folder, number, reports):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Copy the committed results; add a run on the paper's corpus with two seeds and a hostile source."""
+    """Copy the committed results; add a run on the paper's corpus with three seeds and a hostile source."""
     root = tmp_path_factory.mktemp("site") / "results"
     shutil.copytree(REFERENCE, root, ignore=shutil.ignore_patterns("index.html"))
     first, other = made(), made("CNN")
     first.content.update({"commit": "0123456789abcdef-dirty", "versions": {"mxnet": "1.9.1"}})
-    put(root / "paper", 3, [first, made(seed=1, confusion=OTHER), other])
+    put(root / "paper", 3, [first, *(made(seed=seed, confusion=OTHER) for seed in (1, 2)), other])
     put(root / HOSTILE, 3, [made(source=HOSTILE)])
     return root
 
@@ -77,7 +78,7 @@ def test_every_number_is_the_one_that_cells_has(results, tree, source, table):
     shown = lines(by_id(tree, f"{SOURCES[source]}-table{table}-cells"))
     assert len(shown) == len(frame) == len(TABLES[table].cells)
     for shown_text, (_, cell), of in zip(shown, frame.iterrows(), TABLES[table].cells):
-        row, column, paper, ours, interval, _, verdict, seeds, links = shown_text
+        row, column, paper, ours, interval, predicted, _, verdict, seeds, links = shown_text
         assert (row, column) == (cell["row"], cell["column"])
         if not of.printed:
             assert paper == ""
@@ -90,11 +91,12 @@ def test_every_number_is_the_one_that_cells_has(results, tree, source, table):
         digits = 0 if cell["predicted"] else 2
         assert number(ours) == pytest.approx(cell["ours"], abs=0.51 * 10**-digits)
         assert seeds == str(cell["seeds"]) and links
-        if np.isnan(cell["low"]):
-            assert interval == ""
-        else:
-            low, high = map(float, interval.split("–"))
-            assert (low, high) == pytest.approx((cell["low"], cell["high"]), abs=0.051)
+        for shown_limits, limits in ((interval, "low high"), (predicted, "prediction_low prediction_high")):
+            if np.isnan(cell[limits.split()[0]]):
+                assert shown_limits == ""
+            else:
+                expected = tuple(cell[limits.split()])
+                assert tuple(map(float, shown_limits.split("–"))) == pytest.approx(expected, abs=0.051)
         assert verdict.split(" ", 1)[-1] == (cell["verdict"] or "compared")  # '● within', 'not compared'
 
 
@@ -179,7 +181,7 @@ def test_the_standin_and_own_corpora_are_marked_and_the_papers_is_not(tree):
         assert not sections[source].all("p", class_="banner")
         assert "STAND-IN" not in sections[source].text and "NOT THE PAPER" not in sections[source].text
     verdicts = {item.text for item in sections["paper"].all("span", class_="verdict")}
-    assert verdicts == {"● within", "△ outside", "– not run"}
+    assert verdicts == {"● within", "△ outside", "○ one seed: not judged", "– not run"}
     assert sections["paper"].all("i", class_="papers")
 
 
@@ -224,18 +226,19 @@ def test_it_is_readable_without_seeing_it(tree):
 
 
 def test_the_variation_between_seeds_is_shown_and_with_one_seed_is_not_known(tree):
-    for section, seeds in (("s0-table3", "two"), ("s2-table3", "not known, each row has one seed")):
+    for section, seeds in (("s0-table3", "three"), ("s2-table3", "not known, each row has one seed")):
         (details,) = [
             item
             for item in by_id(tree, section).all("details")
             if item.text.startswith("Variation between seeds")
         ]
         over = {line[0]: line[1:] for line in lines(details.all("table")[0])}
-        if seeds == "two":
+        if seeds == "three":
             first = 100 * np.mean([270 / 332, 60 / 89, 180 / 240])
             second = 100 * np.mean([290 / 332, 65 / 89, 180 / 240])
-            assert over["FreqCNN"][:2] == ["2", f"{first:.2f} (seed 0), {second:.2f} (seed 1)"]
-            mean, sd = np.mean([first, second]), np.std([first, second], ddof=1)
+            by_seed = f"{first:.2f} (seed 0), {second:.2f} (seed 1), {second:.2f} (seed 2)"
+            assert over["FreqCNN"][:2] == ["3", by_seed]
+            mean, sd = (function([first, second, second]) for function in (np.mean, stdev))
             assert over["FreqCNN"][3:] == [f"{mean:.2f}", f"{sd:.2f}"]
             assert over["CNN"][4] == "not known, one seed"
         else:

@@ -275,12 +275,15 @@ def test_a_report_and_its_cells(corpus, tmp_path):
         json.dumps(report)
     )
     assert report["clips"] == {"train": 30, "test": 30} and len(report["predictions"]) == 30
+    stated = {clip: speaker for speaker, clips in report["speakers"].items() for clip in clips}
+    tested = corpus.split.clips("test", "test")
+    assert stated == dict(zip(tested["clip"], tested["speaker"]))
     assert report["measures"]["targets"] == 30 - 9 and report["history"] == []
     assert report["settings"]["speakers_enrolled"] == 3
     for entry in report["predictions"].values():
         assert sum(entry["probability"]) == pytest.approx(1, abs=1e-3)
     report["measures"] = {"1-EER": 0.75, "threshold": -1.5, "targets": 40}
-    for source, verdict in (("paper", "outside"), ("standin", "")):
+    for source, verdict in (("paper", "one seed: not judged"), ("standin", "")):
         report["run"]["source"] = source
         reports = [
             Report(f"{fold}/report.json", report | {"run": report["run"] | {"fold": fold}}) for fold in "123"
@@ -289,7 +292,7 @@ def test_a_report_and_its_cells(corpus, tmp_path):
         own = frame[(frame["system"] == "i-Vector") & (frame["fold"] == "1")].set_index("measure")
         rate = own.loc["1-EER"]
         assert rate["ours"] == 75 and rate["paper"] == 72.93 and 58 < rate["low"] < 75 < rate["high"] < 88
-        assert rate["verdict"] == ("within" if source == "paper" else "")
+        assert rate["verdict"] == verdict
         assert own.loc["threshold", "ours"] == -1.5 and own.loc["threshold", "verdict"] == ""
         assert np.isnan(own.loc["threshold", "low"]) and own.loc["ACC", "verdict"] == ""
         text = markdown(TABLES[8], reports)

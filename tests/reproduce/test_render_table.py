@@ -11,6 +11,10 @@ from reproduce.render.table import markdown, write
 from reproduce.tables import TABLES
 
 
+def report_counts():
+    return (270, 30, 32), (10, 60, 19), (30, 30, 180)
+
+
 def row(frame, system, measure):
     return frame.set_index(["system", "measure"]).loc[(system, measure)]
 
@@ -26,10 +30,10 @@ def test_cells_by_hand():
     assert len(frame) == 7 * 4
     uk = row(frame, "FreqCNN", "UK")
     assert uk["ours"] == pytest.approx(100 * 60 / 89) and uk["paper"] == 71.91
-    assert uk["low"] < uk["ours"] < uk["high"] and uk["verdict"] == "within"
+    assert uk["low"] < uk["ours"] < uk["high"] and uk["verdict"] == "one seed: not judged"
+    assert np.isnan(uk["prediction_low"]) and np.isnan(uk["prediction_high"])
     uar = row(frame, "FreqCNN", "UAR")
     assert uar["ours"] == pytest.approx(100 * (270 / 332 + 60 / 89 + 180 / 240) / 3)
-    assert row(frame, "FreqCNN", "AU")["verdict"] == "outside"  # 88.55 against 81.3
     other = row(frame, "VGG-11", "AU")
     assert other["verdict"] == "not run" and np.isnan(other["ours"])
 
@@ -41,10 +45,8 @@ def test_seeds_are_averaged():
     assert us["ours"] == pytest.approx((75 + 100) / 2) and us["seeds"] == 2
     assert us["sd"] == pytest.approx(np.std([75, 100], ddof=1))
     text = markdown(TABLES[3], [report("FNN"), report("FNN", confusion=right, seed=1)])
-    assert "87.50 ± 17.68" in text and "and the variation between seeds (reproduce/verdict.py).\n" in text
-    assert "One seed: variation between trainings is not included." in markdown(TABLES[3], [report("FNN")])
-    several = [report("FNN"), report("FNN", confusion=right, seed=1), report("CNN")]
-    assert "Rows with one seed do not include the variation" in markdown(TABLES[3], several)
+    assert "87.50 ± 17.68" in text and us["verdict"] == "two seeds: not judged"
+    assert "Not judged: 4 (two seeds)." in text and "'95 % (prediction)'" not in text
 
 
 @pytest.mark.parametrize(
@@ -76,8 +78,10 @@ def test_markdown_of_the_papers_corpus():
     ]
     assert lines[2][:4] == ["AU", "paper", "78.00", "88.55"]
     assert lines[3][1:4] == ["ours", "not run", "81.33"]
-    assert lines[5][1:4] == ["verdict", "not run", "outside"]
-    assert "2 of the paper's numbers are within our interval, 2 outside." in text  # UK and US; AU and UAR
+    assert lines[4][1:4] == ["95 % (clips)", "", "76.8–85.2"]
+    assert lines[5][1:4] == ["verdict", "not run", "one seed: not judged"]
+    assert "Not judged: 4 (one seed)." in text and "by chance" not in text
+    assert "It does not include the variation between trainings." in text
     assert "Not run yet: i-Vector, FNN" in text and "`make table3` runs them" in text
     assert f"[FreqCNN]({made.link})" in text and made.link.startswith("table03/freqcnn/test-s0-")
     assert "2 speakers are in both parts." in text
@@ -88,19 +92,75 @@ def test_markdown_of_the_papers_corpus():
     assert "significant?" not in text  # nothing to compare with
 
 
-@pytest.mark.parametrize("right, within", [(270, 2), (280, 3), (294, 4)])
-def test_verdicts_are_counted(right, within):
-    """UK and US agree; of 332 clips of AU the paper's 88.55 % are 294."""
-    made = report(confusion=((right, 332 - right, 0), (10, 60, 19), (30, 30, 180)))
-    expected = f"\n{within} of the paper's numbers are within our interval, {4 - within} outside.\n"
-    assert expected in markdown(TABLES[3], [made])
+def seeds(right, source="paper", home=3, fold="test", speakers=0):
+    """Make a report of FreqCNN for each count of AU's 332 clips that are right."""
+    return [
+        report(
+            confusion=((count, 332 - count, 0), (10, 60, 19), (30, 30, 180)),
+            seed=seed,
+            source=source,
+            home=home,
+            fold=fold,
+            speakers=speakers,
+        )
+        for seed, count in enumerate(right)
+    ]
+
+
+def test_three_seeds_are_judged_by_their_prediction_interval():
+    """The paper's AU is 88.55, UK 71.91, US 77.50 and UAR 79.32. UK and US are the same with all seeds."""
+    right = (280, 290, 306)
+    frame = cells(TABLES[3], seeds(right))
+    au, uk = (row(frame, "FreqCNN", label) for label in ("AU", "UK"))
+    half = 4.3027 * np.std(right, ddof=1) / 3.32 * np.sqrt(4 / 3)
+    assert au["prediction_low"] == pytest.approx(100 * 292 / 332 - half, abs=1e-3)
+    assert au["verdict"] == "within" and au["prediction_high"] == 100
+    assert uk["prediction_low"] == uk["prediction_high"] == pytest.approx(100 * 60 / 89)
+    assert uk["verdict"] == "outside" and uk["low"] < 71.91 < uk["high"]  # the clips' interval has it
+    text = markdown(TABLES[3], seeds(right))
+    assert (
+        "Of 4 judged numbers of the paper, 2 are within our prediction interval and 2 outside. If all 4 "
+        "agreed, 0.2 would be outside by chance, and 0 to 1 with a probability of 95 %"
+    ) in text
+    assert "on the same clips, from the variation between the seeds" in text and "Not judged" not in text
+    assert lines_of(text)[5][1:4] == ["95 % (prediction)", "", f"{100 * 292 / 332 - half:.1f}–100.0"]
+    other = markdown(TABLES[3], seeds(right, source="standin"))
+    assert "95 % (prediction)" in other and "judged" not in other and "by chance" not in other
+
+
+@pytest.mark.parametrize("speakers", [0, 30])
+def test_redrawn_clips_are_judged_only_with_their_speakers(speakers):
+    reports = [
+        item for fold in "123" for item in seeds((280, 290, 306), home=8, fold=fold, speakers=speakers)
+    ]
+    frame = cells(TABLES[8], reports)
+    judged = frame[(frame["system"] == "FreqCNN") & frame["paper"].notna()]
+    text = markdown(TABLES[8], reports)
+    if not speakers:
+        assert (
+            set(judged["verdict"]) == {"no speakers: not judged"} and "Not judged: 8 (no speakers)." in text
+        )
+        assert judged["prediction_low"].isna().all()
+        return
+    assert set(judged["verdict"]) <= {"within", "outside"} and "on other clips of other speakers" in text
+    accuracy = judged[judged["measure"] == "ACC"].iloc[0]
+    values = np.array([520, 530, 546]) / 661
+    of_seeds = 4.3027 * values.std(ddof=1) * np.sqrt(4 / 3)
+    half = (accuracy["prediction_high"] - accuracy["prediction_low"]) / 200
+    assert half > np.hypot(of_seeds, np.sqrt(2) * 0.9 * (accuracy["high"] - accuracy["low"]) / 200)
 
 
 def test_the_lead_is_tested_and_shown():
     weaker = report("CNN", confusion=((100, 200, 32), (10, 60, 19), (30, 30, 180)))
     text = markdown(TABLES[3], [report(), weaker])
-    (line,) = [line for line in lines_of(text) if line[0] == "CNN" and line[-1] == "FreqCNN"]
-    assert int(line[1]) - int(line[2]) == 170
+    (line,) = [line for line in lines_of(text) if line[0] == "CNN" and line[-1] == "not tested"]
+    assert int(line[1]) - int(line[2]) == 170 and line[5:7] == ["–", "–"]
+    ours, theirs = (
+        report(name, confusion=confusion, speakers=40)
+        for name, confusion in (("FreqCNN", report_counts()), ("CNN", ((100, 200, 32), *report_counts()[1:])))
+    )
+    (line,) = [line for line in lines_of(markdown(TABLES[3], [ours, theirs])) if line[0] == "CNN"]
+    assert line[-1] == "FreqCNN" and all(float(p) < 0.001 for p in line[3:7])
 
 
 def test_folds_have_columns_of_their_own():
@@ -200,11 +260,11 @@ def test_a_failed_run_is_never_a_number():
     frame = cells(TABLES[3], reports)
     fnn = frame[frame["system"] == "FNN"]
     assert (fnn["verdict"] == "failed").all() and fnn[["ours", "sd", "low", "high", "seeds"]].isna().all(None)
-    assert row(frame, "FreqCNN", "UK")["verdict"] == "within"  # the others are shown all the same
+    assert row(frame, "FreqCNN", "UK")["ours"] == pytest.approx(100 * 60 / 89)  # the others are shown
     text = markdown(TABLES[3], reports)
     assert lines_of(text)[3][1:5] == ["ours", "not run", "81.33", "failed"]
     assert "Failed: FNN, fold test, seed 1: the loss is not finite in epoch 2, batch 3." in text
-    assert "2 of the paper's numbers are within our interval, 2 outside." in text
+    assert "Not judged: 4 (one seed)." in text
     runs = [line for line in lines_of(text) if "table03/fnn" in line[0]]
     assert [line[1:3] for line in runs] == [["0", "12,345"], ["1", "failed"]]
     assert len({len(line) for line in runs}) == 1

@@ -1,8 +1,15 @@
+"""The intervals and the verdict, compared with scipy, closed forms and simulation.
+
+test_coverage.py simulates trainings.
+"""
+
+from math import comb
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from reproduce.verdict import Z, holm, interval, mcnemar, verdict
+from reproduce.verdict import Z, by_chance, interval, prediction, speakers_part, verdict
 
 
 @pytest.mark.parametrize("right, total", [(0, 30), (3, 30), (64, 89), (294, 332), (89, 89)])
@@ -60,66 +67,53 @@ def test_uar_by_hand():
     assert low == pytest.approx(mean - np.sqrt(((right / 33 - limits) ** 2).sum()) / 36)
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5])
-@pytest.mark.parametrize("scatter", [0.02, 0.06])
-def test_the_interval_of_several_seeds_covers_another_training_95_times_in_100(seeds, scatter):
-    """Every training has its own recalls, and all are tested on the same clips, equally hard for all. The
-    interval is for the recalls of another training, as if it were tested on infinitely many clips.
-    """
-    random, totals = np.random.default_rng(0), np.array([332, 89, 240])
-    hits = 0
-    for _ in range(2000):
-        trainings = np.array([0.85, 0.7, 0.8]) + scatter * random.standard_normal((seeds + 1, 1))
-        right = np.stack(
-            [
-                (random.random(total) < trainings[:-1, [label]]).sum(axis=1)
-                for label, total in enumerate(totals)
-            ],
-            axis=1,
-        )
-        _, _, low, high = interval(right, totals)
-        hits += low <= trainings[-1].mean() <= high
-    assert 0.94 < hits / 2000 < 0.985
-
-
-def test_seeds_by_hand():
-    """Student's t with one degree of freedom is 12.706: two trainings say little about a third."""
-    right, totals = np.array([[600], [610]]), np.array([1000])
-    _, _, low, high = interval(right, totals)
-    wilson = binomtest(605, 1000).proportion_ci(method="wilson")
-    other = 12.706**2 * np.var([0.60, 0.61], ddof=1) * (1 + 1 / 2)
-    assert low == pytest.approx(0.605 - np.hypot(0.605 - wilson.low, other**0.5), abs=1e-5)
-    assert high == pytest.approx(0.605 + np.hypot(wilson.high - 0.605, other**0.5), abs=1e-5)
-
-
-def test_scattered_seeds_widen_the_interval():
+def test_the_clips_interval_of_several_seeds_is_that_of_their_mean():
     totals = np.array([100])
-    _, sd, low, high = interval(np.array([[60], [80]]), totals)
-    _, none, inner_low, inner_high = interval(np.array([[70], [70]]), totals)
-    assert sd == pytest.approx(np.std([0.6, 0.8], ddof=1)) and none == 0
-    assert low < inner_low < 0.7 < inner_high < high
+    mean, sd, low, high = interval(np.array([[60], [80]]), totals)
+    assert (mean, sd) == (pytest.approx(0.7), pytest.approx(np.std([0.6, 0.8], ddof=1)))
+    assert (low, high) == pytest.approx(interval(np.array([[70]]), totals)[2:])
+
+
+def test_prediction_by_hand():
+    """Student's t with two degrees of freedom is 4.3027."""
+    values = [0.60, 0.61, 0.65]
+    half = 4.3027 * np.std(values, ddof=1) * np.sqrt(1 + 1 / 3)
+    assert prediction(values) == pytest.approx((0.62 - half, 0.62 + half), abs=1e-5)
+    below, above = np.sqrt(half**2 + 2 * np.array([0.03, 0.05]) ** 2)
+    assert prediction(values, [0.03, 0.05]) == pytest.approx((0.62 - below, 0.62 + above), abs=1e-5)
+    assert prediction([0.7, 0.9, 1.0])[1] == 1 and prediction([0.3, 0.1, 0])[0] == 0
+    assert prediction([0.5] * 3) == (0.5, 0.5)
+    assert np.isnan(prediction([0.6, 0.7])).all() and np.isnan(prediction([0.6])).all()
+
+
+def test_speakers_part_by_hand():
+    """For equal numbers of clips the variance of the accuracy is that of the speakers' accuracies."""
+    right, totals = np.array([[20], [28], [30], [12]]), np.full((4, 1), 30)
+    sigma = (right / 30).std() / 2
+    assert speakers_part(right, totals) == pytest.approx(3.1824 * sigma, rel=0.05)  # t, three degrees
+    right[:] = 30
+    wilson = binomtest(120, 120).proportion_ci(method="wilson").low
+    assert speakers_part(right, totals) == pytest.approx([1 - wilson, 0])
+    assert np.isnan(speakers_part(right[:1], totals[:1])).all()
 
 
 def test_verdict():
-    assert [verdict(value, 70.0, 80.0) for value in (69.9, 70.0, 75, 80.0, 80.1)] == [
+    """The paper rounds to two decimals, so that 69.996 is printed as 70.00."""
+    values = (69.99, 70.0, 75, 80.0, 80.01)
+    assert [verdict(value, 70.0, 80.0) for value in values] == [
         "outside",
         "within",
         "within",
         "within",
         "outside",
     ]
+    assert verdict(88.55, 100 * 294 / 332, 100 * 294 / 332) == "within"  # 88.5542
 
 
-def test_mcnemar_by_hand():
-    # 8 clips only the first gets right, 1 only the second: 2 * (1 + 9) / 2**9
-    first = np.array([True] * 8 + [False] + [True] * 5 + [False] * 4)
-    second = np.array([False] * 8 + [True] + [True] * 5 + [False] * 4)
-    assert mcnemar(first, second) == (8, 1, pytest.approx(20 / 512))
-    assert mcnemar(second, first) == (1, 8, pytest.approx(20 / 512))
-    assert mcnemar(first, first) == (0, 0, 1.0)
-
-
-def test_holm_by_hand():
-    assert holm([0.04, 0.01, 0.03]).tolist() == pytest.approx([0.06, 0.03, 0.06])
-    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
-    assert holm([]).size == 0
+@pytest.mark.parametrize("judged", [1, 28, 72])
+def test_numbers_outside_by_chance(judged):
+    expected, low, high = by_chance(judged)
+    assert expected == pytest.approx(judged / 20)
+    chances = [comb(judged, count) * 0.05**count * 0.95 ** (judged - count) for count in range(judged + 1)]
+    assert sum(chances[:low]) < 0.025 <= sum(chances[: low + 1])
+    assert sum(chances[: high + 1]) >= 0.975 > sum(chances[:high])
