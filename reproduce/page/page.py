@@ -16,7 +16,8 @@ from data_prep.base.faults import Faults
 from data_prep.base.files import whole
 from data_prep.base.progress import Bar
 from reproduce.assumptions import assumptions
-from reproduce.page.content import Source, claims_of, compute_of, description_of, environments_of, results_of
+from reproduce.page.content import Source, description_of, environments_of, results_of
+from reproduce.page.summaries import claims_of, compute_of
 from reproduce.paper.audit import KINDS, UNCHECKED, audit
 from reproduce.render.table import MCNEMAR
 from reproduce.runs.report import Report, reports_by_table
