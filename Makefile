@@ -137,7 +137,7 @@ plan: setup  ## estimate each table's runs, hours, memory, disk, and hours on GP
 sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time and print their effect
 	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options)
 
-reference: setup  ## render results/reference and README.md again from the committed reports
+reference: setup  ## render results/reference, README.md and docs/protocol.md again from the committed reports
 	@"$(PYTHON)" -m reproduce reference
 
 lint: setup  ## check style and types: ruff check, ruff format --check, mypy (under a minute)

@@ -276,8 +276,9 @@ def _add_reference(commands: Commands) -> None:
         commands,
         "reference",
         _reference,
-        "render results/reference and README.md from the committed reports",
-        "It renders the tables in results/reference and the marked tables in README.md. It runs nothing.",
+        "render results/reference, README.md and docs/protocol.md from the committed reports",
+        "It renders the tables and claims in results/reference, the marked tables in README.md and the "
+        "paper's claims in docs/protocol.md. It runs nothing.",
         "",
     )
 
