@@ -15,8 +15,9 @@ hold if none of them does.
 
 Where one of n results is enough for an answer, chance has n attempts. The quantile is then Bonferroni's: a
 part with n comparisons needs the 1 - 0.025/n quantile to hold, a claim with n parts needs it not to hold.
-Where all results are needed, the 97.5 % quantile stays. So a false 'holds' and a false 'does not hold' each
-have a probability of at most 2.5 % for every claim.
+Where all results are needed, the 97.5 % quantile stays. If the differences are normally distributed, a false
+'holds' and a false 'does not hold' of a claim that compares quantities each have a probability of at most
+2.5 %, and a true quoted number does not hold with a probability of 5 %.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     "data_prep": "base | sound | manifest splits | store windows | corpora | standin | __main__ __init__",
     "freqcnn_gluon": "devices environment | runtime | network | training | own | __main__ __init__",
-    "reproduce": "sources options assumptions markdown verdict | paper corpora | peers tables | runs | cells claims"
-    " | render | page commands | __main__ __init__",
+    "reproduce": "sources options assumptions markdown verdict | paper corpora | peers tables | runs"
+    " | cells claims | render | page commands | __main__ __init__",
 }
 LEVEL = {
     f"{package}.{member}": level

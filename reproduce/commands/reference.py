@@ -44,7 +44,7 @@ def fill_marks(text: str, root: Path) -> str:
 
 
 def fill_claims(text: str) -> str:
-    """Fill the block of ``text`` that is marked with '<!-- claims -->' with the list of the paper's claims."""
+    """Fill the block of ``text`` after the mark '<!-- claims -->' with the list of the paper's claims."""
     lines = "\n".join(targets())
     return CLAIMS_MARK.sub(lambda match: f"{match[1]}\n{lines}\n\n{match[2]}", text)
 

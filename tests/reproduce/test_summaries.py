@@ -22,10 +22,9 @@ COMPUTE = {
 }
 
 
-def stating(device="cpu(0)", **compute):
-    """Make a report that states its compute; ``seed`` and ``name`` are its own, the rest replaces COMPUTE's."""
-    own = {name: compute.pop(name) for name in ("seed", "name") if name in compute}
-    report = made(**own)
+def stating(device="cpu(0)", system="FreqCNN", **compute):
+    """Make a report that states its compute; the arguments replace COMPUTE's."""
+    report = made(system)
     report.content["device"] = [device]
     report.content["compute"] = COMPUTE | compute
     return report
@@ -33,7 +32,7 @@ def stating(device="cpu(0)", **compute):
 
 def test_hours_are_summed_by_table_and_by_device_and_shared_runs_count_once():
     shared = stating()
-    gpu = stating("gpu(0)", name="CNN", gpus=["Tesla K40"], wall_seconds=7200.0, peak_memory_gb=3.0)
+    gpu = stating("gpu(0)", "CNN", gpus=["Tesla K40"], wall_seconds=7200.0, peak_memory_gb=3.0)
     old, failed = made("FNN"), made("AlexNet", fault="its loss is nan")
     compute = compute_of({3: [shared, gpu, old, failed], 5: [shared]})
     assert compute.by_table.body == [
@@ -72,8 +71,18 @@ def test_a_report_with_its_compute_is_valid_and_one_from_before_is_too(tmp_path)
         assert read(path) == report.content
 
 
-@pytest.mark.parametrize("name, value", [("gpus", "Tesla"), ("gpus", [1]), ("wall_seconds", "1 h"), ("cpu", 3),
-                                         ("peak_memory_gb", -1), ("cores", None), ("memory_gb", True)])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("gpus", "Tesla"),
+        ("gpus", [1]),
+        ("wall_seconds", "1 h"),
+        ("cpu", 3),
+        ("peak_memory_gb", -1),
+        ("cores", None),
+        ("memory_gb", True),
+    ],
+)
 def test_a_wrong_compute_is_refused(name, value, tmp_path):
     path = tmp_path / "report.json"
     path.write_text(json.dumps(stating(**{name: value}).content))
