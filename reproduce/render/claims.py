@@ -42,8 +42,8 @@ RULE = (
     f"'Does not improve' has {TOLERANCE:g} percentage point in place of 0: it holds if the improvement is "
     "smaller than that.",
     "A number that the paper quotes holds if it lies in the 95 % prediction interval for another training, "
-    "t s √(1 + 1/k) on either side of the mean over k seeds. In Tables 8, 9, 11 and 12 the verdict of the cell "
-    "counts, which also allows for clips that are drawn anew.",
+    "t s √(1 + 1/k) on either side of the mean over k seeds. In Tables 8, 9, 11 and 12 the verdict of the "
+    "cell counts, which also allows for clips that are drawn anew.",
     "A claim holds if all its comparisons hold, and does not hold if one of them does not. Where one of n "
     "comparisons is enough for an answer, its level is corrected for n (Bonferroni). In all other cases, and "
     f"below {LEAST_SEEDS} seeds, the answer cannot be told. reproduce/claims.py has the whole rule.",
