@@ -77,7 +77,7 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
-.PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity reference test test-kill \
+.PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity claims reference test test-kill \
 	test-long fuzz lint verify-results bench doctor check-gpu-setup check-gpu clean
 
 help:  ## print this list
@@ -127,6 +127,9 @@ notebooks: setup  ## run the notebooks and write them, with their pictures, to R
 audit: setup  ## check the paper's own numbers against each other
 	@"$(PYTHON)" -m reproduce audit --results "$(RESULTS)"
 
+claims: setup  ## check the paper's claims on our numbers, from the finished runs in RESULTS
+	@"$(PYTHON)" -m reproduce claims --results "$(RESULTS)"
+
 assumptions: setup  ## print the points that the paper leaves open, with our choices and the alternatives
 	@"$(PYTHON)" -m reproduce assumptions
 
@@ -137,7 +140,7 @@ sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time
 	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options) \
 	    $(foreach id,$(TOGETHER),--together "$(id)")
 
-reference: setup  ## render results/reference and README.md again from the committed reports
+reference: setup  ## render results/reference, README.md and docs/protocol.md again from the committed reports
 	@"$(PYTHON)" -m reproduce reference
 
 lint: setup  ## check style and types: ruff check, ruff format --check, mypy (under a minute)

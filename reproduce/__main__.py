@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.base.commands import natural, positive, resumable, with_plain_errors
 from data_prep.base.faults import Faults
-from reproduce.options import PROFILES, Options
+from reproduce.commands.arguments import (
+    AUDIO_JOBS,
+    COMMAND,
+    add_command,
+    add_corpora,
+    add_data,
+    add_numbers,
+    add_options,
+    add_results,
+    options_of,
+    roots_of,
+)
 
 if TYPE_CHECKING:  # argparse has no public name for this type.
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-COMMAND = "python -m reproduce"
-AUDIO_JOBS = "number of processes that prepare audio (default: one for each core)"
-RUN_JOBS = (
-    "number of processes that prepare audio (default: one for each core), and number of runs at a time, "
-    "which share cores, memory and devices (default: one)"
-)
 
 
 @with_plain_errors
@@ -41,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     _add_sensitivity(commands)
     _add_plan(commands)
     _add_report(commands)
+    _add_claims(commands)
     _add_audit(commands)
     _add_assumptions(commands)
     _add_verify(commands)
@@ -49,137 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     options.run(options)
 
 
-def _add_command(
-    commands: Commands,
-    name: str,
-    run: Callable[[argparse.Namespace], None],
-    summary: str,
-    details: str,
-    *examples: str,
-) -> argparse.ArgumentParser:
-    """Add a command. Its help shows ``summary`` and ``details``; the list of commands shows ``summary``."""
-    command = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.\n\n{textwrap.fill(details, 79)}",
-        epilog="\n  ".join(["examples:", *(f"{COMMAND} {name} {example}".rstrip() for example in examples)]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=run)
-    return command
-
-
-def _add_numbers(command: argparse.ArgumentParser, tables: str) -> None:
-    command.add_argument(
-        "numbers",
-        type=int,
-        nargs="*",
-        metavar="N",
-        help=f"number of a table: {tables} (default: all of them)",
-    )
-
-
-def _add_results(command: argparse.ArgumentParser, default: str = "results") -> None:
-    command.add_argument(
-        "--results",
-        type=Path,
-        default=Path(default),
-        metavar="DIR",
-        help="folder of reports and tables (default: %(default)s)",
-    )
-
-
-def _add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--data",
-        type=Path,
-        default=Path("data"),
-        metavar="DIR",
-        help="folder of prepared data: manifests, spectrograms, stand-ins (default: %(default)s)",
-    )
-
-
-def _add_corpora(command: argparse.ArgumentParser, jobs: str) -> None:
-    for name in ("UT-Podcast", "CHAINS", "eNTERFACE"):
-        command.add_argument(
-            f"--{name.lower()}",
-            type=Path,
-            metavar="DIR",
-            help=f"folder of {name} (default: a stand-in of synthesised speech)",
-        )
-    command.add_argument("--jobs", type=positive, metavar="N", help=jobs)
-    _add_data(command)
-
-
-def _add_options(command: argparse.ArgumentParser, profile: str | None = None) -> None:
-    """Add the options of the runs; ``profile`` is the default profile."""
-    _add_corpora(command, RUN_JOBS)
-    default = profile or "paper with a corpus, quick with a stand-in"
-    command.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default=profile,
-        help="paper: the paper's sizes and epochs; quick: small spectrograms and few epochs "
-        f"(default: {default})",
-    )
-    command.add_argument(
-        "--seeds",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="trainings of each row, with the seeds 0 to N - 1 (default: %(default)s)",
-    )
-    command.add_argument(
-        "--device", default="auto", help="auto, cpu, gpu, or several as in gpu:0,1 (default: %(default)s)"
-    )
-    command.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="address of a Dask scheduler whose workers execute the runs, as in tcp://head:8786. Start the "
-        "workers in this folder with --nthreads 1; --data and --results must be the same folders for them",
-    )
-    command.add_argument(
-        "--dtype",
-        default="float32",
-        help="type of the convolutions; bfloat16 needs a CPU with AVX-512 (default: %(default)s)",
-    )
-    command.add_argument(
-        "--no-check-counts",
-        action="store_true",
-        help="accept a corpus whose numbers of clips differ from the paper's",
-    )
-    command.add_argument(
-        "--assume",
-        action="append",
-        default=[],
-        metavar="ID=VALUE",
-        help="override a choice in assumptions.toml; may be repeated",
-    )
-    _add_results(command)
-
-
-def _roots(options: argparse.Namespace) -> dict[str, Path | None]:
-    return {"ut_podcast": options.ut_podcast, "chains": options.chains, "enterface": options.enterface}
-
-
-def _options(options: argparse.Namespace) -> Options:
-    return Options(
-        roots=_roots(options),
-        profile=options.profile,
-        seeds=options.seeds,
-        device=options.device,
-        dtype=options.dtype,
-        jobs=options.jobs,
-        scheduler=options.scheduler,
-        check_counts=not options.no_check_counts,
-        assume=options.assume,
-        data=options.data,
-        results=options.results,
-    )
-
-
 def _add_table(commands: Commands) -> None:
-    command = _add_command(
+    command = add_command(
         commands,
         "table",
         _table,
@@ -191,8 +65,8 @@ def _add_table(commands: Commands) -> None:
         "3 --ut-podcast /data/UT-Podcast --seeds 3 --device gpu:0",
         '8 9 --jobs 2 --assume "schedule=step"',
     )
-    _add_numbers(command, "1 to 12")
-    _add_options(command)
+    add_numbers(command, "1 to 12")
+    add_options(command)
 
 
 def _table(options: argparse.Namespace) -> None:
@@ -201,7 +75,7 @@ def _table(options: argparse.Namespace) -> None:
     from reproduce.tables import TABLES, check_numbers
 
     numbers = check_numbers(options.numbers or tuple(TABLES))
-    general = _options(options)
+    general = options_of(options)
     assumed = {number: shared(general.assume, number, numbers) for number in numbers}
     for number in numbers:  # Otherwise a wrong choice for the last table would be reported hours later.
         choices(number, assumed[number])
@@ -212,7 +86,7 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _add_sensitivity(commands: Commands) -> None:
-    command = _add_command(
+    command = add_command(
         commands,
         "sensitivity",
         _sensitivity,
@@ -225,7 +99,7 @@ def _add_sensitivity(commands: Commands) -> None:
     command.add_argument("number", type=int, metavar="N", help="number of the table: 3, 4, 5, 8, 9, 11 or 12")
     help = "also run all combinations of this assumption and the others that are given so; may be repeated"
     command.add_argument("--together", action="append", default=[], metavar="ID", help=help)
-    _add_options(command)
+    add_options(command)
 
 
 def _sensitivity(options: argparse.Namespace) -> None:
@@ -233,12 +107,12 @@ def _sensitivity(options: argparse.Namespace) -> None:
     from reproduce.tables import trained
 
     with resumable(options.results):
-        page = sensitivity(trained(options.number), _options(options), options.together)
+        page = sensitivity(trained(options.number), options_of(options), options.together)
     print(page)
 
 
 def _add_plan(commands: Commands) -> None:
-    command = _add_command(
+    command = add_command(
         commands,
         "plan",
         _plan,
@@ -249,8 +123,8 @@ def _add_plan(commands: Commands) -> None:
         "",
         "3 8 --gpu A100 --gpus 4",
     )
-    _add_numbers(command, "3, 4, 5, 8, 9, 11 or 12")
-    _add_options(command, profile="paper")
+    add_numbers(command, "3, 4, 5, 8, 9, 11 or 12")
+    add_options(command, profile="paper")
     command.add_argument(
         "--gpu",
         choices=("T4", "V100", "A100"),
@@ -267,11 +141,11 @@ def _plan(options: argparse.Namespace) -> None:
     from reproduce.tables import TRAINED, trained
 
     tables = [trained(number) for number in options.numbers or TRAINED]
-    print(plan(tables, _options(options), options.gpu, options.gpus))
+    print(plan(tables, options_of(options), options.gpu, options.gpus))
 
 
 def _add_report(commands: Commands) -> None:
-    command = _add_command(
+    command = add_command(
         commands,
         "report",
         _report,
@@ -283,8 +157,8 @@ def _add_report(commands: Commands) -> None:
         "",
         "--results results/reference",
     )
-    _add_results(command)
-    _add_data(command)
+    add_results(command)
+    add_data(command)
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -294,8 +168,35 @@ def _report(options: argparse.Namespace) -> None:
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB): open {path.resolve().as_uri()} in a browser")
 
 
+def _add_claims(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "claims",
+        _claims,
+        "check the paper's claims on our numbers",
+        "The claims are those that the audit checks on the paper's numbers. A claim holds, does not hold or "
+        "cannot be told, by a rule over the seeds of the runs. Only finished runs are read; nothing is "
+        "trained. The results are also written to claims.md and claims.csv in each source's folder.",
+        "",
+        "paper --results results",
+    )
+    command.add_argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="folder below the folder of results, such as paper or standin (default: all that have results)",
+    )
+    add_results(command)
+
+
+def _claims(options: argparse.Namespace) -> None:
+    from reproduce.commands.claims import claims
+
+    print(claims(options.results, options.sources))
+
+
 def _add_audit(commands: Commands) -> None:
-    command = _add_command(
+    command = add_command(
         commands,
         "audit",
         _audit,
@@ -304,7 +205,7 @@ def _add_audit(commands: Commands) -> None:
         "written to audit.md and audit.csv in the folder of results.",
         "",
     )
-    _add_results(command)
+    add_results(command)
 
 
 def _audit(options: argparse.Namespace) -> None:
@@ -314,7 +215,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _add_assumptions(commands: Commands) -> None:
-    _add_command(
+    add_command(
         commands,
         "assumptions",
         _assumptions,
@@ -331,7 +232,7 @@ def _assumptions(options: argparse.Namespace) -> None:
 
 
 def _add_verify(commands: Commands) -> None:
-    command = _add_command(
+    command = add_command(
         commands,
         "verify",
         _verify,
@@ -342,7 +243,7 @@ def _add_verify(commands: Commands) -> None:
         "",
         "--sample 5 --seed 1",
     )
-    _add_results(command, "results/reference")
+    add_results(command, "results/reference")
     command.add_argument(
         "--sample",
         type=positive,
@@ -354,7 +255,7 @@ def _add_verify(commands: Commands) -> None:
         "--seed", type=natural, default=0, metavar="N", help="seed of the draw (default: %(default)s)"
     )
     command.add_argument("--all", action="store_true", help="rerun all runs, whatever their length")
-    _add_corpora(command, AUDIO_JOBS)
+    add_corpora(command, AUDIO_JOBS)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -362,7 +263,7 @@ def _verify(options: argparse.Namespace) -> None:
 
     sample = None if options.all else options.sample
     verified = list(
-        verify(options.results, _roots(options), options.data, sample, options.seed, options.jobs)
+        verify(options.results, roots_of(options), options.data, sample, options.seed, options.jobs)
     )
     print(markdown(verified))
     if faults := [item for item in verified if item.fault]:
@@ -374,12 +275,13 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _add_reference(commands: Commands) -> None:
-    _add_command(
+    add_command(
         commands,
         "reference",
         _reference,
-        "render results/reference and README.md from the committed reports",
-        "It renders the tables in results/reference and the marked tables in README.md. It runs nothing.",
+        "render results/reference, README.md and docs/protocol.md from the committed reports",
+        "It renders the tables and claims in results/reference, the marked tables in README.md and the "
+        "paper's claims in docs/protocol.md. It runs nothing.",
         "",
     )
 

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["NETWORK", "PAPER", "QUICK", "RESERVED", "STANDIN", "TITLES", "banner", "order", "warning"]
+__all__ = [
+    "NETWORK",
+    "PAPER",
+    "QUICK",
+    "RESERVED",
+    "STANDIN",
+    "TITLES",
+    "banner",
+    "devices_note",
+    "order",
+    "warning",
+]
 
 PAPER, STANDIN = "paper", "standin"
 QUICK = "quick"  # the paper's corpora in the quick profile, whose sizes are not the paper's
@@ -51,7 +63,23 @@ def warning(source: str) -> tuple[str, str] | None:
     return mark, sentence.format(source=source)
 
 
-def banner(source: str) -> list[str]:
-    """Return the ``warning`` as the Markdown lines above results."""
-    marked = warning(source)
-    return ["> **{}**: {}".format(*marked), ""] if marked else []
+def devices_note(devices: Iterable[str]) -> str:
+    """Return a sentence that says that nothing was computed on a GPU; empty if that is not so.
+
+    Args:
+        devices: The devices that the reports state, such as 'cpu(0)'; without any, nothing is said.
+    """
+    kinds = {device.partition("(")[0] for device in devices}
+    return "No report behind this table was computed on a GPU." if kinds and "gpu" not in kinds else ""
+
+
+def banner(source: str, devices: Iterable[str] = ()) -> list[str]:
+    """Return the Markdown lines above results: the ``warning``, then the ``devices_note``.
+
+    Args:
+        source: The source of the results.
+        devices: The devices that their reports state.
+    """
+    marked, note = warning(source), devices_note(devices)
+    sentences = [*(["**{}**: {}".format(*marked)] if marked else []), *([note] if note else [])]
+    return [f"> {' '.join(sentences)}", ""] if sentences else []

@@ -13,7 +13,7 @@ FLOORS = {
     "data_prep": "base | sound | manifest splits | store windows | corpora | standin | __main__ __init__",
     "freqcnn_gluon": "devices environment | runtime | network | training | own | __main__ __init__",
     "reproduce": "sources options assumptions markdown verdict resampling | paper corpora | peers tables |"
-    " runs | cells | render | page commands | __main__ __init__",
+    " runs | cells claims | render | page commands | __main__ __init__",
 }
 LEVEL = {
     f"{package}.{member}": level

@@ -54,7 +54,7 @@ def without_times(content):
         return {
             name: without_times(value)
             for name, value in content.items()
-            if name not in ("seconds", "training_seconds", "finished")
+            if name not in ("seconds", "training_seconds", "finished", "compute")
         }
     return [without_times(value) for value in content] if isinstance(content, list) else content
 

@@ -1,4 +1,4 @@
-"""``python -m reproduce reference``: render the committed results and README.md from their reports.
+"""``python -m reproduce reference``: render the committed results, README.md and docs/protocol.md.
 
 The tests render them to another place and compare.
 """
@@ -12,13 +12,16 @@ from data_prep.base.files import whole
 from reproduce.assumptions import choices
 from reproduce.paper.audit import audit
 from reproduce.paper.audit import write as write_audit
+from reproduce.render.claims import targets
+from reproduce.render.claims import write as write_claims
 from reproduce.render.table import summary, write
-from reproduce.runs.report import reports_in
+from reproduce.runs.report import reports_by_table, reports_in
 from reproduce.sources import NETWORK
 from reproduce.tables import TABLES, ArchitectureTable, trained
 
-__all__ = ["fill_marks", "render_reference"]
+__all__ = ["fill_claims", "fill_marks", "render_reference"]
 
+CLAIMS_MARK = re.compile(r"(<!-- claims -->\n).*?(<!-- end -->)", re.S)
 MARK = re.compile(r"(<!-- table (\d+) from (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -40,8 +43,14 @@ def fill_marks(text: str, root: Path) -> str:
     return MARK.sub(block, text)
 
 
+def fill_claims(text: str) -> str:
+    """Fill the block of ``text`` after the mark '<!-- claims -->' with the list of the paper's claims."""
+    lines = "\n".join(targets())
+    return CLAIMS_MARK.sub(lambda match: f"{match[1]}\n{lines}\n\n{match[2]}", text)
+
+
 def render_reference(root: Path) -> list[Path]:
-    """Render results/reference and the marked blocks of README.md below ``root``.
+    """Render results/reference and the marked blocks of README.md and docs/protocol.md below ``root``.
 
     Returns:
         The files that were written.
@@ -53,13 +62,20 @@ def render_reference(root: Path) -> list[Path]:
         if isinstance(table, ArchitectureTable):
             stems.append(reference / NETWORK / f"table{number:02}")
             table.compare(choices(number)["network"]).write(stems[-1])
-    for listed in sorted(reference.glob("*/table??.json")):
-        number = int(listed.stem[-2:])
-        stems.append(listed.with_suffix(""))
-        write(trained(number), reports_in(listed.parent, number), stems[-1])
+    folders = sorted({listed.parent for listed in reference.glob("*/table??.json")})
+    for folder in folders:
+        by_number = reports_by_table(folder)
+        for number, reports in by_number.items():
+            stems.append(folder / f"table{number:02}")
+            write(trained(number), reports, stems[-1])
+        stems.append(folder / "claims")
+        write_claims(by_number, folder)
     written = [path for stem in stems for path in sorted(stem.parent.glob(f"{stem.name}.*"))]
-    readme = root / "README.md"
-    text = fill_marks(readme.read_text(encoding="utf-8"), root)
-    with whole(readme) as path:
-        path.write_text(text, encoding="utf-8")
-    return [*written, readme]
+    readme, protocol = root / "README.md", root / "docs" / "protocol.md"
+    for path, text in (
+        (readme, fill_marks(readme.read_text(encoding="utf-8"), root)),
+        (protocol, fill_claims(protocol.read_text(encoding="utf-8"))),
+    ):
+        with whole(path) as aside:
+            aside.write_text(text, encoding="utf-8")
+    return [*written, readme, protocol]

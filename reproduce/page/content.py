@@ -14,7 +14,9 @@ from reproduce.assumptions import Assumption
 from reproduce.cells import NOT_JUDGED, cells, comparisons, reports_behind
 from reproduce.corpora import CORPORA
 from reproduce.page.clips import Pictures, pictures
+from reproduce.page.grid import Grid
 from reproduce.page.learning import Learning, SeedVariation, learning, seed_variation
+from reproduce.page.summaries import Claims, Compute
 from reproduce.render.notes import CLIPS, PREDICTION, assumption_notes, run_notes, table_notes
 from reproduce.render.table import as_shown, columns_of, comparisons_table, runs_table
 from reproduce.runs.report import Report, reports_of
@@ -67,21 +69,6 @@ class Number:
     seeds: int
     links: Sequence[Link]
     marks: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A plain table.
-
-    Attributes:
-        head: Heads of the columns.
-        body: Lines.
-        links: Address for the first cell of each line, or nothing.
-    """
-
-    head: Sequence[str]
-    body: Sequence[Sequence[str]]
-    links: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -148,6 +135,8 @@ class Source:
         warning: Mark and sentence for results that are not comparable with the paper's, or None.
         results: Its tables of results.
         descriptions: Its tables that describe corpora and networks.
+        claims: The paper's claims on its numbers, or None if it has no results.
+        compute: What its runs spent, or None if it has no runs.
         environments: Letter -> versions of Python, packages and machine; a run names its letter.
     """
 
@@ -156,6 +145,8 @@ class Source:
     warning: tuple[str, str] | None
     results: Sequence[Results]
     descriptions: Sequence[Description]
+    claims: Claims | None
+    compute: Compute | None
     environments: Mapping[str, Mapping[str, str]]
 
 

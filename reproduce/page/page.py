@@ -17,9 +17,10 @@ from data_prep.base.files import whole
 from data_prep.base.progress import Bar
 from reproduce.assumptions import assumptions
 from reproduce.page.content import Source, description_of, environments_of, results_of
+from reproduce.page.summaries import claims_of, compute_of
 from reproduce.paper.audit import KINDS, UNCHECKED, audit
 from reproduce.render.table import LEADS
-from reproduce.runs.report import Report, reports_in
+from reproduce.runs.report import Report, reports_by_table
 from reproduce.sources import NETWORK, TITLES, order, warning
 from reproduce.tables import TABLES, TRAINED, trained
 from reproduce.tables.comparison import compared_in
@@ -108,22 +109,20 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
                 warning=None if folder.name == NETWORK else warning(folder.name),
                 results=tables,
                 descriptions=descriptions,
+                claims=claims_of(by_number, folder.name) if by_number else None,
+                compute=compute_of(by_number) if by_number else None,
                 environments=environments,
             )
 
 
 def _reports(folders: Sequence[Path]) -> dict[Path, dict[int, list[Report]]]:
     """Read the reports of every table of results: source folder -> table number -> reports."""
-    by_folder: dict[Path, dict[int, list[Report]]] = {folder: {} for folder in folders}
-    faults: list[str] = []
-    for folder, by_number in by_folder.items():
-        for number in _numbers(folder, "json"):
-            if number not in TRAINED:
-                continue
-            try:
-                by_number[number] = reports_in(folder, number)
-            except Faults as fault:
-                faults += fault.faults
+    by_folder, faults = {}, []
+    for folder in folders:
+        try:
+            by_folder[folder] = reports_by_table(folder)
+        except Faults as fault:
+            faults += fault.faults
     if faults:
         raise Faults(faults)
     return by_folder

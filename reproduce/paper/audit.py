@@ -67,6 +67,7 @@ def audit(tables: Printed | None = None, sentences: Iterable[checks.Sentence] | 
         *checks.sums(tables),
         *checks.text(tables, sentences),
         *claims(tables, diagonal),
+        *checks.networks(tables),
     ]
 
 

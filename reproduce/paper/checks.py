@@ -12,6 +12,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
+from reproduce.paper.claim import Place, cell_at
 from reproduce.paper.exact import (
     Finding,
     Printed,
@@ -30,6 +31,7 @@ __all__ = [
     "diagonal",
     "equal_rows",
     "folds",
+    "networks",
     "possible_recalls",
     "sums",
     "table_3",
@@ -301,15 +303,11 @@ def text(tables: Printed, sentences: Iterable[Sentence]) -> list[Finding]:
     """
     findings = []
     for sentence in sentences:
-        frame = tables[sentence["table"]].reset_index().astype(str)
-        chosen = frame[frame.iloc[:, 0] == sentence["row"]]
-        column, _, value = sentence["where"].partition("=")
-        if column:
-            chosen = chosen[chosen[column] == value]
-        cell, quoted = chosen[sentence["column"]].iloc[0], sentence["number"]
+        at = Place(sentence["table"], sentence["row"], sentence["column"], sentence["where"])
+        cell, quoted = cell_at(tables, at), sentence["number"]
         where = f"{sentence['section']}: '{sentence['words']}'"
-        parts = (sentence["row"], value, sentence["column"].replace("_", " "))
-        place = f"Table {int(sentence['table'][5:7])}, {', '.join(dict.fromkeys(filter(None, parts)))}"
+        parts = (at.row, at.value, at.column.replace("_", " "))
+        place = f"Table {at.table}, {', '.join(dict.fromkeys(filter(None, parts)))}"
         if sentence["of"]:
             findings.append(_counted(where, quoted, int(sentence["of"])))
         if not cell:
@@ -321,4 +319,21 @@ def text(tables: Printed, sentences: Iterable[Sentence]) -> list[Finding]:
             result, agrees = _percent(cell) if "." in cell else cell, number(cell) == number(quoted)
         claim = _percent(quoted) if "." in quoted else quoted
         findings.append(Finding("text", where, claim, f"{result} in {place}", agrees))
+    return findings
+
+
+def networks(tables: Printed) -> list[Finding]:
+    """Check claims about Tables 2, 7 and 10: one output per class, and the number of blocks."""
+    findings = []
+    classes = {2: len(accents(tables)), 7: SPEAKERS, 10: len(tables["table12_confusion"])}
+    for table, count in classes.items():
+        frame = tables[f"table{table:02}_architecture"]
+        softmax = frame.iloc[-1]["Global convolution"]
+        agrees = softmax.split("-")[0] == str(count)
+        findings.append(Finding("claim", f"Table {table}, Softmax", softmax, f"{count} classes", agrees))
+        blocks = [int(frame["Name"].str.startswith(name).sum()) for name in ("Basic", "Attention")]
+        if table != 7:  # Section 5.2 does not count its blocks
+            words = f"three basic blocks (BC) and two attention-based blocks (AC) (Table {table})"
+            result = f"{blocks[0]} and {blocks[1]}"
+            findings.append(Finding("claim", f"Sec. 5: '{words}'", "3 and 2", result, blocks == [3, 2]))
     return findings

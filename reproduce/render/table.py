@@ -12,7 +12,7 @@ from reproduce import markdown as text
 from reproduce.cells import cells, comparisons
 from reproduce.render.figures import draw_confusion, draw_systems
 from reproduce.render.notes import CLIPS, PREDICTION, assumption_notes, run_notes, source_of, table_notes
-from reproduce.runs.report import Report
+from reproduce.runs.report import Report, devices_of
 from reproduce.sources import PAPER, banner
 from reproduce.tables import Table
 
@@ -40,7 +40,12 @@ LEADS = (
 def summary(table: Table, reports: Sequence[Report]) -> str:
     """Render the table in the paper's layout as Markdown, with its banner and notes."""
     frame, source = cells(table, reports), source_of(reports)
-    lines = [*banner(source), *_grid(table, frame, source), "", *table_notes(table, frame, reports)]
+    lines = [
+        *banner(source, devices_of(reports)),
+        *_grid(table, frame, source),
+        "",
+        *table_notes(table, frame, reports),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from data_prep.base.files import locked, whole
 from freqcnn_gluon.training import workers
 from reproduce.corpora import Corpus
 from reproduce.peers import PEERS
-from reproduce.runs.provenance import commit, now
+from reproduce.runs.provenance import Meter, commit, now
 from reproduce.runs.report import as_json, done, recorded
 from reproduce.runs.run import Run
 from reproduce.runs.systems import predictions, recognised, speakers, trained
@@ -94,7 +93,7 @@ def _new(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: 
     from freqcnn_gluon.training.divergence import Diverged
 
     kind, numbers = choose(device)
-    circumstances = {
+    circumstances: dict[str, Any] = {
         "commit": commit(),
         "versions": runtime.versions(),
         "device": [f"{kind}({number})" for number in numbers],
@@ -106,7 +105,7 @@ def _new(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: 
             file=sys.stderr,
         )
         return failure
-    started = time.time()
+    meter = Meter()
     identity = {"run": asdict(run), "labels": list(corpus.split.labels)}
     try:
         if run.system in PEERS:
@@ -121,6 +120,8 @@ def _new(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: 
         failure = {**identity, "fault": str(fault), **circumstances}
         _write(failed, failure | {"finished": now()})
         return failure
+    used = ("cpu", [0]) if run.system in PEERS else (kind, numbers)  # peers compute on the CPU
+    compute = meter.spent(*used, circumstances["versions"])
     report = {
         **identity,
         **measured,
@@ -130,7 +131,8 @@ def _new(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: 
         "commit": circumstances["commit"],
         "versions": circumstances["versions"],
         "finished": now(),
-        "seconds": round(time.time() - started, 1),
+        "seconds": compute["wall_seconds"],
+        "compute": compute,
     }
     _write(folder / "report.json", report)
     failed.unlink(missing_ok=True)

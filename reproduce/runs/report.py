@@ -20,11 +20,23 @@ import numpy as np
 from data_prep.base.faults import Faults
 from reproduce.runs.run import Run
 from reproduce.sources import PAPER
-from reproduce.tables import System, Table, trained
+from reproduce.tables import TRAINED, System, Table, trained
 
-__all__ = ["Report", "as_json", "done", "links", "read", "recorded", "reports_in", "reports_of"]
+__all__ = [
+    "Report",
+    "as_json",
+    "devices_of",
+    "done",
+    "links",
+    "read",
+    "recorded",
+    "reports_by_table",
+    "reports_in",
+    "reports_of",
+]
 
 SETTINGS = "learning_rate schedule momentum weight_decay micro_batch".split()
+COMPUTE = "cores threads memory_gb wall_seconds cpu_seconds peak_memory_gb".split()
 CLOSE = 1e-9  # how far a stated share may be from the recomputed one
 
 
@@ -52,6 +64,11 @@ def reports_of(system: System, reports: Sequence[Report]) -> list[Report]:
     return [
         report for report in reports if (report.content["run"]["table"], report.content["run"]["row"]) == home
     ]
+
+
+def devices_of(reports: Sequence[Report]) -> list[str]:
+    """List the devices, such as 'cpu(0)', that some of the reports state, each once."""
+    return sorted({device for report in reports for device in report.content["device"]})
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -158,6 +175,8 @@ def _check(content: Mapping[str, Any]) -> None:
     if not content["device"] or not all(re.fullmatch(r"\w+\(\d+\)", name) for name in content["device"]):
         raise ValueError("its device is not a list such as cpu(0)")
     _check_numbers(content, "training_seconds")
+    if "compute" in content:  # older reports do not state it
+        _check_compute(content["compute"])
     counts = _confusion(labels, content["predictions"])
     if counts.sum() != content["clips"]["test"]:
         raise ValueError(f"it has {counts.sum()} predictions of {content['clips']['test']} clips")
@@ -172,6 +191,15 @@ def _check(content: Mapping[str, Any]) -> None:
         _check_history(content)
     elif "1-EER" in content.get("measures", {}):
         _check_numbers(content["measures"], "1-EER", "threshold", "targets")
+
+
+def _check_compute(compute: Mapping[str, Any]) -> None:
+    _check_types(compute, str, "cpu")
+    _check_numbers(compute, *COMPUTE)
+    if not isinstance(compute["gpus"], list) or not all(isinstance(name, str) for name in compute["gpus"]):
+        raise ValueError("its gpus are not a list of names")
+    if min(compute[name] for name in COMPUTE) < 0:
+        raise ValueError("its compute has a negative number")
 
 
 def _confusion(labels: list[str], predictions: Mapping[str, Any]) -> np.ndarray:
@@ -263,6 +291,24 @@ def reports_in(folder: Path, number: int) -> list[Report]:
     if faults:
         raise Faults(faults)
     return reports
+
+
+def reports_by_table(folder: Path) -> dict[int, list[Report]]:
+    """Return the reports of every table of results that a source's folder has.
+
+    Raises:
+        Faults: Everything that is wrong in any of the tables, as in ``reports_in``.
+    """
+    by_number, faults = {}, []
+    for number in TRAINED:
+        if (folder / f"table{number:02}.json").exists():
+            try:
+                by_number[number] = reports_in(folder, number)
+            except Faults as fault:
+                faults += fault.faults
+    if faults:
+        raise Faults(faults)
+    return by_number
 
 
 def _mismatches(table: Table, reports: Sequence[Report]) -> list[str]:

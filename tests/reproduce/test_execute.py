@@ -76,7 +76,11 @@ def test_a_run_that_diverges_is_shown_as_failed(command, tmp_path, monkeypatch, 
     monkeypatch.setattr(runtime, "versions", lambda: content["versions"] | {"mxnet": "2"})
     monkeypatch.setattr(training, "train", trained)
     assert main(words) == 0
-    assert path.with_name("report.json").exists() and not path.exists()
+    report = json.loads(path.with_name("report.json").read_text())
+    assert not path.exists()
+    compute = report["compute"]
+    assert compute["wall_seconds"] == report["seconds"] and compute["cpu"] == report["versions"]["cpu"]
+    assert compute["gpus"] == [] and compute["cpu_seconds"] > 0 and compute["peak_memory_gb"] > 0.05
 
 
 def test_scores_that_are_not_finite_fail_a_run(command, tmp_path, monkeypatch, capsys):

@@ -97,7 +97,7 @@ def same(reports):
     """Return what must be the same in reports made at another time or in parallel."""
     contents = json.loads(json.dumps([[report.link, report.content] for report in reports]))
     for _, content in contents:
-        for name in ("finished", "seconds", "training_seconds"):
+        for name in ("finished", "seconds", "training_seconds", "compute"):
             del content[name]
         for entry in content["history"]:
             del entry["seconds"]

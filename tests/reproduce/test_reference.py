@@ -6,10 +6,13 @@ import pytest
 
 from data_prep.base.faults import Faults
 from reproduce.assumptions import choices
+from reproduce.claims import every_claim
 from reproduce.commands import reference
 from reproduce.paper.audit import audit
 from reproduce.paper.audit import markdown as markdown_of_audit
+from reproduce.render.claims import write as write_claims
 from reproduce.render.table import markdown
+from reproduce.runs.report import reports_by_table
 from reproduce.tables import TABLES, ArchitectureTable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +33,22 @@ def test_reference_is_rendered_from_the_reports(path):
         encoding="utf-8"
     )
     assert "STAND-IN" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in RENDERED}), ids=lambda folder: folder.name)
+def test_the_claims_are_judged_again(folder, tmp_path):
+    out = tmp_path / folder.name
+    out.mkdir()
+    write_claims(reports_by_table(folder), out)
+    for name in ("claims.md", "claims.csv"):
+        assert (out / name).read_text(encoding="utf-8") == (folder / name).read_text(encoding="utf-8")
+    assert "STAND-IN" in (folder / "claims.md").read_text(encoding="utf-8")
+
+
+def test_the_protocol_lists_the_claims():
+    text = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    assert reference.fill_claims(text) == text
+    assert text.count("\n| Sec. ") + text.count("\n| Table 5") == len(every_claim())
 
 
 def test_the_audit_and_the_networks_are_printed_again():

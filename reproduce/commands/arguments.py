@@ -1,0 +1,164 @@
+"""The arguments that several commands of ``python -m reproduce`` share."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep.base.commands import positive
+from reproduce.options import PROFILES, Options
+
+if TYPE_CHECKING:  # argparse has no public name for this type.
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = [
+    "AUDIO_JOBS",
+    "COMMAND",
+    "add_command",
+    "add_corpora",
+    "add_data",
+    "add_numbers",
+    "add_options",
+    "add_results",
+    "options_of",
+    "roots_of",
+]
+
+COMMAND = "python -m reproduce"
+AUDIO_JOBS = "number of processes that prepare audio (default: one for each core)"
+RUN_JOBS = (
+    "number of processes that prepare audio (default: one for each core), and number of runs at a time, "
+    "which share cores, memory and devices (default: one)"
+)
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    details: str,
+    *examples: str,
+) -> argparse.ArgumentParser:
+    """Add a command. Its help shows ``summary`` and ``details``; the list of commands shows ``summary``."""
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{textwrap.fill(details, 79)}",
+        epilog="\n  ".join(["examples:", *(f"{COMMAND} {name} {example}".rstrip() for example in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def add_numbers(command: argparse.ArgumentParser, tables: str) -> None:
+    command.add_argument(
+        "numbers",
+        type=int,
+        nargs="*",
+        metavar="N",
+        help=f"number of a table: {tables} (default: all of them)",
+    )
+
+
+def add_results(command: argparse.ArgumentParser, default: str = "results") -> None:
+    command.add_argument(
+        "--results",
+        type=Path,
+        default=Path(default),
+        metavar="DIR",
+        help="folder of reports and tables (default: %(default)s)",
+    )
+
+
+def add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="folder of prepared data: manifests, spectrograms, stand-ins (default: %(default)s)",
+    )
+
+
+def add_corpora(command: argparse.ArgumentParser, jobs: str) -> None:
+    for name in ("UT-Podcast", "CHAINS", "eNTERFACE"):
+        command.add_argument(
+            f"--{name.lower()}",
+            type=Path,
+            metavar="DIR",
+            help=f"folder of {name} (default: a stand-in of synthesised speech)",
+        )
+    command.add_argument("--jobs", type=positive, metavar="N", help=jobs)
+    add_data(command)
+
+
+def add_options(command: argparse.ArgumentParser, profile: str | None = None) -> None:
+    """Add the options of the runs; ``profile`` is the default profile."""
+    add_corpora(command, RUN_JOBS)
+    default = profile or "paper with a corpus, quick with a stand-in"
+    command.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default=profile,
+        help="paper: the paper's sizes and epochs; quick: small spectrograms and few epochs "
+        f"(default: {default})",
+    )
+    command.add_argument(
+        "--seeds",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="trainings of each row, with the seeds 0 to N - 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--device", default="auto", help="auto, cpu, gpu, or several as in gpu:0,1 (default: %(default)s)"
+    )
+    command.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of a Dask scheduler whose workers execute the runs, as in tcp://head:8786. Start the "
+        "workers in this folder with --nthreads 1; --data and --results must be the same folders for them",
+    )
+    command.add_argument(
+        "--dtype",
+        default="float32",
+        help="type of the convolutions; bfloat16 needs a CPU with AVX-512 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--no-check-counts",
+        action="store_true",
+        help="accept a corpus whose numbers of clips differ from the paper's",
+    )
+    command.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="ID=VALUE",
+        help="override a choice in assumptions.toml; may be repeated",
+    )
+    add_results(command)
+
+
+def roots_of(options: argparse.Namespace) -> dict[str, Path | None]:
+    return {"ut_podcast": options.ut_podcast, "chains": options.chains, "enterface": options.enterface}
+
+
+def options_of(options: argparse.Namespace) -> Options:
+    return Options(
+        roots=roots_of(options),
+        profile=options.profile,
+        seeds=options.seeds,
+        device=options.device,
+        dtype=options.dtype,
+        jobs=options.jobs,
+        scheduler=options.scheduler,
+        check_counts=not options.no_check_counts,
+        assume=options.assume,
+        data=options.data,
+        results=options.results,
+    )
