@@ -18,7 +18,7 @@ from reproduce.cells import measured, paired
 from reproduce.options import Options
 from reproduce.peers import PEERS
 from reproduce.runs.networks import check_networks, training_key
-from reproduce.runs.report import Report
+from reproduce.runs.report import Report, devices_of
 from reproduce.runs.resolve import Job, resolve, runs_of
 from reproduce.runs.run import Run
 from reproduce.runs.schedule import run_all
@@ -71,7 +71,7 @@ def sensitivity(table: Table, options: Options, together: Sequence[str] = ()) ->
         ids, values = (" + ".join(map(str, column)) for column in zip(*change))
         lines.append(_line(ids, values, table, reports, base))
     frame, run = pd.DataFrame(lines), base[0].content["run"]
-    rendered = _markdown(table, run, frame, without, same)
+    rendered = _markdown(table, base, frame, without, same)
     stem = options.results / run["source"] / f"sensitivity{table.number:02}"
     with whole(stem.with_suffix(".csv")) as path:
         frame.to_csv(path, index=False, float_format="%.4f")
@@ -182,20 +182,24 @@ def _line(id: str, value: str, table: Table, reports: Sequence[Report], base: Se
         "difference": uar - numbers("UAR", base)[0],
         "accuracy": numbers("ACC", reports)[0],
         "training_accuracy": 100 * sum(trained) / len(trained),
-        "p": test[2] if test and reports is not base else None,
+        "p": test.p_speakers if test and reports is not base else None,
     }
 
 
-def _markdown(table: Table, run: dict, frame: pd.DataFrame, without: list[str], same: list[str]) -> str:
+def _markdown(
+    table: Table, base: Sequence[Report], frame: pd.DataFrame, without: list[str], same: list[str]
+) -> str:
+    run, devices = base[0].content["run"], devices_of(base)
     lines = [
         f"## Effect of the assumptions on Table {table.number}",
         "",
-        *banner(run["source"]),
+        *banner(run["source"], devices),
         *_grid(frame),
         "",
-        f"{table.claim.name}, profile {run['profile']}, in % of the test clips of all folds. 'p' is from the "
-        "exact McNemar test against the default choices on the same clips, not adjusted for the number of "
-        "lines. It is empty if the alternative has other clips.",
+        f"{table.claim.name}, profile {run['profile']}, in % of the test clips of all folds. '95 % (clips)' "
+        "is the interval from the number of test clips. 'p' is from the exact test that swaps the alternative "
+        "and the default choices speaker by speaker, for the seed with the largest p. It is not adjusted for "
+        "the number of lines, and it is empty if the alternative has other clips.",
     ]
     if without:
         lines.append(f"Not varied, since any number is possible: {', '.join(without)}.")
@@ -220,5 +224,14 @@ def _grid(frame: pd.DataFrame) -> list[str]:
         ]
         for line in frame.itertuples()
     ]
-    head = ["Assumption", "Alternative", "UAR", "95 %", "Difference", "Accuracy", "Training accuracy", "p"]
+    head = [
+        "Assumption",
+        "Alternative",
+        "UAR",
+        "95 % (clips)",
+        "Difference",
+        "Accuracy",
+        "Training accuracy",
+        "p",
+    ]
     return text.table(head, body)
