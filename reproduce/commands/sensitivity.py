@@ -198,8 +198,8 @@ def _markdown(
         "",
         f"{table.claim.name}, profile {run['profile']}, in % of the test clips of all folds. '95 % (clips)' "
         "is the interval from the number of test clips. 'p' is from the exact test that swaps the "
-        "alternative and the default choices speaker by speaker, for the seed with the largest p. It is not adjusted for "
-        "the number of lines, and it is empty if the alternative has other clips.",
+        "alternative and the default choices speaker by speaker, for the seed with the largest p. It is not "
+        "adjusted for the number of lines, and it is empty if the alternative has other clips.",
     ]
     if without:
         lines.append(f"Not varied, since any number is possible: {', '.join(without)}.")
