@@ -43,6 +43,8 @@ def test_every_choice_is_the_default_of_an_argument():
                     assert "epochs" in defaults["training"]
                 elif id == "schedule":  # own recordings have the cosine, which the paper's MXNet lacked
                     assert (value, defaults[where][id]) == ("step", "cosine")
+                elif id == "normalise":  # a network that does not begin with Inputs can only have none
+                    assert (value, defaults[where][id]) == ("frequency", "none")
                 else:
                     assert defaults[where][id] == value, id
 

@@ -284,15 +284,15 @@ def test_training_curves_are_drawn_to_the_reports_values(results, tree):
 
 def test_where_each_run_comes_from(results, tree):
     (details,) = [
-        item for item in by_id(tree, "s0-table3").all("details") if item.text.startswith("Runs (3)")
+        item for item in by_id(tree, "s0-table3").all("details") if item.text.startswith("Runs (4)")
     ]
     heads = [item.text for item in details.all("thead")[0].all("th")]
     runs = [dict(zip(heads, line)) for line in lines(details.all("table")[0])]
-    assert [item["Commit"] for item in runs] == ["0123456789-dirty", "not known", "not known"]
+    assert [item["Commit"] for item in runs] == ["0123456789-dirty", *["not known"] * 3]
     assert {item["Data"] for item in runs} == {"0" * 12} and {item["Device"] for item in runs} == {"cpu(0)"}
-    assert [item["Versions"] for item in runs] == ["A", "B", "B"] and {item["Minutes"] for item in runs} == {
-        "1.0"
-    }
+    assert [item["Versions"] for item in runs] == ["A", "B", "B", "B"] and {
+        item["Minutes"] for item in runs
+    } == {"1.0"}
     versions = by_id(tree, "s0-versions").text
     assert "A : mxnet 1.9.1" in versions and "B : not known" in versions
     assert "mxnet 1.9.1, gluoncv 0.10.5.post0" in by_id(tree, "s2-versions").text
