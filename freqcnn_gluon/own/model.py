@@ -2,8 +2,10 @@
 
 model.json          architecture, labels, feature settings, versions
 model.safetensors   weights
-report.json         training and evaluation
-clips.csv           training clips and held-out clips
+report.json         settings, split, history (loss, accuracy and validation metrics of each epoch),
+                    metrics and 95 % intervals of the held-out clips, baselines
+clips.csv           training, validation and held-out clips; labels that the baselines predict
+baseline/           the SVM that was trained on the same clips, a folder of the same kind
 """
 
 from __future__ import annotations

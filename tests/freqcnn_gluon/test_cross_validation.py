@@ -11,7 +11,9 @@ from sklearn.metrics import confusion_matrix, recall_score
 from sklearn.model_selection import LeaveOneGroupOut
 
 from data_prep.base.faults import Faults
-from freqcnn_gluon.own.cross_validation import fold_numbers
+from freqcnn_gluon.own.cross_validation import cross_validate, fold_numbers
+from freqcnn_gluon.own.fit import Recipe
+from freqcnn_gluon.own.svm import train_svm
 
 QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
 
@@ -88,6 +90,24 @@ def test_every_clip_is_held_out_once_and_the_scores_are_pooled(table, tmp_path, 
     assert code == 0 and again.out == output.out
     output, code = run_command(capsys, *words, "--seed", "1")
     assert code == 1 and "fold-1: holds a model of other data or settings" in output.err
+
+
+def test_an_interrupted_cross_validation_repeats_no_finished_fold(table, tmp_path, monkeypatch):
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return train_svm(*arguments)
+
+    monkeypatch.setattr("freqcnn_gluon.own.fit.train_svm", interrupted)
+    arguments = (table, tmp_path / "folds", 3, Recipe(size=32), "cpu", 1, 0.0, "svm")
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(*arguments)
+    assert not (tmp_path / "folds" / "report.json").exists()
+    report = cross_validate(*arguments)
+    assert len(calls) == 4 and sum(fold["clips"] for fold in report["folds"]) == 18
 
 
 def test_a_fit_shows_validation_only_and_keeps_the_baseline_for_predict(table, tmp_path, capsys):
