@@ -17,6 +17,7 @@ from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.mfcc import cepstra, statistics
+from freqcnn_gluon.own.output import comparison
 from freqcnn_gluon.own.scores import interval, scored
 from freqcnn_gluon.own.svm import Svm, train_svm
 
@@ -119,3 +120,17 @@ def test_scores_are_scikit_learns_and_one_speaker_gives_no_interval():
     assert low < result["metrics"]["uar"] < high
     for speakers in (["a"] * 5, ["", "b", "a", "b", "a"]):
         assert scored(labels, predicted, 3, np.array(speakers))["intervals"]["uar"]["speakers"] is None
+
+
+def test_the_output_states_which_baseline_is_ahead():
+    labels, speakers = np.array([0, 0, 0, 1, 1, 1]), np.array(list("abcabc"))
+    right, wrong = (scored(labels, predicted, 2, speakers) for predicted in (labels, 1 - labels))
+    majority = scored(labels, np.zeros(6, int), 2, speakers)
+    text = comparison("freqcnn", {**wrong, "baselines": {"svm": right, "majority": majority}}, "Use it.")
+    assert "The baseline svm is ahead of freqcnn: UAR 100.0 % against 0.0 %. Use it." in text
+    low, high = binomtest(6, 6).proportion_ci(0.95, method="wilson")
+    assert "over clips and over speakers:" in text and f"100.0  {100 * low:.1f}-{100 * high:.1f}" in text
+    text = comparison("freqcnn", {**wrong, "baselines": {"majority": majority}}, "Use it.")
+    assert text.endswith("UAR 50.0 % against 0.0 %. The model is of no use yet.")
+    for baseline in (right, majority):  # equal is not ahead
+        assert "ahead" not in comparison("freqcnn", {**right, "baselines": {"svm": baseline}}, "Use it.")
