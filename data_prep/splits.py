@@ -113,8 +113,10 @@ def speaker_folds(manifest: pd.DataFrame, folds: int = 10, seed: int = 0) -> pd.
     return manifest.assign(fold=manifest["speaker"].map(fold).astype(np.int64))
 
 
-def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple[pd.DataFrame, str]:
-    """Draw a test part, and put it into the column ``partition``.
+def held_out(
+    manifest: pd.DataFrame, share: float = 0.2, seed: int = 0, part: str = "test"
+) -> tuple[pd.DataFrame, str]:
+    """Draw a test part, or a validation part, and put it into the column ``partition``.
 
     Whole speakers are held out, so that no speaker is in both parts. A clip that names no speaker is held
     out together with its file. If no clip names a speaker, or a label would then be missing from a part,
@@ -125,18 +127,19 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
         manifest: The manifest.
         share: The share of the clips to hold out, between 0 and 1.
         seed: The seed of the draw.
+        part: The name of the part, 'test' or 'validation'.
 
     Returns:
-        The manifest with 'train' and 'test' in its ``partition``, and a description of the draw.
+        The manifest with 'train' and ``part`` in its ``partition``, and a description of the draw.
 
     Raises:
         Faults: A label has fewer than two clips, there are fewer than two labels, or ``share`` is not between
             0 and 1.
     """
     counts = manifest["label"].value_counts()
-    faults = [] if 0 < share < 1 else [f"test share: {share} is not between 0 and 1"]
+    faults = [] if 0 < share < 1 else [f"{part} share: {share} is not between 0 and 1"]
     faults += [
-        f"label {label!r} has one clip; it needs two or more, one of them for the test"
+        f"label {label!r} has one clip; it needs two or more, one of them for the {part}"
         for label in counts[counts < 2].index
     ]
     if len(counts) < 2:
@@ -145,11 +148,11 @@ def held_out(manifest: pd.DataFrame, share: float = 0.2, seed: int = 0) -> tuple
         raise Faults(faults)
     test, description = _draw(manifest, share, seed)
     partition = np.full(len(manifest), "train", object)
-    partition[test] = "test"
+    partition[test] = part
     reached = len(test) / len(manifest)
     if abs(reached - share) > share / 4:
         description += (
-            f" The test part has {100 * reached:.0f} % of the clips instead of {100 * share:.0f} %."
+            f" The {part} part has {100 * reached:.0f} % of the clips instead of {100 * share:.0f} %."
         )
     return manifest.assign(partition=partition), description
 
@@ -160,7 +163,7 @@ def _draw(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray, 
     reason = "the data does not name speakers"
     named = speakers != ""
     if named.any():
-        test, failure = _draw_groups(labels, _voices(speakers, paths), "speaker", share, seed)
+        test, failure = _draw_groups(labels, voices(speakers, paths), "speaker", share, seed)
         if test is not None:
             count, nameless = len(set(speakers.iloc[test]) - {""}), (~named).sum()
             description = f"{count} of {speakers[named].nunique()} speakers were held out"
@@ -182,7 +185,7 @@ def _draw(manifest: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray, 
     return _draw_clips(labels, share, seed), f"Clips were held out instead of speakers, because {reason}."
 
 
-def _voices(speakers: pd.Series, paths: pd.Series) -> pd.Series:
+def voices(speakers: pd.Series, paths: pd.Series) -> pd.Series:
     """Return the group (n,) of each clip. Clips that may have the same voice are in the same group.
 
     A clip that names no speaker may have the voice of any speaker of its file.

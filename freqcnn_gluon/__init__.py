@@ -27,6 +27,7 @@ _EXPORTS = {
     "OnnxModel": "own.onnx_model",
     "Recipe": "own.fit",
     "fit": "own.fit",
+    "cross_validate": "own.cross_validation",
     "evaluate": "own.predict",
     "predictions": "own.predict",
     "FreqCNNClassifier": "own.classifier",

@@ -7,11 +7,20 @@ import sys
 
 from data_prep.base.commands import with_plain_errors
 from data_prep.base.faults import Faults
-from freqcnn_gluon.own.commands import describe, evaluate, explain, export, fit, launch, predict
+from freqcnn_gluon.own.commands import (
+    cross_validate,
+    describe,
+    evaluate,
+    explain,
+    export,
+    fit,
+    launch,
+    predict,
+)
 from freqcnn_gluon.own.commands.parser import PROGRAM, Parser
 
 VERSION = "1.0.0"  # the only place: pyproject.toml reads it here
-COMMANDS = (fit, evaluate, predict, explain, export, describe, launch)
+COMMANDS = (fit, cross_validate, evaluate, predict, explain, export, describe, launch)
 # The extra that installs each package that is not always installed.
 EXTRAS = dict.fromkeys("mxnet matplotlib onnx safetensors sklearn tensorboardX".split(), "cpu")
 EXTRAS["onnxruntime"] = "onnx"
@@ -27,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int | None:
     """
     parser = Parser(
         prog=PROGRAM,
-        description="FreqCNN for your own recordings: train, evaluate, predict, explain and export.",
+        description="FreqCNN for your own recordings: train, cross-validate, evaluate, predict, explain, "
+        "export.",
         epilog="examples:\n"
         f"  {PROGRAM} fit recordings/ --out model/\n"
         f"  {PROGRAM} predict model/ new.wav\n"

@@ -17,9 +17,13 @@ from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import VERSIONS, ImageSettings
 from freqcnn_gluon.network.architectures import ARCHITECTURES
 
-__all__ = ["CLIPS", "REPORT", "About", "trained_on"]
+__all__ = ["ABOUT", "BASELINE", "CLIPS", "MAJORITY", "REPORT", "SVM", "WEIGHTS", "About", "trained_on"]
 
+ABOUT, WEIGHTS = "model.json", "model.safetensors"  # files of a model
 CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
+SVM, MAJORITY = "svm", "majority"  # baselines; the first stands instead of an architecture, see ``own.svm``
+BASELINE = "baseline"  # the folder of the SVM below that of a network
+LARGEST = 2**20  # most bytes of a description
 FORMAT = 3  # of the description
 # What 'section', the default placement of BatchNorm in format 2, meant for each table
 SECTION = {"table2": "both", "table7": "convolution", "table10": "both"}
@@ -42,7 +46,7 @@ class About:
 
     Attributes:
         labels: The labels in the order of their probabilities.
-        architecture: The table of the architecture: 'table2', 'table7' or 'table10'.
+        architecture: The table of the architecture: 'table2', 'table7' or 'table10'; or 'svm'.
         images: The settings that turn a clip into the network's input.
         median: The median length of the training clips in s.
         longest: The longest training clip's length in s.
@@ -93,13 +97,32 @@ class About:
             ) from None
         return about
 
+    @classmethod
+    def of_folder(cls, folder: Path | str) -> About:
+        """Read the description of the model in a folder.
+
+        Raises:
+            Faults: It is missing or damaged.
+        """
+        path = Path(folder) / ABOUT
+        if not path.is_file():
+            if (Path(folder) / "work").is_dir():
+                raise Faults(f"{folder}: its training is unfinished; the same `fit` resumes it")
+            raise Faults(f"{folder}: holds no model; name the folder that `fit` wrote")
+        try:
+            if path.stat().st_size > LARGEST:
+                raise ValueError(f"it has {path.stat().st_size} bytes, more than such a file ever has")
+            return cls.read(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
+
     def _check(self) -> None:
         """Raise ValueError or TypeError for a description that no training writes."""
         labels, images = self.labels, asdict(self.images)
         distinct = len(set(labels)) == len(labels) > 1
         if not distinct or not all(isinstance(label, str) for label in labels):
             raise ValueError("it needs two or more distinct labels")
-        if self.architecture not in ARCHITECTURES:
+        if self.architecture not in (*ARCHITECTURES, SVM):
             raise ValueError(f"its architecture {self.architecture!r} is not known")
         if unknown := sorted(set(self.network) - set(NETWORK)):
             raise ValueError(f"its network has unknown settings: {', '.join(unknown)}")
@@ -142,6 +165,7 @@ def trained_on(folder: Path | str) -> pd.DataFrame | None:
     Returns:
         A frame with the columns
         ``key``: the content key of the clip, see ``data_prep.store``;
+        ``label``: its label;
         ``file``, ``sound``: the hashes of ``data_prep.sound.contents``, None in models of earlier versions;
         ``start``, ``stop``: float64 in s.
         None if only ``Model.save`` wrote the folder, because it then has no list.
@@ -156,7 +180,9 @@ def trained_on(folder: Path | str) -> pd.DataFrame | None:
         clips = pd.read_csv(path, dtype=str, keep_default_na=False)
         clips = clips[clips["partition"] == "train"].replace({"start": {"": "nan"}, "stop": {"": "nan"}})
         hashes = {name: clips[name] if name in clips else None for name in ("file", "sound")}
-        return clips[["key", "start", "stop"]].astype({"start": float, "stop": float}).assign(**hashes)
+        return (
+            clips[["key", "label", "start", "stop"]].astype({"start": float, "stop": float}).assign(**hashes)
+        )
     except (OSError, ValueError, KeyError) as error:
         raise Faults(f"{path}: the model is damaged ({error}); copy it again") from None
 

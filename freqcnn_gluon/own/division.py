@@ -1,7 +1,8 @@
-"""Divide labelled recordings into training and test, and check that no sound is in both."""
+"""Divide labelled recordings into training, validation and test, and check that no sound is in two parts."""
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -9,14 +10,57 @@ import pandas as pd
 from data_prep import splits
 from data_prep.base.faults import Faults
 
-__all__ = ["check_disjoint", "divide"]
+__all__ = ["check_disjoint", "divide", "validated"]
+
+NAMES = {"train": "training", "validation": "validation", "test": "test"}  # of the parts, in messages
 
 
-def divide(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
-    """Return the clips with their partitions, and a sentence that describes the division.
+def divide(
+    frame: pd.DataFrame, source: Path | str, share: float, seed: int, validation_share: float = 0
+) -> tuple[pd.DataFrame, str]:
+    """Divide the clips into training, validation and test.
 
-    The partitions are those that the data states. If it states none, ``splits.held_out`` draws them.
+    Args:
+        frame: The manifest.
+        source: The data's folder or CSV file, for messages.
+        share: The share of the clips to hold out if the data states no partitions.
+        seed: The seed of both draws.
+        validation_share: The share of the training clips to use for validation, 0 for no validation.
+
+    Returns:
+        The manifest with 'train', 'validation' and 'test' in ``partition``, and sentences that describe the
+        division.
+
+    Raises:
+        Faults: The data states impossible partitions, or a draw is not possible.
     """
+    frame, description = _tested(frame, source, share, seed)
+    return validated(frame, description, validation_share, seed)
+
+
+def validated(frame: pd.DataFrame, description: str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
+    """Draw a validation part from the training clips, as ``splits.held_out`` draws a test part.
+
+    Args:
+        frame: The divided manifest.
+        description: The sentences that describe its division.
+        share: The share of the training clips, 0 for no validation.
+        seed: The seed of the draw.
+
+    Returns:
+        The manifest, and the description of both divisions.
+    """
+    if share == 0:
+        return frame, description
+    trained = frame["partition"] == "train"
+    drawn, sentence = splits.held_out(frame[trained], share, seed, "validation")
+    partition = frame["partition"].copy()
+    partition[trained] = drawn["partition"]
+    return frame.assign(partition=partition), f"{description} Validation: {sentence}"
+
+
+def _tested(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
+    """Return the partitions that the data states, or draw them, and describe them."""
     if not frame["partition"].any():
         return splits.held_out(frame, share, seed)
     parts = {name: set(frame["label"][frame["partition"] == name]) for name in ("train", "test")}
@@ -37,7 +81,7 @@ def divide(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> 
 
 
 def check_disjoint(frame: pd.DataFrame, root: Path) -> None:
-    """Raise Faults for recordings with two labels, and for sound that is in training and in test."""
+    """Raise Faults for recordings with two labels, and for sound that is in two parts."""
     faults = []
     # A copy in another lossless format has another key, but the same sound.
     frame = frame.assign(
@@ -49,14 +93,17 @@ def check_disjoint(frame: pd.DataFrame, root: Path) -> None:
             labels = " and ".join(map(repr, group["label"]))
             faults.append(f"{paths}: are the same recording with the labels {labels}; keep the right one")
         elif group["partition"].nunique() > 1:
-            faults.append(f"{paths}: are the same recording, in training and in test; keep one")
-    train, test = (frame[frame["partition"] == name] for name in ("train", "test"))
-    tests, trains = (part.assign(file=part["sound"]) for part in (test, train))
-    for i, j in enumerate(splits.overlapping(tests, trains)):
-        if j >= 0 and test["recording"].iloc[i] != train["recording"].iloc[j]:
-            clips = f"{root / train['clip'].iloc[j]} and {root / test['clip'].iloc[i]}"
-            faults.append(
-                f"{clips}: overlap, in training and in test; leave one out, or state their partition"
-            )
+            both = " and in ".join(NAMES[name] for name in NAMES if name in set(group["partition"]))
+            faults.append(f"{paths}: are the same recording, in {both}; keep one")
+    for first, second in combinations(NAMES, 2):
+        part, other = (frame[frame["partition"] == name] for name in (second, first))
+        parts, others = (clips.assign(file=clips["sound"]) for clips in (part, other))
+        for i, j in enumerate(splits.overlapping(parts, others)):
+            if j >= 0 and part["recording"].iloc[i] != other["recording"].iloc[j]:
+                clips = f"{root / other['clip'].iloc[j]} and {root / part['clip'].iloc[i]}"
+                faults.append(
+                    f"{clips}: overlap, in {NAMES[first]} and in {NAMES[second]}; leave one out, or state "
+                    "their partition"
+                )
     if faults:
         raise Faults(faults)

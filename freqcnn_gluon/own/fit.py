@@ -7,11 +7,13 @@ import hashlib
 import json
 import math
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,24 +22,23 @@ from data_prep import manifest, store
 from data_prep.base.faults import Faults, note
 from data_prep.base.files import locked, whole
 from data_prep.corpora import own
-from data_prep.sound import audio
-from data_prep.sound.contents import contents
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
 from freqcnn_gluon.network.architectures import architecture, check_size
 from freqcnn_gluon.network.describe import parameter_count
-from freqcnn_gluon.own.about import CLIPS, RANGES, REPORT, About
-from freqcnn_gluon.own.division import check_disjoint, divide
+from freqcnn_gluon.own.about import ABOUT, CLIPS, RANGES, REPORT, SVM, About
+from freqcnn_gluon.own.division import NAMES, divide
 from freqcnn_gluon.own.model import Model
-from freqcnn_gluon.own.predict import predictions, write
+from freqcnn_gluon.own.preparation import Data, prepare
+from freqcnn_gluon.own.results import write_results
+from freqcnn_gluon.own.svm import Svm, train_svm
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import Outcome, train
 from freqcnn_gluon.training.memory import micro_batch
-from freqcnn_gluon.training.metrics import metrics
 from freqcnn_gluon.training.settings import Settings
 
-__all__ = ["Recipe", "fit", "learn"]
+__all__ = ["Recipe", "checked_settings", "diverged", "fit", "fit_divided", "learn"]
 
 BOUNDS = {  # lowest and highest value of each whole number in a recipe
     "size": RANGES["size"],
@@ -45,12 +46,9 @@ BOUNDS = {  # lowest and highest value of each whole number in a recipe
     "batch_size": (1, math.inf),
     "seed": (0, 2**32 - 1),  # the seeds of numpy and scikit-learn
 }
-# All spectrograms have the same width, for clips of any length. Speech has four or five syllables per second,
-# and a column that is longer than a second averages several syllables. In a clip ten times as long as the
-# others, the same word is a tenth as wide, but the filters keep their width.
-COLUMN = 1.0  # longest column of a spectrogram in s
-MANY = 10  # largest ratio of the longest clip to the median
 DIVERGED = 2  # a training has failed if its loss is above this multiple of log(classes), the loss of guessing
+SYSTEMS = ("freqcnn", SVM)
+EARLIER = {"validation_share": 0.0, "system": "freqcnn"}  # of reports of earlier versions, which lack them
 IDENTITY = ["clip", "label", "partition", "key"]  # columns of a clip that decide the training
 
 
@@ -109,11 +107,13 @@ def fit(
     device: str = "auto",
     jobs: int | None = None,
     log_dir: Path | str | None = None,
-) -> Model:
-    """Train a model on labelled recordings and save it.
+    validation_share: float = 0.0,
+    system: str = "freqcnn",
+) -> Model | Svm:
+    """Train a model on labelled recordings and save it, with a baseline beside it.
 
-    The model of the last epoch is kept; nothing is chosen on the held-out clips. The same call resumes an
-    interrupted training, and loads the model of a finished one.
+    The model of the last epoch is kept, and the held-out clips are predicted once, after it. The same call
+    resumes an interrupted training, and loads the model of a finished one.
 
     Args:
         source: A folder or a CSV file, see ``corpora.own.scan``.
@@ -124,88 +124,74 @@ def fit(
         device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
         jobs: The number of processes that read audio, None for one per core.
         log_dir: A folder for TensorBoard logs.
+        validation_share: The share of the training clips that are not trained on but predicted after each
+            epoch, 0 for none.
+        system: 'freqcnn', or 'svm' for the baseline alone.
 
     Raises:
         Faults: The data has faults (all are listed), or ``out`` holds another model.
     """
-    out, scan = Path(out), own.scan(source)
+    scan = own.scan(source)
     for sentence in scan.notes:
         note(sentence)
-    choose(device)  # reports an unusable device before anything is prepared
-    frame, split = divide(scan.manifest, source, test_share, recipe.seed)
-    settings = {**asdict(recipe), "test_share": test_share}
-    done, work = out / "model.json", out / "work"
+    settings = checked_settings(recipe, system, validation_share, device)
+    settings["test_share"] = test_share
+    frame, split = divide(scan.manifest, source, test_share, recipe.seed, validation_share)
+    return fit_divided(frame, scan.root, split, Path(out), recipe, settings, device, jobs, log_dir)
+
+
+def checked_settings(recipe: Recipe, system: str, validation_share: float, device: str) -> dict:
+    """Return the settings of a training for its report. Raise Faults if they or the device cannot be used."""
+    if system not in SYSTEMS:
+        raise Faults(f"system: {system!r} is not known; choose one of {', '.join(SYSTEMS)}")
+    if system == SVM and validation_share:
+        raise Faults("validation share: an SVM has no epochs to show it for; leave it out")
+    if system != SVM:
+        choose(device)  # reports an unusable device before anything is prepared
+    return {**asdict(recipe), "validation_share": validation_share, "system": system}
+
+
+def fit_divided(
+    frame: pd.DataFrame,
+    root: Path,
+    split: str,
+    out: Path,
+    recipe: Recipe,
+    settings: dict,
+    device: str = "auto",
+    jobs: int | None = None,
+    log_dir: Path | str | None = None,
+    images: Path | None = None,
+) -> Model | Svm:
+    """Train a model on divided recordings and save it, or load the finished one.
+
+    Args:
+        frame: The manifest with the partitions of ``division.divide``.
+        root: The folder that contains the manifest's paths.
+        split: The description of the division.
+        out: The model's folder.
+        recipe: The settings of the training.
+        settings: All settings, for the report, from ``checked_settings``.
+        device: See ``fit``, also for the next two.
+        jobs: The number of processes.
+        log_dir: A folder for TensorBoard logs.
+        images: A folder for spectrograms that several trainings share; None for one that is deleted at the
+            end of the training.
+    """
+    done, work = out / ABOUT, out / "work"
     if not done.exists():
         with locked(work, "trains this model"):
             if not done.exists():  # another process may have finished it meanwhile
-                data = _prepare(frame, scan.root, work, recipe.size, jobs)
+                data = prepare(frame, root, images or work, recipe.size, jobs)
                 return _train_and_save(data, split, out, recipe, settings, device, jobs, log_dir)
-    clips = manifest.clips(frame, scan.root)
+    clips = manifest.clips(frame, root)
     _check_same(out, settings, frame.assign(key=store.content_keys(clips, ImageSettings(recipe.size), jobs)))
     shutil.rmtree(work, ignore_errors=True)  # left over if a command was interrupted just before its end
-    return Model.load(out, device)
-
-
-@dataclass(frozen=True)
-class _Data:
-    """The clips of a training with their spectrograms.
-
-    Attributes:
-        frame: The manifest with the columns ``key``, ``file`` and ``sound``, see ``about.trained_on``.
-        clips: The clips of ``data_prep.manifest.clips`` (n,).
-        seconds: The clips' lengths (n,) in s.
-        rates: The sampling rates (n,) of the clips' files in Hz.
-        training: Mask (n,) of the training clips.
-        labels: The distinct labels, sorted.
-        numbers: The clips' labels (n,) as numbers.
-        images: The spectrograms (rows, size, size).
-        rows: The row (n,) of each clip's spectrogram in ``images``.
-        fingerprint: The fingerprint of all the data.
-    """
-
-    frame: pd.DataFrame
-    clips: list[manifest.Clip]
-    seconds: np.ndarray
-    rates: np.ndarray
-    training: np.ndarray
-    labels: tuple[str, ...]
-    numbers: np.ndarray
-    images: np.ndarray
-    rows: np.ndarray
-    fingerprint: str
-
-    def examples(self, part: np.ndarray) -> Examples:
-        """Select the examples of a part, a mask (n,)."""
-        return Examples(self.images, self.rows[part], self.numbers[part])
-
-
-def _prepare(frame: pd.DataFrame, root: Path, work: Path, size: int, jobs: int | None) -> _Data:
-    """Compute the spectrograms of the divided clips below ``root``, and check that the parts are disjoint."""
-    settings = ImageSettings(size)
-    spectrograms = store.build(frame, root, store.store_folder(work, settings), settings, jobs)
-    frame = frame.assign(key=spectrograms.keys(frame["clip"]))
-    labels, fingerprint = tuple(sorted(set(frame["label"]))), spectrograms.fingerprint(frame)
-    clips = manifest.clips(frame, root)
-    frame[["file", "sound"]] = contents([path for path, *_ in clips], jobs)
-    check_disjoint(frame, root)
-    seconds, rates = np.transpose([audio.seconds_and_rate(*clip) for clip in clips])
-    _note_lengths(seconds, frame["clip"], size)
-    return _Data(
-        frame,
-        clips,
-        seconds,
-        rates,
-        (frame["partition"] == "train").to_numpy(),
-        labels,
-        np.searchsorted(labels, frame["label"]),
-        spectrograms.images,
-        spectrograms.rows(frame["clip"]),
-        fingerprint,
-    )
+    return Svm.load(out) if settings["system"] == SVM else Model.load(out, device)
 
 
 def _train_and_save(
-    data: _Data,
+    data: Data,
     split: str,
     out: Path,
     recipe: Recipe,
@@ -213,9 +199,9 @@ def _train_and_save(
     device: str,
     jobs: int | None,
     log_dir: Path | str | None,
-) -> Model:
-    """Train a model, and write it and its evaluation to ``out``; other arguments as in ``fit``."""
-    trained, tested = data.training, ~data.training
+) -> Model | Svm:
+    """Train a model, and write it and its evaluation to ``out``; other arguments as in ``fit_divided``."""
+    trained = data.part("train")
     about = About(
         data.labels,
         recipe.architecture,
@@ -225,49 +211,41 @@ def _train_and_save(
         versions=runtime.versions(),
         lowest_rate=int(data.rates[trained].min()),
     )
-    train, test = data.examples(trained), data.examples(tested)
-    digest = hashlib.sha256(json.dumps([settings, data.fingerprint]).encode()).hexdigest()[:8]
     work = out / "work"
-    with _logger(log_dir) as callback:
-        folder = work / f"training-{digest}"
-        model, outcome = learn(about, recipe, train, {"test": test}, device, folder, callback)
-    probabilities = outcome.probabilities["test"]
-    _predict_long(model, data, probabilities, jobs)
-    predicted = probabilities.argmax(axis=1)
-    frame = data.frame.copy()
-    frame.loc[tested, "predicted"] = np.array(data.labels)[predicted]
-    frame.loc[tested, [f"p({label})" for label in data.labels]] = probabilities
-    report = {
-        "recipe": settings,
-        "split": split,
-        "labels": data.labels,
-        "metrics": metrics(test.labels, predicted, len(data.labels)),
-        "history": outcome.history,
-        "clips": {"train": int(trained.sum()), "test": int(tested.sum())},
+    report: dict[str, Any] = {"recipe": settings, "split": split, "labels": data.labels}
+    model: Model | Svm
+    if settings["system"] == SVM:
+        started = time.perf_counter()
+        model = svm = train_svm(about, data.clips_of(trained), data.numbers[trained], jobs)
+        seconds, history = time.perf_counter() - started, []
+    else:
+        digest = hashlib.sha256(json.dumps([settings, data.fingerprint]).encode()).hexdigest()[:8]
+        validation = data.part("validation")
+        evaluated = {"validation": data.examples(validation)} if validation.any() else {}
+        with _logger(log_dir) as callback:
+            folder = work / f"training-{digest}"
+            model, outcome = learn(about, recipe, data.examples(trained), evaluated, device, folder, callback)
+        history = outcome.history
+        seconds = sum(entry["seconds"] for entry in history)
+        report |= {
+            "parameters": parameter_count(model.net),
+            "device": [str(device) for device in model.devices],
+        }
+        svm = train_svm(about, data.clips_of(trained), data.numbers[trained], jobs)
+    report |= {
+        **write_results(data, model, svm, out, jobs),
+        "history": history,
+        "clips": {name: int(data.part(name).sum()) for name in NAMES if data.part(name).any()},
         "data": data.fingerprint,
-        "parameters": parameter_count(model.net),
-        "device": [str(device) for device in model.devices],
         "versions": about.versions,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "training_seconds": round(sum(entry["seconds"] for entry in outcome.history), 1),
+        "training_seconds": round(seconds, 1),
     }
-    with whole(out / CLIPS) as path:
-        write(frame, path)
     with whole(out / REPORT) as path:
         path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     model.save(out)
     shutil.rmtree(work, ignore_errors=True)  # a process that waits for the lock may have a file open in it
     return model
-
-
-def _predict_long(model: Model, data: _Data, probabilities: np.ndarray, jobs: int | None) -> None:
-    """Replace the held-out ``probabilities`` of long clips by those of their windows, as in ``evaluate``."""
-    tested = [clip for clip, trained in zip(data.clips, data.training) if not trained]
-    long = np.flatnonzero(data.seconds[~data.training] > model.about.longest)
-    for place, prediction in zip(long, predictions(model, [tested[index] for index in long], jobs)):
-        if isinstance(prediction, Faults):
-            raise prediction
-        probabilities[place] = prediction.probabilities
 
 
 def learn(
@@ -315,23 +293,10 @@ def diverged(loss: float, classes: int) -> bool:
     return not loss <= DIVERGED * math.log(classes)
 
 
-def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
-    """Report the clips' lengths, and warn about clips that are too long for ``size`` columns."""
-    median, place = float(np.median(seconds)), int(seconds.argmax())
-    longest, name = float(seconds[place]), names.iloc[place]
-    note(f"{len(seconds)} clips: the median lasts {median:.1f} s, the longest {longest:.1f} s ({name}).")
-    if longest > MANY * median or longest > COLUMN * size:
-        note(
-            f"note: the longest clip lasts {longest / median:.0f} times the median, and one column of its "
-            f"spectrogram {longest / size:.2f} s. Cut long recordings: use a CSV file with the columns path, "
-            "label, start and stop (s), and a line for each cut."
-        )
-
-
 def _check_same(out: Path, settings: dict, frame: pd.DataFrame) -> None:
     """Raise Faults unless the finished model in ``out`` has these settings and clips."""
     try:
-        recipe = json.loads((out / REPORT).read_text(encoding="utf-8"))["recipe"]
+        recipe = EARLIER | json.loads((out / REPORT).read_text(encoding="utf-8"))["recipe"]
         clips = pd.read_csv(out / CLIPS, dtype=str, keep_default_na=False)
         same = recipe == settings and clips[IDENTITY].values.tolist() == frame[IDENTITY].values.tolist()
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -354,11 +319,14 @@ def _logger(folder: Path | str | None) -> Iterator[Callable[[dict], None]]:
     with SummaryWriter(str(folder)) as writer:
 
         def log(entry: dict) -> None:
+            validation = entry.get("validation")
+            measured = (
+                [("UAR", validation["uar"]), ("accuracy", validation["accuracy"])] if validation else []
+            )
             for name, value in (
                 ("train/loss", entry["loss"]),
                 ("train/accuracy", entry["accuracy"]),
-                ("test/UAR", entry["test"]["uar"]),
-                ("test/accuracy", entry["test"]["accuracy"]),
+                *((f"validation/{name}", value) for name, value in measured),
             ):
                 writer.add_scalar(name, value, entry["epoch"])
             writer.flush()

@@ -2,8 +2,10 @@
 
 model.json          architecture, labels, feature settings, versions
 model.safetensors   weights
-report.json         training and evaluation
-clips.csv           training clips and held-out clips
+report.json         settings, split, history (loss, accuracy and validation metrics of each epoch),
+                    metrics and 95 % intervals of the held-out clips, baselines
+clips.csv           training, validation and held-out clips; labels that the baselines predict
+baseline/           the SVM that was trained on the same clips, a folder of the same kind
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from freqcnn_gluon.devices import gpus
 from freqcnn_gluon.network.architectures import architecture
 from freqcnn_gluon.network.freqcnn import FreqCNN
 from freqcnn_gluon.network.weights import get_parameters, load_parameters, save_parameters, set_parameters
-from freqcnn_gluon.own.about import About
+from freqcnn_gluon.own.about import ABOUT, SVM, WEIGHTS, About
 from freqcnn_gluon.own.predict import checked_images
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import predict
@@ -34,8 +36,6 @@ from freqcnn_gluon.training.loop import predict
 __all__ = ["Model"]
 
 CHUNK = 16  # images that the network computes at a time
-ABOUT, WEIGHTS = "model.json", "model.safetensors"
-LARGEST = 2**20  # most bytes of a description
 # This lock is held while a network predicts. The first prediction builds the network, and two threads that
 # build networks at the same time mix up their names. One thread already uses all cores. A fork waits for the
 # lock, so that no child process inherits it locked.
@@ -85,15 +85,16 @@ class Model:
             Faults: The model is missing or damaged, or the device cannot be used.
         """
         folder = Path(folder)
-        if not (folder / ABOUT).is_file():
-            if (folder / "work").is_dir():
-                raise Faults(f"{folder}: its training is unfinished; the same `fit` resumes it")
-            raise Faults(f"{folder}: holds no model; name the folder that `fit` wrote")
+        about = About.of_folder(folder)
+        if about.architecture == SVM:
+            raise Faults(
+                f"{folder}: holds a support vector machine, which `predict` and `evaluate` use; name a "
+                "folder with a network"
+            )
         devices = runtime.contexts(device)  # outside of the try, because its faults do not concern the model
         try:
-            about = About.read(_small(folder / ABOUT))
             model = cls.blank(about, devices)
-        except (Faults, OSError, ValueError, TypeError) as error:
+        except (Faults, ValueError, TypeError) as error:
             raise Faults(f"{folder / ABOUT}: the model is damaged ({error}); copy it again") from None
         try:
             # str, because a damaged description may hold null, which would skip the check.
@@ -150,10 +151,3 @@ class Model:
         net.fold()
         net.hybridize(static_alloc=True, static_shape=True)
         return net
-
-
-def _small(path: Path) -> str:
-    """Read a file of at most LARGEST bytes. Raise ValueError if it is longer."""
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"it has {path.stat().st_size} bytes, more than such a file ever has")
-    return path.read_text(encoding="utf-8")

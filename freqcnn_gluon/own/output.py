@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from data_prep.base.faults import one_line
+from freqcnn_gluon.own.about import SVM
 from freqcnn_gluon.own.predict import Prediction
 
-__all__ = ["csv_printer", "most_likely", "print_json", "print_text", "score", "table"]
+__all__ = ["comparison", "csv_printer", "most_likely", "print_json", "print_text", "score", "table"]
 
 SHOWN = 5  # labels on a line of text
 
@@ -50,6 +51,43 @@ def score(metrics: dict, labels: Sequence[str], origin: str) -> str:
     values = f"UAR{over} {100 * metrics['uar']:.1f} %, accuracy {100 * metrics['accuracy']:.1f} %"
     without = f"; no clip has the label {', '.join(absent)}" if absent else ""
     return f"{values} on {sum(map(sum, metrics['confusion']))} clips {origin}{without}\n\n{table(frame)}"
+
+
+def comparison(name: str, scores: dict, advice: str) -> str:
+    """Format the scores of a system beside those of the baselines.
+
+    Args:
+        name: The system's name.
+        scores: Its scores and those of the baselines, see ``scores.score_columns``.
+        advice: A sentence to add if the SVM is ahead of the system.
+    """
+    systems = {name: scores, **scores["baselines"]}
+    units = ["clips", "speakers"] if scores["intervals"]["uar"]["speakers"] else ["clips"]
+    rows = [
+        [system]
+        + [
+            cell
+            for measure in ("uar", "accuracy")
+            for cell in (
+                f"{100 * of_system['metrics'][measure]:.1f}",
+                *(
+                    "{:.1f}-{:.1f}".format(*100 * np.array(of_system["intervals"][measure][unit]))
+                    for unit in units
+                ),
+            )
+        ]
+        for system, of_system in systems.items()
+    ]
+    over = [f"over {unit}" for unit in units]
+    text = "Beside the baselines, with 95 % intervals " + " and ".join(over) + ":\n\n"
+    text += table(pd.DataFrame(rows, columns=["system", "UAR %", *over, "accuracy %", *over]))
+    rates = {system: 100 * of_system["metrics"]["uar"] for system, of_system in systems.items()}
+    best = max(rates, key=lambda system: rates[system])  # the first of several, so not a baseline
+    if best != name:
+        difference = f"UAR {rates[best]:.1f} % against {rates[name]:.1f} %"
+        remedy = advice if best == SVM else "The model is of no use yet."
+        text += f"\n\nThe baseline {best} is ahead of {name}: {difference}. {remedy}"
+    return text
 
 
 def print_text(name: str, prediction: Prediction, labels: Sequence[str]) -> None:

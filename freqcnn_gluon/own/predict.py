@@ -24,8 +24,8 @@ from data_prep.sound import audio
 from data_prep.sound.contents import contents
 from data_prep.sound.spectrogram import ImageSettings, image
 from data_prep.windows import Window, windows
-from freqcnn_gluon.own.about import About
-from freqcnn_gluon.training.metrics import metrics
+from freqcnn_gluon.own.about import MAJORITY, SVM, About
+from freqcnn_gluon.own.scores import score_columns
 
 __all__ = [
     "BadInput",
@@ -219,14 +219,19 @@ class Evaluation:
 
     Attributes:
         clips: The evaluated rows of the manifest, with the column ``predicted`` and a column ``p(label)`` for
-            the probability of each label.
-        metrics: The metrics of ``training.metrics.metrics``.
+            the probability of each label, and the labels that the baselines predict.
+        scores: ``metrics``, ``intervals`` and ``baselines``, see ``scores.score_columns``.
         skipped: The number of clips that are left out, because the network was trained on their sound.
     """
 
     clips: pd.DataFrame
-    metrics: dict
+    scores: dict
     skipped: int
+
+    @property
+    def metrics(self) -> dict:
+        """The metrics of ``training.metrics.metrics``."""
+        return self.scores["metrics"]
 
 
 def write(clips: pd.DataFrame, path: Path) -> None:
@@ -239,7 +244,11 @@ def write(clips: pd.DataFrame, path: Path) -> None:
 
 
 def evaluate(
-    model: Recogniser, source: Path | str, trained_on: pd.DataFrame | None = None, jobs: int | None = None
+    model: Recogniser,
+    source: Path | str,
+    trained_on: pd.DataFrame | None = None,
+    jobs: int | None = None,
+    baseline: Recogniser | None = None,
 ) -> Evaluation:
     """Evaluate a network on labelled recordings.
 
@@ -249,6 +258,8 @@ def evaluate(
         trained_on: The training clips, from ``about.trained_on``. These clips, and clips that overlap them,
             are skipped. None if they are unknown.
         jobs: The number of processes that read audio, None for one per core.
+        baseline: The baseline to compare with, which was trained on the same clips. The most frequent label
+            of ``trained_on`` is a second baseline.
 
     Raises:
         Faults: The data has labels that the model does not know, clips cannot be read, or no clip is left.
@@ -267,17 +278,24 @@ def evaluate(
     if frame.empty:
         raise Faults(f"{source}: the model was trained on every clip in it; evaluate it on other recordings")
     clips = manifest.clips(frame, scan.root)
-    results = list(Bar(predictions(model, clips, jobs), "evaluating", len(frame), unit="clip"))
+    probabilities = _all(model, clips, "evaluating", jobs)
+    evaluated = frame.assign(predicted=np.array(labels)[probabilities.argmax(axis=1)])
+    evaluated[[f"p({label})" for label in labels]] = probabilities
+    if baseline:
+        evaluated[SVM] = np.array(labels)[_all(baseline, clips, "baseline", jobs).argmax(axis=1)]
+    if trained_on is not None and len(trained_on):
+        evaluated[MAJORITY] = trained_on["label"].mode()[0]
+    return Evaluation(evaluated, score_columns(evaluated, labels), len(scan.manifest) - len(frame))
+
+
+def _all(model: Recogniser, clips: Sequence[Clip], title: str, jobs: int | None) -> np.ndarray:
+    """Return the probabilities (n, classes) of all clips, or raise the faults of all clips."""
+    results = list(Bar(predictions(model, clips, jobs), title, len(clips), unit="clip"))
     predicted = [result for result in results if isinstance(result, Prediction)]
     if len(predicted) < len(results):
         faults = [fault for result in results if isinstance(result, Faults) for fault in result.faults]
         raise Faults(dict.fromkeys(faults))
-    probabilities = np.stack([prediction.probabilities for prediction in predicted])
-    classes = probabilities.argmax(axis=1)
-    true = frame["label"].map({label: index for index, label in enumerate(labels)}).to_numpy()
-    evaluated = frame.assign(predicted=np.array(labels)[classes])
-    evaluated[[f"p({label})" for label in labels]] = probabilities
-    return Evaluation(evaluated, metrics(true, classes, len(labels)), len(scan.manifest) - len(frame))
+    return np.stack([prediction.probabilities for prediction in predicted])
 
 
 def _known(

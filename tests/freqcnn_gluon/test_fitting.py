@@ -14,6 +14,7 @@ from recordings import run_command
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.classifier import spectrograms
+from freqcnn_gluon.own.commands.fit import _advice
 from freqcnn_gluon.own.fit import DIVERGED, Recipe, fit
 from freqcnn_gluon.own.model import Model
 
@@ -76,6 +77,15 @@ def test_the_datas_own_partitions_are_kept_and_speakers_in_both_are_reported(dat
     ).to_csv(table, index=False)
     output, code = run_command(capsys, "fit", table, "--out", tmp_path / "other", *QUICK)
     assert code == 1 and "label 'low' has no clip to train on" in output.err
+
+
+def test_a_training_that_was_too_short_is_told_what_helps():
+    recipe = Recipe(epochs=20, batch_size=16)
+    low, learnt, diverged = ({"loss": 0.9, "accuracy": 0.5}, {"loss": 0.1, "accuracy": 0.9}, {"loss": 9.0})
+    advice = _advice(low, clips=400, classes=3, recipe=recipe)
+    assert "only 50.0 % of its own training clips" in advice and "--epochs 40 or more" in advice
+    assert _advice(learnt, 400, 3, recipe) is None and _advice(diverged, 400, 3, recipe) is None
+    assert "10 training steps are too few" in _advice(learnt, 8, 3, Recipe(epochs=10))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ def add(commands: Commands) -> None:
         "evaluate",
         run,
         "measure a model on labelled recordings",
-        "Clips that the model was trained on are skipped, and so are cuts that overlap them.",
+        "Clips that the model was trained on are skipped, and so are cuts that overlap them. The baselines "
+        "that `fit` trained on the same clips are measured, too: an SVM on statistics of MFCCs, and the most "
+        "frequent label. All have 95 % intervals over clips and, if the data names speakers, over speakers.",
         "model/ other-recordings/",
         "model/ clips.csv --csv predictions.csv",
     )
@@ -32,16 +34,21 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from data_prep.base.files import whole
-    from freqcnn_gluon.own.about import trained_on
-    from freqcnn_gluon.own.output import score
+    from freqcnn_gluon.own.about import ABOUT, BASELINE, SVM, trained_on
+    from freqcnn_gluon.own.output import comparison, score
     from freqcnn_gluon.own.predict import evaluate, write
 
     model = recogniser.load(options)
     training_clips = trained_on(options.model)
+    baseline, folder = None, options.model / BASELINE
+    if (folder / ABOUT).is_file():
+        from freqcnn_gluon.own.svm import Svm
+
+        baseline = Svm.load(folder)
     with contextlib.ExitStack() as stack:
         # A file that cannot be written ends the command before the evaluation, not after it.
         table = stack.enter_context(whole(options.csv)) if options.csv else None
-        evaluation = evaluate(model, options.data, training_clips, options.jobs)
+        evaluation = evaluate(model, options.data, training_clips, options.jobs, baseline)
         if table:
             write(evaluation.clips, table)
     if evaluation.skipped:
@@ -49,3 +56,6 @@ def run(options: argparse.Namespace) -> None:
     if training_clips is None:
         print(f"{options.model} has no list of its training clips, so these count too if they are here.\n")
     print(score(evaluation.metrics, model.about.labels, f"of {options.data}"))
+    if evaluation.scores["baselines"]:
+        name = SVM if model.about.architecture == SVM else "freqcnn"
+        print(f"\n{comparison(name, evaluation.scores, f'`predict {folder}` uses it.')}")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_prep.base.commands import resumable
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs
 
+if TYPE_CHECKING:
+    from freqcnn_gluon.own.fit import Recipe
+
+LOW = 0.8  # accuracy of the training clips below which a network has not learnt even these
 ENOUGH = 100  # training steps after which BatchNorm's running statistics fit the trained network
 
 
@@ -19,10 +24,15 @@ def add(commands: Commands) -> None:
         "fit",
         run,
         "train a network on labelled recordings",
-        "Some clips are held out to measure the network: whole speakers, if the data names speakers. The "
-        "same command resumes an interrupted training.",
+        "Some clips are held out to measure the network: whole speakers, if the data names speakers. They "
+        "are predicted once, after the last epoch. Two baselines are measured on them, too: an SVM on "
+        "statistics of MFCCs, which MODEL/baseline keeps for `predict`, and the most frequent label. The "
+        "same command resumes an interrupted training.\n\nTo compare settings, use the validation part of "
+        "--validation-share, whose score the progress bar shows, and not the held-out clips.",
         "recordings/ --out model/",
         "clips.csv --out model/ --architecture table10 --epochs 40 --log-dir logs/",
+        "clips.csv --out model/ --validation-share 0.2   # whose score to watch while you try settings",
+        "recordings/ --out model/ --system svm   # the baseline alone, in seconds",
         "recordings/ --out model/ --size 224 --device gpu:0   # the paper's size",
     )
     command.add_argument(
@@ -33,6 +43,17 @@ def add(commands: Commands) -> None:
         "label and, optionally, speaker, partition (train or test), start and stop (s)",
     )
     command.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
+    add_recipe(command)
+    command.add_argument(
+        "--test-share", type=float, default=0.2, help="share of the clips to hold out (default: 0.2)"
+    )
+    command.add_argument("--log-dir", type=Path, help="folder for TensorBoard logs")
+    add_device(command)
+    add_jobs(command)
+
+
+def add_recipe(command: argparse.ArgumentParser) -> None:
+    """Add the options that `fit` and `cross-validate` share; ``recipe_of`` reads most of them."""
     command.add_argument(
         "--architecture", default="table7", help="table2, table7 (the smallest) or table10 (default: table7)"
     )
@@ -50,25 +71,25 @@ def add(commands: Commands) -> None:
         "--seed", type=int, default=0, help="seed of the split and the training (default: 0)"
     )
     command.add_argument(
-        "--test-share", type=float, default=0.2, help="share of the clips to hold out (default: 0.2)"
+        "--validation-share",
+        type=float,
+        default=0.0,
+        help="share of the training clips to predict after each epoch instead of training on them; whole "
+        "speakers, if the data names speakers (default: 0)",
     )
-    command.add_argument("--log-dir", type=Path, help="folder for TensorBoard logs")
-    add_device(command)
-    add_jobs(command)
+    command.add_argument(
+        "--system",
+        default="freqcnn",
+        help="freqcnn, or svm: a support vector machine on statistics of MFCCs (default: freqcnn)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    from freqcnn_gluon.own.fit import Recipe, diverged, fit
-    from freqcnn_gluon.own.output import score
+    from freqcnn_gluon.own.about import BASELINE, SVM
+    from freqcnn_gluon.own.fit import fit
+    from freqcnn_gluon.own.output import comparison, score
 
-    recipe = Recipe(
-        options.architecture,
-        options.size,
-        options.epochs,
-        options.batch_size,
-        options.learning_rate,
-        options.seed,
-    )
+    recipe = recipe_of(options)
     if options.out.exists() and not options.out.is_dir():
         raise Faults(f"{options.out}: is a file, not a folder; name a new folder for the model")
     with resumable(options.out):
@@ -80,18 +101,55 @@ def run(options: argparse.Namespace) -> None:
             options.device,
             options.jobs,
             options.log_dir,
+            options.validation_share,
+            options.system,
         )
     report = json.loads((options.out / "report.json").read_text(encoding="utf-8"))
-    clips, last = report["clips"]["train"], report["history"][-1]
-    print(f"Trained on {clips} clips; the last epoch classified {100 * last['accuracy']:.1f} % correctly.")
-    print(report["split"], end="\n\n")
-    print(score(report["metrics"], report["labels"], "that were held out"))
+    clips, history = report["clips"]["train"], report["history"]
+    print(f"Trained on {clips} clips", end="")
+    print(f"; the last epoch classified {100 * history[-1]['accuracy']:.1f} % correctly." if history else ".")
+    print(report["split"])
+    if history and (validation := history[-1].get("validation")):
+        print(f"Validation after the last epoch: UAR {100 * validation['uar']:.1f} %.")
+    print(f"\n{score(report['metrics'], report['labels'], 'that were held out')}")
+    if "baselines" in report:  # models of earlier versions have none
+        remedy = f"`predict {options.out / BASELINE}` uses it; --system {SVM} trains it alone."
+        print(f"\n{comparison(options.system, report, remedy)}")
     print(f"\nmodel: {options.out}")
+    if history and (advice := _advice(history[-1], clips, len(report["labels"]), recipe)):
+        print(f"note: {advice}")
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """Return the settings of a training that the options of ``add_recipe`` state."""
+    from freqcnn_gluon.own.fit import Recipe
+
+    return Recipe(
+        options.architecture,
+        options.size,
+        options.epochs,
+        options.batch_size,
+        options.learning_rate,
+        options.seed,
+    )
+
+
+def _advice(last: dict, clips: int, classes: int, recipe: Recipe) -> str | None:
+    """Return what to do if the training was too short, or None."""
+    from freqcnn_gluon.own.fit import diverged
+
     steps = clips * recipe.epochs // min(recipe.batch_size, clips)
-    # More epochs would not help a training that diverged; its own note advises what does.
-    if steps < ENOUGH and not diverged(last["loss"], len(report["labels"])):
-        print(
-            f"note: {steps} training steps are too few for BatchNorm's running statistics, which predictions "
-            f"use. Train with --epochs {-(-ENOUGH * recipe.epochs // max(1, steps))} or more into another "
-            "folder."
+    if diverged(last["loss"], classes):  # more epochs would not help, and its own note advises what does
+        return None
+    if steps < ENOUGH:
+        return (
+            f"{steps} training steps are too few for BatchNorm's running statistics, which predictions use. "
+            f"Train with --epochs {-(-ENOUGH * recipe.epochs // max(1, steps))} or more into another folder."
         )
+    if last["accuracy"] < LOW:
+        return (
+            f"the network classified only {100 * last['accuracy']:.1f} % of its own training clips correctly "
+            f"in the last epoch, so it has not learnt them yet. Train with --epochs {2 * recipe.epochs} or "
+            "more into another folder."
+        )
+    return None

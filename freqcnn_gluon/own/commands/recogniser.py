@@ -47,6 +47,12 @@ def load(options: argparse.Namespace) -> Recogniser:
             raise Faults(f"--device {options.device}: ONNX models run on the CPU only; omit --device")
         return OnnxModel(onnx or folder(path) / IN_FOLDER)
     path = folder(path)  # before the import, which fails without MXNet
+    from freqcnn_gluon.own.about import SVM, About
+
+    if About.of_folder(path).architecture == SVM:
+        from freqcnn_gluon.own.svm import Svm
+
+        return Svm.load(path)
     from freqcnn_gluon.own.model import Model
 
     return Model.load(path, options.device)

@@ -1,0 +1,121 @@
+"""Scores of predicted labels: metrics with 95 % confidence intervals over clips and over speakers.
+
+UAR and accuracy are weighted means of right answers: accuracy weighs all clips the same, UAR each clip by the
+inverse of its class's number of clips. The variance of such a mean is estimated by linearisation. The
+interval is Wilson's for the number of clips on which one proportion would have the same variance, as Korn and
+Graubard (1998) do for surveys. For the accuracy over clips, this is Wilson's interval itself.
+
+Clips of one speaker are right or wrong together, so the interval over clips holds for these speakers only.
+The interval over speakers takes whole speakers as the independent units, and Student's t for their number. It
+is never narrower than the interval over clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, t
+
+from freqcnn_gluon.own.about import MAJORITY, SVM
+from freqcnn_gluon.training.metrics import metrics
+
+__all__ = ["interval", "score_columns", "scored"]
+
+LEVEL = 0.975  # upper end of a two-sided interval of 95 %
+
+
+def score_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict:
+    """Score the columns of predicted labels of a frame, for a report.
+
+    Args:
+        frame: The clips with the columns ``label``, ``speaker``, ``predicted`` and, if there are baselines,
+            'svm' and 'majority'.
+        labels: The labels in the order of the classes.
+    """
+    numbers = {label: number for number, label in enumerate(labels)}
+    names = {"predicted": "", **{name: name for name in (SVM, MAJORITY) if name in frame}}
+    scores = {
+        name: scored(
+            frame["label"].map(numbers).to_numpy(),
+            frame[column].map(numbers).to_numpy(),
+            len(labels),
+            frame["speaker"].to_numpy(),
+        )
+        for column, name in names.items()
+    }
+    return {**scores.pop(""), "baselines": scores}
+
+
+def scored(labels: np.ndarray, predictions: np.ndarray, classes: int, speakers: np.ndarray) -> dict:
+    """Compare predictions with labels, with intervals, as JSON.
+
+    Args:
+        labels: True class numbers (n,).
+        predictions: Predicted class numbers (n,).
+        classes: Number of classes.
+        speakers: The clips' speakers (n,), '' for a clip that names none.
+
+    Returns:
+        ``metrics``: see ``training.metrics.metrics``.
+        ``intervals``: for ``uar`` and ``accuracy``, the limits (low, high) over ``clips`` and over
+        ``speakers``, 0 to 1. Those over speakers are None if a clip names no speaker, or all name one.
+    """
+    whole = len(set(speakers)) > 1 and all(speakers)
+    return {
+        "metrics": metrics(labels, predictions, classes),
+        "intervals": {
+            name: {
+                "clips": interval(labels, predictions, by_class),
+                "speakers": interval(labels, predictions, by_class, speakers) if whole else None,
+            }
+            for name, by_class in (("uar", True), ("accuracy", False))
+        },
+    }
+
+
+def interval(
+    labels: np.ndarray, predictions: np.ndarray, by_class: bool, speakers: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Compute the 95 % interval of UAR or accuracy.
+
+    Args:
+        labels: True class numbers (n,).
+        predictions: Predicted class numbers (n,).
+        by_class: True for UAR, False for accuracy.
+        speakers: The clips' speakers (n,), at least two. None for the interval over clips.
+
+    Returns:
+        The lower and the upper limit, 0 to 1.
+    """
+    groups = np.asarray(labels) if by_class else np.zeros(len(labels), int)
+    frame = pd.DataFrame(
+        {"group": groups, "right": np.asarray(labels) == np.asarray(predictions)}, dtype=float
+    )
+    totals = frame.groupby("group")["right"].transform("size")
+    weights = 1 / (totals * frame["group"].nunique())  # they add up to 1
+    mean = float((weights * frame["right"]).sum())
+    deviations = weights * (frame["right"] - frame.groupby("group")["right"].transform("mean"))
+    clips = _effective(mean, float((deviations**2).sum()), len(frame))
+    if speakers is None:
+        return _wilson(mean, clips)
+    sums = deviations.groupby(np.asarray(speakers)).sum()
+    variance = float((sums**2).sum()) * len(sums) / (len(sums) - 1)
+    student = norm.ppf(LEVEL) / t.ppf(LEVEL, len(sums) - 1)
+    low, high = _wilson(mean, _effective(mean, variance, len(frame)) * student**2)
+    least, most = _wilson(mean, clips)
+    return min(low, least), max(high, most)
+
+
+def _effective(mean: float, variance: float, clips: int) -> float:
+    """Return the number of clips, at most ``clips``, on which one proportion has this variance."""
+    return min(clips, mean * (1 - mean) / variance) if variance > 1e-15 else clips
+
+
+def _wilson(share: float, total: float) -> tuple[float, float]:
+    """Return Wilson's limits of a proportion of ``total`` clips, which need not be a whole number."""
+    z = norm.ppf(LEVEL)
+    root = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    low, high = (share + z**2 / (2 * total) + np.array([-root, root])) / (1 + z**2 / total)
+    return max(0.0, float(low)), min(1.0, float(high))
