@@ -17,9 +17,9 @@ from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import VERSIONS, ImageSettings
 from freqcnn_gluon.network.architectures import ARCHITECTURES
 
-__all__ = ["CLIPS", "REPORT", "About", "trained_on"]
+__all__ = ["CLIPS", "PAGE", "REPORT", "About", "trained_on"]
 
-CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
+CLIPS, REPORT, PAGE = "clips.csv", "report.json", "report.html"  # files that `fit` writes beside the model
 FORMAT = 3  # of the description
 # What 'section', the default placement of BatchNorm in format 2, meant for each table
 SECTION = {"table2": "both", "table7": "convolution", "table10": "both"}

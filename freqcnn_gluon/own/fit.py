@@ -31,6 +31,7 @@ from freqcnn_gluon.own.about import CLIPS, RANGES, REPORT, About
 from freqcnn_gluon.own.division import check_disjoint, divide
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.predict import predictions, write
+from freqcnn_gluon.own.report_page import write_page
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import Outcome, train
 from freqcnn_gluon.training.memory import micro_batch
@@ -255,6 +256,7 @@ def _train_and_save(
         write(frame, path)
     with whole(out / REPORT) as path:
         path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_page(out, report, frame, data.clips)
     model.save(out)
     shutil.rmtree(work, ignore_errors=True)  # a process that waits for the lock may have a file open in it
     return model

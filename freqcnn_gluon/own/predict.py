@@ -220,11 +220,13 @@ class Evaluation:
     Attributes:
         clips: The evaluated rows of the manifest, with the column ``predicted`` and a column ``p(label)`` for
             the probability of each label.
+        recordings: The file, start and stop in s of each row of ``clips``.
         metrics: The metrics of ``training.metrics.metrics``.
         skipped: The number of clips that are left out, because the network was trained on their sound.
     """
 
     clips: pd.DataFrame
+    recordings: Sequence[Clip]
     metrics: dict
     skipped: int
 
@@ -277,7 +279,8 @@ def evaluate(
     true = frame["label"].map({label: index for index, label in enumerate(labels)}).to_numpy()
     evaluated = frame.assign(predicted=np.array(labels)[classes])
     evaluated[[f"p({label})" for label in labels]] = probabilities
-    return Evaluation(evaluated, metrics(true, classes, len(labels)), len(scan.manifest) - len(frame))
+    skipped = len(scan.manifest) - len(frame)
+    return Evaluation(evaluated, clips, metrics(true, classes, len(labels)), skipped)
 
 
 def _known(

@@ -58,6 +58,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from freqcnn_gluon.own.about import PAGE
     from freqcnn_gluon.own.fit import Recipe, diverged, fit
     from freqcnn_gluon.own.output import score
 
@@ -87,6 +88,8 @@ def run(options: argparse.Namespace) -> None:
     print(report["split"], end="\n\n")
     print(score(report["metrics"], report["labels"], "that were held out"))
     print(f"\nmodel: {options.out}")
+    if (page := options.out / PAGE).exists():  # models of earlier versions have none
+        print(f"report: {page}")
     steps = clips * recipe.epochs // min(recipe.batch_size, clips)
     # More epochs would not help a training that diverged; its own note advises what does.
     if steps < ENOUGH and not diverged(last["loss"], len(report["labels"])):

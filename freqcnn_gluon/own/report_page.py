@@ -1,0 +1,173 @@
+"""The report page of a training or an evaluation: report.html, a single file that a browser shows.
+
+The page is made from the numbers of report.json and clips.csv. Only the players and spectrograms of the
+mistakes need the recordings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+import pandas as pd
+
+from data_prep.base.embedded import shades
+from data_prep.base.files import whole
+from data_prep.manifest import Clip
+from freqcnn_gluon.own.about import PAGE
+from freqcnn_gluon.own.report_card import card, settings
+from freqcnn_gluon.own.report_curves import curves
+from freqcnn_gluon.own.report_html import Child, document, name, percent, section, table, tag
+from freqcnn_gluon.own.report_mistakes import mistakes
+from freqcnn_gluon.training.metrics import metrics
+
+__all__ = ["report_page", "write_page"]
+
+MOST_COUNTS = 40  # a confusion matrix of more labels is drawn as a picture without counts
+MOST_CONFUSIONS = 5  # pairs of labels below the matrix
+DARK = 0.55  # share of a label above which a cell of the matrix needs bright text
+
+
+def write_page(folder: Path, report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]) -> Path:
+    """Write report.html into ``folder``, whole or not at all, and return its path.
+
+    Other arguments as for ``report_page``.
+    """
+    html = report_page(report, clips, recordings)
+    with whole(folder / PAGE) as path:
+        path.write_text(html, encoding="utf-8")
+    return folder / PAGE
+
+
+def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]) -> str:
+    """Return the report page as HTML.
+
+    Args:
+        report: The content of report.json: ``labels``, ``metrics`` (of ``training.metrics.metrics``) and
+            ``split``, a sentence. ``history`` gives curves, and ``baseline`` gives rows to compare with: the
+            metrics ``uar`` and ``accuracy`` by the name of a system. The page lists everything else as
+            settings.
+        clips: The content of clips.csv: the manifest with ``predicted``, which is missing for clips that were
+            trained on, and the columns ``p(label)``.
+        recordings: The file, start and stop in s of each row of ``clips``.
+    """
+    labels, measured = report["labels"], report["metrics"]
+    held_out = clips["predicted"].notna().to_numpy()
+    tested, training = clips[held_out], clips[~held_out]
+    sections = [
+        _results(report, tested),
+        _confusion(labels, np.array(measured["confusion"]), measured["recall"], training),
+        *([curves(report["history"])] if report.get("history") else ()),
+        *([_speakers(labels, tested, training)] if (tested["speaker"] != "").any() else ()),
+        mistakes(labels, tested, [recordings[index] for index in np.flatnonzero(held_out)]),
+        card(report, tested, training),
+        settings(report),
+    ]
+    title = f"FreqCNN report: UAR {percent(measured['uar'])}"
+    lead = f"{len(tested)} clips with {len(labels)} labels. {report['split']}"
+    return document(title, lead, sections)
+
+
+def _results(report: Mapping, tested: pd.DataFrame) -> Element:
+    """Return the section with the model's figures, beside those of the baseline if there is one."""
+    from scipy.stats import binomtest  # deferred: the import takes a second
+
+    correct = int((tested["predicted"] == tested["label"]).sum())
+    interval = binomtest(correct, len(tested)).proportion_ci(method="wilson")
+    systems = {"this model": report["metrics"], **report.get("baseline", {})}
+    lines = [(key, percent(value["uar"]), percent(value["accuracy"])) for key, value in systems.items()]
+    words = (
+        f"{correct} of {len(tested)} clips are recognised. The accuracy's 95 % interval is "
+        f"{percent(interval.low)} to {percent(interval.high)} (Wilson). It counts the clips as independent, "
+        "so it is too narrow if they come from few speakers. UAR is the mean of the labels' recalls."
+    )
+    return section(
+        "results",
+        "Results",
+        table("UAR and accuracy", ["system", "UAR", "accuracy"], lines, id="systems"),
+        tag("p", words),
+    )
+
+
+def _confusion(
+    labels: Sequence[str], counts: np.ndarray, recalls: Sequence[float | None], training: pd.DataFrame
+) -> Element:
+    """Return the section with the confusion matrix ``counts`` (true, predicted) and each label's recall."""
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(1, totals)[:, None]
+    trained = training["label"].value_counts()
+    head = ["label", "test clips", "recall", *(["training clips"] if len(training) else [])]
+    by_label = [
+        [name(label), str(total), percent(recall), str(trained.get(label, 0))][: len(head)]
+        for label, total, recall in zip(labels, totals, recalls)
+    ]
+    return section(
+        "confusion",
+        "Confusion",
+        _matrix(labels, counts, shares) if len(labels) <= MOST_COUNTS else _picture(shares),
+        *_most_common(labels, counts),
+        table("Recall of each label", head, by_label, id="labels"),
+    )
+
+
+def _matrix(labels: Sequence[str], counts: np.ndarray, shares: np.ndarray) -> Element:
+    """Return the matrix as a table; a darker cell is a larger share of its true label."""
+    rows: list[list[Child]] = []
+    for label, line, parts in zip(labels, counts.tolist(), shares.tolist()):
+        cells = [
+            tag("td", str(count), style=f"--share:{part:.3f}", class_="dark" if part > DARK else "light")
+            for count, part in zip(line, parts)
+        ]
+        rows.append([name(label), *cells])
+    caption = "Clips by true label (row) and predicted label (column)"
+    return table(caption, ["true \\ predicted", *map(name, labels)], rows, id="matrix", class_="matrix")
+
+
+def _picture(shares: np.ndarray) -> Element:
+    """Return the matrix as a picture, for labels too many for counts."""
+    words = "True labels from top to bottom, predicted labels from left to right, in the order of the table"
+    alt = f"Confusion matrix. {words}. A dark diagonal means that the labels are recognised."
+    return tag("figure", tag("img", src=shades(shares), alt=alt, class_="pixels"), tag("figcaption", words))
+
+
+def _most_common(labels: Sequence[str], counts: np.ndarray) -> Iterator[Element]:
+    """Yield the list of the most common confusions, if there are any."""
+    wrong = counts * (1 - np.eye(len(labels), dtype=int))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
+    pairs = [np.unravel_index(index, wrong.shape) for index in order if wrong.flat[index]]
+    if pairs:
+        yield tag("h3", "Most common confusions")
+        yield tag(
+            "ul",
+            *(
+                tag(
+                    "li",
+                    name(labels[true]),
+                    " recognised as ",
+                    name(labels[other]),
+                    f": {wrong[true, other]} of {counts[true].sum()} clips",
+                )
+                for true, other in pairs
+            ),
+        )
+
+
+def _speakers(labels: Sequence[str], tested: pd.DataFrame, training: pd.DataFrame) -> Element:
+    """Return the section with the results of each speaker, the lowest accuracy first."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    known = set(training["speaker"])
+    lines = []
+    for speaker, group in tested.groupby("speaker"):
+        true, predicted = (group[column].map(numbers).to_numpy() for column in ("label", "predicted"))
+        measured = metrics(true, predicted, len(labels))
+        shown = [name(speaker) if speaker else "not known", str(len(group))]
+        shown += [percent(measured["accuracy"]), percent(measured["uar"])]
+        if len(training):
+            shown.append("–" if not speaker else "yes" if speaker in known else "no")
+        lines.append((measured["accuracy"], shown))
+    head = ["speaker", "clips", "accuracy", "UAR over the speaker's labels"]
+    head += ["also trained on"] if len(training) else []
+    ordered = [shown for _, shown in sorted(lines, key=lambda line: line[0])]
+    return section("speakers", "Speakers", table("Results by speaker", head, ordered, id="by-speaker"))
