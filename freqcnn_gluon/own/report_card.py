@@ -11,7 +11,14 @@ from freqcnn_gluon.own.report_html import Child, facts, name, number, section, t
 
 __all__ = ["card", "settings"]
 
-ELSEWHERE = ("labels", "metrics", "history", "baseline", "split")  # parts of a report in other sections
+ELSEWHERE = (
+    "labels",
+    "metrics",
+    "intervals",
+    "history",
+    "baselines",
+    "split",
+)  # parts of a report in other sections
 
 
 def card(report: Mapping, tested: pd.DataFrame, training: pd.DataFrame) -> Element:

@@ -27,6 +27,7 @@ __all__ = ["report_page", "write_page"]
 
 MOST_COUNTS = 40  # a confusion matrix of more labels is drawn as a picture without counts
 MOST_CONFUSIONS = 5  # pairs of labels below the matrix
+INTERVALS = {"clips": ", 95 % over clips", "speakers": ", 95 % over speakers"}
 DARK = 0.55  # share of a label above which a cell of the matrix needs bright text
 
 
@@ -46,16 +47,16 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
 
     Args:
         report: The content of report.json: ``labels``, ``metrics`` (of ``training.metrics.metrics``) and
-            ``split``, a sentence. ``history`` gives curves, and ``baseline`` gives rows to compare with: the
-            metrics ``uar`` and ``accuracy`` by the name of a system. The page lists everything else as
-            settings.
+            ``split``, a sentence. Optional are ``intervals`` (of ``uar`` and ``accuracy``: low and high over
+            ``clips`` and ``speakers``), ``baselines`` (``metrics`` and ``intervals`` by the name of a
+            system), and ``history`` for curves. The page lists everything else as settings.
         clips: The content of clips.csv: the manifest with ``predicted``, which is missing for clips that were
             trained on, and the columns ``p(label)``.
         recordings: The file, start and stop in s of each row of ``clips``.
     """
     labels, measured = report["labels"], report["metrics"]
     held_out = clips["predicted"].notna().to_numpy()
-    tested, training = clips[held_out], clips[~held_out]
+    tested, training = clips[held_out], clips[~held_out & (clips["partition"] == "train")]
     sections = [
         _results(report, tested),
         _confusion(labels, np.array(measured["confusion"]), measured["recall"], training),
@@ -71,24 +72,33 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
 
 
 def _results(report: Mapping, tested: pd.DataFrame) -> Element:
-    """Return the section with the model's figures, beside those of the baseline if there is one."""
-    from scipy.stats import binomtest  # deferred: the import takes a second
-
+    """Return the section with the model's figures and intervals, beside those of the baselines if any."""
     correct = int((tested["predicted"] == tested["label"]).sum())
-    interval = binomtest(correct, len(tested)).proportion_ci(method="wilson")
-    systems = {"this model": report["metrics"], **report.get("baseline", {})}
-    lines = [(key, percent(value["uar"]), percent(value["accuracy"])) for key, value in systems.items()]
-    words = (
-        f"{correct} of {len(tested)} clips are recognised. The accuracy's 95 % interval is "
-        f"{percent(interval.low)} to {percent(interval.high)} (Wilson). It counts the clips as independent, "
-        "so it is too narrow if they come from few speakers. UAR is the mean of the labels' recalls."
-    )
+    systems = {"this model": report, **report.get("baselines", {})}
+    lines = [
+        (system, *(text for key in ("uar", "accuracy") for text in _with_intervals(scores, key)))
+        for system, scores in systems.items()
+    ]
+    head = ["system", *(f"{key}{end}" for key in ("UAR", "accuracy") for end in ("", *INTERVALS.values()))]
     return section(
         "results",
         "Results",
-        table("UAR and accuracy", ["system", "UAR", "accuracy"], lines, id="systems"),
-        tag("p", words),
+        table("UAR and accuracy", head, lines, id="systems"),
+        tag(
+            "p",
+            f"The model recognises {correct} of {len(tested)} clips. UAR is the mean of the labels' recalls.",
+        ),
     )
+
+
+def _with_intervals(scores: Mapping, key: str) -> list[str]:
+    """Format a metric of a system and its intervals, with dashes for intervals that are not known."""
+    intervals = scores.get("intervals", {}).get(key, {})
+    limits = [intervals.get(unit) for unit in INTERVALS]
+    return [
+        percent(scores["metrics"][key]),
+        *("–" if pair is None else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f} %" for pair in limits),
+    ]
 
 
 def _confusion(
