@@ -11,7 +11,8 @@ from freqcnn_gluon.own.report_html import number, percent, section, table, tag
 __all__ = ["curves"]
 
 WIDTH, HEIGHT, LEFT, TOP, BELOW = 416, 190, 44, 10, 34  # the drawing and its margins, in units of the SVG
-DASHES = ("none", "6 4", "2 3", "9 3 2 3")  # one for each curve, so that none depends on a colour
+# One kind of line for each curve, so that none depends on a colour
+DASHES = {"solid": "none", "dashed": "6 4", "dotted": "2 3"}
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -72,13 +73,13 @@ def _figure(
     if len(epochs) > 1:
         texts.append(_label(str(epochs[-1]), right, bottom + 16, "end"))
     marks, words = [], []
-    for dash, (curve, values) in zip(DASHES, drawn.items()):
+    for (kind, dash), (curve, values) in zip(DASHES.items(), drawn.items()):
         points = [place(*pair) for pair in zip(epochs, values) if math.isfinite(pair[1])]
-        if len(points) == 1:  # a line of no length is drawn as a dot
-            points *= 2
-        line = {"points": " ".join(points), "stroke_dasharray": dash, "stroke_linecap": "round"}
-        marks.append(tag("polyline", **line))
-        words.append(f"{curve} ({'solid' if dash == 'none' else 'dashed ' + dash})")
+        marks.append(tag("polyline", points=" ".join(points), stroke_dasharray=dash))
+        if len(points) == 1:  # a line of one point is not visible
+            x, y = points[0].split(",")
+            marks.append(tag("circle", cx=x, cy=y, r="3"))
+        words.append(f"{curve} ({kind})")
     ends = ", ".join(f"{curve} ends at {number(float(values[-1]))}" for curve, values in drawn.items())
     box = f"0 0 {WIDTH} {HEIGHT}"
     svg = tag("svg", *rules, *texts, *marks, viewBox=box, role="img", aria_label=f"{title}: {ends}.")

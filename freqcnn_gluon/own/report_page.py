@@ -27,7 +27,7 @@ __all__ = ["report_page", "write_page"]
 
 MOST_COUNTS = 40  # a confusion matrix of more labels is drawn as a picture without counts
 MOST_CONFUSIONS = 5  # pairs of labels below the matrix
-INTERVALS = {"clips": ", 95 % over clips", "speakers": ", 95 % over speakers"}
+INTERVALS = ("clips", "speakers")  # what the intervals of a report are over
 DARK = 0.55  # share of a label above which a cell of the matrix needs bright text
 
 
@@ -75,11 +75,14 @@ def _results(report: Mapping, tested: pd.DataFrame) -> Element:
     """Return the section with the model's figures and intervals, beside those of the baselines if any."""
     correct = int((tested["predicted"] == tested["label"]).sum())
     systems = {"this model": report, **report.get("baselines", {})}
+    units = [unit for unit in INTERVALS if any(_limits(scores, "uar", unit) for scores in systems.values())]
     lines = [
-        (system, *(text for key in ("uar", "accuracy") for text in _with_intervals(scores, key)))
+        (system, *(text for key in ("uar", "accuracy") for text in _with_intervals(scores, key, units)))
         for system, scores in systems.items()
     ]
-    head = ["system", *(f"{key}{end}" for key in ("UAR", "accuracy") for end in ("", *INTERVALS.values()))]
+    head = ["system"]
+    for metric in ("UAR", "accuracy"):
+        head += [metric, *(f"{metric}, 95 % over {unit}" for unit in units)]
     return section(
         "results",
         "Results",
@@ -91,10 +94,14 @@ def _results(report: Mapping, tested: pd.DataFrame) -> Element:
     )
 
 
-def _with_intervals(scores: Mapping, key: str) -> list[str]:
+def _limits(scores: Mapping, key: str, unit: str) -> Sequence[float] | None:
+    """Return the low and high limit of a system's metric over clips or speakers, None if not known."""
+    return scores.get("intervals", {}).get(key, {}).get(unit)
+
+
+def _with_intervals(scores: Mapping, key: str, units: Sequence[str]) -> list[str]:
     """Format a metric of a system and its intervals, with dashes for intervals that are not known."""
-    intervals = scores.get("intervals", {}).get(key, {})
-    limits = [intervals.get(unit) for unit in INTERVALS]
+    limits = [_limits(scores, key, unit) for unit in units]
     return [
         percent(scores["metrics"][key]),
         *("–" if pair is None else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f} %" for pair in limits),
@@ -109,7 +116,7 @@ def _confusion(
     shares = counts / np.maximum(1, totals)[:, None]
     trained = training["label"].value_counts()
     head = ["label", "test clips", "recall", *(["training clips"] if len(training) else [])]
-    by_label = [
+    by_label: list[list[Child]] = [
         [name(label), str(total), percent(recall), str(trained.get(label, 0))][: len(head)]
         for label, total, recall in zip(labels, totals, recalls)
     ]
