@@ -116,10 +116,11 @@ def _confusion(
     shares = counts / np.maximum(1, totals)[:, None]
     trained = training["label"].value_counts()
     head = ["label", "test clips", "recall", *(["training clips"] if len(training) else [])]
-    by_label: list[list[Child]] = [
-        [name(label), str(total), percent(recall), str(trained.get(label, 0))][: len(head)]
-        for label, total, recall in zip(labels, totals, recalls)
-    ]
+    by_label: list[list[Child]] = []
+    for label, total, recall in zip(labels, totals, recalls):
+        by_label.append([name(label), str(total), percent(recall)])
+        if len(training):
+            by_label[-1].append(str(trained.get(label, 0)))
     return section(
         "confusion",
         "Confusion",
