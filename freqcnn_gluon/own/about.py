@@ -17,10 +17,21 @@ from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import VERSIONS, ImageSettings
 from freqcnn_gluon.network.architectures import ARCHITECTURES
 
-__all__ = ["ABOUT", "BASELINE", "CLIPS", "MAJORITY", "REPORT", "SVM", "WEIGHTS", "About", "trained_on"]
+__all__ = [
+    "ABOUT",
+    "BASELINE",
+    "CLIPS",
+    "MAJORITY",
+    "PAGE",
+    "REPORT",
+    "SVM",
+    "WEIGHTS",
+    "About",
+    "trained_on",
+]
 
 ABOUT, WEIGHTS = "model.json", "model.safetensors"  # files of a model
-CLIPS, REPORT = "clips.csv", "report.json"  # files that `fit` writes beside the model
+CLIPS, REPORT, PAGE = "clips.csv", "report.json", "report.html"  # files that `fit` writes beside the model
 SVM, MAJORITY = "svm", "majority"  # baselines; the first stands instead of an architecture, see ``own.svm``
 BASELINE = "baseline"  # the folder of the SVM below that of a network
 LARGEST = 2**20  # most bytes of a description

@@ -31,6 +31,7 @@ from freqcnn_gluon.own.about import ABOUT, CLIPS, RANGES, REPORT, SVM, About
 from freqcnn_gluon.own.division import NAMES, divide
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.preparation import Data, prepare
+from freqcnn_gluon.own.report_page import write_page
 from freqcnn_gluon.own.results import write_results
 from freqcnn_gluon.own.svm import Svm, train_svm
 from freqcnn_gluon.training.examples import Examples
@@ -232,8 +233,9 @@ def _train_and_save(
             "device": [str(device) for device in model.devices],
         }
         svm = train_svm(about, data.clips_of(trained), data.numbers[trained], jobs)
+    scores, frame = write_results(data, model, svm, out, jobs)
     report |= {
-        **write_results(data, model, svm, out, jobs),
+        **scores,
         "history": history,
         "clips": {name: int(data.part(name).sum()) for name in NAMES if data.part(name).any()},
         "data": data.fingerprint,
@@ -243,6 +245,7 @@ def _train_and_save(
     }
     with whole(out / REPORT) as path:
         path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_page(out, report, frame, data.clips)
     model.save(out)
     shutil.rmtree(work, ignore_errors=True)  # a process that waits for the lock may have a file open in it
     return model

@@ -220,11 +220,13 @@ class Evaluation:
     Attributes:
         clips: The evaluated rows of the manifest, with the column ``predicted`` and a column ``p(label)`` for
             the probability of each label, and the labels that the baselines predict.
+        recordings: The file, start and stop in s of each row of ``clips``.
         scores: ``metrics``, ``intervals`` and ``baselines``, see ``scores.score_columns``.
         skipped: The number of clips that are left out, because the network was trained on their sound.
     """
 
     clips: pd.DataFrame
+    recordings: Sequence[Clip]
     scores: dict
     skipped: int
 
@@ -285,7 +287,8 @@ def evaluate(
         evaluated[SVM] = np.array(labels)[_all(baseline, clips, "baseline", jobs).argmax(axis=1)]
     if trained_on is not None and len(trained_on):
         evaluated[MAJORITY] = trained_on["label"].mode()[0]
-    return Evaluation(evaluated, score_columns(evaluated, labels), len(scan.manifest) - len(frame))
+    scores, skipped = score_columns(evaluated, labels), len(scan.manifest) - len(frame)
+    return Evaluation(evaluated, clips, scores, skipped)
 
 
 def _all(model: Recogniser, clips: Sequence[Clip], title: str, jobs: int | None) -> np.ndarray:

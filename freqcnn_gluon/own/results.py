@@ -21,7 +21,9 @@ from freqcnn_gluon.training.loop import predict
 __all__ = ["write_results"]
 
 
-def write_results(data: Data, model: Model | Svm, svm: Svm, out: Path, jobs: int | None = None) -> dict:
+def write_results(
+    data: Data, model: Model | Svm, svm: Svm, out: Path, jobs: int | None = None
+) -> tuple[dict, pd.DataFrame]:
     """Predict the held-out clips, and write the clips and the baseline below ``out``.
 
     Args:
@@ -34,7 +36,7 @@ def write_results(data: Data, model: Model | Svm, svm: Svm, out: Path, jobs: int
     Returns:
         ``metrics`` and ``intervals`` of the model, see ``scores.scored``, and ``baselines``: the same of
         'svm', unless it is the model, and of 'majority', which always predicts the most frequent label of the
-        training.
+        training. And the clips as they are written.
     """
     trained, tested = data.part("train"), data.part("test")
     of_svm = _predict(svm, data.clips_of(tested), jobs)
@@ -53,7 +55,7 @@ def write_results(data: Data, model: Model | Svm, svm: Svm, out: Path, jobs: int
         frame = _with_predictions(frame, tested, data.labels, probabilities)
     with whole(out / CLIPS) as path:
         write(frame, path)
-    return score_columns(frame[tested], data.labels)
+    return score_columns(frame[tested], data.labels), frame
 
 
 def _with_predictions(

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import manifest
+from data_prep.base.embedded import shades
 from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import ImageSettings
 from data_prep.store import Store, store_folder
-from reproduce.render.figures import as_webp, shades
+from reproduce.render.figures import as_webp
 from reproduce.runs.report import Report, reports_of
 from reproduce.sources import PAPER, QUICK
 from reproduce.tables import Table

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from data_prep.base.embedded import shades
 from reproduce.cells import by_seed, confusion, measured
-from reproduce.render.figures import shades, training_curves
+from reproduce.render.figures import training_curves
 from reproduce.runs.report import Report
 from reproduce.tables import ALL, Cell, System, Table
 

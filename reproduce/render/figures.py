@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -13,12 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
 from data_prep.base.drawing import LITERAL, plain_text
+from data_prep.base.embedded import data_uri
 from reproduce.sources import QUICK, STANDIN
 
-__all__ = ["as_webp", "draw_confusion", "draw_systems", "shades", "training_curves"]
+__all__ = ["as_webp", "draw_confusion", "draw_systems", "training_curves"]
 
 INK, RULE = "#010203", "#040506"  # Replaced by the page's own colours, which differ in dark mode.
 STYLE = {
@@ -167,20 +166,8 @@ def _svg(figure: Figure) -> str:
     return text.replace(INK, "currentColor").replace(RULE, "var(--rule)")
 
 
-def shades(shares: np.ndarray) -> str:
-    """Return the data URI of a PNG with one pixel for each share (rows, columns), from 0 white to 1 black."""
-    pixels = np.uint8(np.round(255 * (1 - np.clip(np.nan_to_num(shares), 0, 1))))
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", optimize=True)
-    return _uri(out, "png")
-
-
 def as_webp(figure: Figure) -> str:
     """Return the data URI of a figure as WebP, which keeps images small."""
     out = io.BytesIO()
     figure.savefig(out, format="webp", dpi=80, pil_kwargs={"quality": 80})
-    return _uri(out, "webp")
-
-
-def _uri(content: io.BytesIO, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"
+    return data_uri("image/webp", out.getvalue())

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import recordings
 import soundfile
+from html_tree import lines, read
 from recordings import run_command
 from sklearn.metrics import accuracy_score, recall_score
 
@@ -52,6 +53,7 @@ def test_the_folder_is_complete_and_records_its_training(model):
         "clips.csv",
         "model.json",
         "model.safetensors",
+        "report.html",
         "report.json",
     ]
     report = json.loads((model / "report.json").read_text())
@@ -66,6 +68,10 @@ def test_the_folder_is_complete_and_records_its_training(model):
     columns = [f"p({label})" for label in report["labels"]]
     assert tested[columns].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-4)
     assert clips[clips["partition"] == "train"]["predicted"].isna().all()
+    page = read((model / "report.html").read_text(encoding="utf-8"))
+    matrix = [[int(cell) for cell in row[1:]] for row in lines(page.all("table", id="matrix")[0])]
+    assert matrix == report["metrics"]["confusion"]
+    assert len(lines(page.all("table", id="epochs")[0])) == 24
 
 
 def test_tensorboard_s_logs_have_every_epoch(model):
@@ -92,6 +98,7 @@ def test_repeating_a_fit_trains_nothing_and_other_settings_are_refused(model, da
     monkeypatch.setattr("freqcnn_gluon.own.fit.train", lambda *arguments: pytest.fail("trained again"))
     output, code = run_command(capsys, "fit", data, "--out", model, *FIT)
     assert code == 0 and re.search(r"UAR \d+\.\d %, accuracy .* on 5 clips", output.out)
+    assert f"\nreport: {model / 'report.html'}\n" in output.out
     output, code = run_command(capsys, "fit", data, "--out", model, *FIT, "--seed", "1")
     assert code == 1 and "holds a model of other data or settings; name another folder" in output.err
     before = (data / "low" / "0.wav").read_bytes()
@@ -113,9 +120,15 @@ def test_evaluate_skips_training_clips(model, data, tmp_path, capsys):
     columns = [f"p({label})" for label in report["labels"]]
     assert again[columns].to_numpy() == pytest.approx(first[columns].to_numpy(), abs=1e-4)
 
-    new = recordings.write(tmp_path / "new", each=4, seed=9)
-    output, code = run_command(capsys, "evaluate", model, new, "--device", "cpu")
+    new, out = recordings.write(tmp_path / "new", each=4, seed=9), tmp_path / "evaluation"
+    output, code = run_command(capsys, "evaluate", model, new, "--device", "cpu", "--out", out)
     assert code == 0 and "skipped" not in output.out and "on 12 clips" in output.out
+    assert output.out.endswith(f"\nreport: {out / 'report.html'}\n")
+    report, clips = json.loads((out / "report.json").read_text()), pd.read_csv(out / "clips.csv")
+    uar = recall_score(clips["label"], clips["predicted"], average="macro")
+    assert report["metrics"]["uar"] == pytest.approx(uar) and len(clips) == 12
+    systems = read((out / "report.html").read_text(encoding="utf-8")).all("table", id="systems")[0]
+    assert lines(systems)[0][1] == f"{100 * uar:.1f} %"
     shutil.rmtree(new / "high")
     output, code = run_command(capsys, "evaluate", model, new, "--device", "cpu")
     assert code == 0 and output.out.startswith("UAR over 2 of 3 labels ")

@@ -85,7 +85,7 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from freqcnn_gluon.own.about import BASELINE, SVM
+    from freqcnn_gluon.own.about import BASELINE, PAGE, SVM
     from freqcnn_gluon.own.fit import fit
     from freqcnn_gluon.own.output import comparison, score
 
@@ -116,6 +116,8 @@ def run(options: argparse.Namespace) -> None:
         remedy = f"`predict {options.out / BASELINE}` uses it; --system {SVM} trains it alone."
         print(f"\n{comparison(options.system, report, remedy)}")
     print(f"\nmodel: {options.out}")
+    if (page := options.out / PAGE).exists():  # models of earlier versions have none
+        print(f"report: {page}")
     if history and (advice := _advice(history[-1], clips, len(report["labels"]), recipe)):
         print(f"note: {advice}")
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from freqcnn_gluon.own.predict import Recogniser
 
 
-FILES = ("model.json", "model.safetensors", "report.json", "clips.csv")  # what `fit` writes for a model
+# What `fit` writes for a model
+FILES = ("model.json", "model.safetensors", "report.json", "clips.csv", "report.html")
 IN_FOLDER = "model.onnx"  # the ONNX file in a model's folder
 ONNX_START = b"\x08"  # the field ir_version, which every exporter writes first
 

@@ -1,0 +1,191 @@
+"""The report page of a training or an evaluation: report.html, a single file that a browser shows.
+
+The page is made from the numbers of report.json and clips.csv. Only the players and spectrograms of the
+mistakes need the recordings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+import pandas as pd
+
+from data_prep.base.embedded import shades
+from data_prep.base.files import whole
+from data_prep.manifest import Clip
+from freqcnn_gluon.own.about import PAGE
+from freqcnn_gluon.own.report_card import card, settings
+from freqcnn_gluon.own.report_curves import curves
+from freqcnn_gluon.own.report_html import Child, document, name, percent, section, table, tag
+from freqcnn_gluon.own.report_mistakes import mistakes
+from freqcnn_gluon.training.metrics import metrics
+
+__all__ = ["report_page", "write_page"]
+
+MOST_COUNTS = 40  # a confusion matrix of more labels is drawn as a picture without counts
+MOST_CONFUSIONS = 5  # pairs of labels below the matrix
+INTERVALS = ("clips", "speakers")  # what the intervals of a report are over
+DARK = 0.55  # share of a label above which a cell of the matrix needs bright text
+
+
+def write_page(folder: Path, report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]) -> Path:
+    """Write report.html into ``folder``, whole or not at all, and return its path.
+
+    Other arguments as for ``report_page``.
+    """
+    html = report_page(report, clips, recordings)
+    with whole(folder / PAGE) as path:
+        path.write_text(html, encoding="utf-8")
+    return folder / PAGE
+
+
+def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]) -> str:
+    """Return the report page as HTML.
+
+    Args:
+        report: The content of report.json: ``labels``, ``metrics`` (of ``training.metrics.metrics``) and
+            ``split``, a sentence. Optional are ``intervals`` (of ``uar`` and ``accuracy``: low and high over
+            ``clips`` and ``speakers``), ``baselines`` (``metrics`` and ``intervals`` by the name of a
+            system), and ``history`` for curves. The page lists everything else as settings.
+        clips: The content of clips.csv: the manifest with ``predicted``, which is missing for clips that were
+            trained on, and the columns ``p(label)``.
+        recordings: The file, start and stop in s of each row of ``clips``.
+    """
+    labels, measured = report["labels"], report["metrics"]
+    held_out = clips["predicted"].notna().to_numpy()
+    tested, training = clips[held_out], clips[~held_out & (clips["partition"] == "train")]
+    sections = [
+        _results(report, tested),
+        _confusion(labels, np.array(measured["confusion"]), measured["recall"], training),
+        *([curves(report["history"])] if report.get("history") else ()),
+        *([_speakers(labels, tested, training)] if (tested["speaker"] != "").any() else ()),
+        mistakes(labels, tested, [recordings[index] for index in np.flatnonzero(held_out)]),
+        card(report, tested, training),
+        settings(report),
+    ]
+    title = f"FreqCNN report: UAR {percent(measured['uar'])}"
+    lead = f"{len(tested)} clips with {len(labels)} labels. {report['split']}"
+    return document(title, lead, sections)
+
+
+def _results(report: Mapping, tested: pd.DataFrame) -> Element:
+    """Return the section with the model's figures and intervals, beside those of the baselines if any."""
+    correct = int((tested["predicted"] == tested["label"]).sum())
+    systems = {"this model": report, **report.get("baselines", {})}
+    units = [unit for unit in INTERVALS if any(_limits(scores, "uar", unit) for scores in systems.values())]
+    lines = [
+        (system, *(text for key in ("uar", "accuracy") for text in _with_intervals(scores, key, units)))
+        for system, scores in systems.items()
+    ]
+    head = ["system"]
+    for metric in ("UAR", "accuracy"):
+        head += [metric, *(f"{metric}, 95 % over {unit}" for unit in units)]
+    return section(
+        "results",
+        "Results",
+        table("UAR and accuracy", head, lines, id="systems"),
+        tag(
+            "p",
+            f"The model recognises {correct} of {len(tested)} clips. UAR is the mean of the labels' recalls.",
+        ),
+    )
+
+
+def _limits(scores: Mapping, key: str, unit: str) -> Sequence[float] | None:
+    """Return the low and high limit of a system's metric over clips or speakers, None if not known."""
+    return scores.get("intervals", {}).get(key, {}).get(unit)
+
+
+def _with_intervals(scores: Mapping, key: str, units: Sequence[str]) -> list[str]:
+    """Format a metric of a system and its intervals, with dashes for intervals that are not known."""
+    limits = [_limits(scores, key, unit) for unit in units]
+    return [
+        percent(scores["metrics"][key]),
+        *("–" if pair is None else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f} %" for pair in limits),
+    ]
+
+
+def _confusion(
+    labels: Sequence[str], counts: np.ndarray, recalls: Sequence[float | None], training: pd.DataFrame
+) -> Element:
+    """Return the section with the confusion matrix ``counts`` (true, predicted) and each label's recall."""
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(1, totals)[:, None]
+    trained = training["label"].value_counts()
+    head = ["label", "test clips", "recall", *(["training clips"] if len(training) else [])]
+    by_label: list[list[Child]] = []
+    for label, total, recall in zip(labels, totals, recalls):
+        by_label.append([name(label), str(total), percent(recall)])
+        if len(training):
+            by_label[-1].append(str(trained.get(label, 0)))
+    return section(
+        "confusion",
+        "Confusion",
+        _matrix(labels, counts, shares) if len(labels) <= MOST_COUNTS else _picture(shares),
+        *_most_common(labels, counts),
+        table("Recall of each label", head, by_label, id="labels"),
+    )
+
+
+def _matrix(labels: Sequence[str], counts: np.ndarray, shares: np.ndarray) -> Element:
+    """Return the matrix as a table; a darker cell is a larger share of its true label."""
+    rows: list[list[Child]] = []
+    for label, line, parts in zip(labels, counts.tolist(), shares.tolist()):
+        cells = [
+            tag("td", str(count), style=f"--share:{part:.3f}", class_="dark" if part > DARK else "light")
+            for count, part in zip(line, parts)
+        ]
+        rows.append([name(label), *cells])
+    caption = "Clips by true label (row) and predicted label (column)"
+    return table(caption, ["true \\ predicted", *map(name, labels)], rows, id="matrix", class_="matrix")
+
+
+def _picture(shares: np.ndarray) -> Element:
+    """Return the matrix as a picture, for labels too many for counts."""
+    words = "True labels from top to bottom, predicted labels from left to right, in the order of the table"
+    alt = f"Confusion matrix. {words}. A dark diagonal means that the labels are recognised."
+    return tag("figure", tag("img", src=shades(shares), alt=alt, class_="pixels"), tag("figcaption", words))
+
+
+def _most_common(labels: Sequence[str], counts: np.ndarray) -> Iterator[Element]:
+    """Yield the list of the most common confusions, if there are any."""
+    wrong = counts * (1 - np.eye(len(labels), dtype=int))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
+    pairs = [np.unravel_index(index, wrong.shape) for index in order if wrong.flat[index]]
+    if pairs:
+        yield tag("h3", "Most common confusions")
+        yield tag(
+            "ul",
+            *(
+                tag(
+                    "li",
+                    name(labels[true]),
+                    " recognised as ",
+                    name(labels[other]),
+                    f": {wrong[true, other]} of {counts[true].sum()} clips",
+                )
+                for true, other in pairs
+            ),
+        )
+
+
+def _speakers(labels: Sequence[str], tested: pd.DataFrame, training: pd.DataFrame) -> Element:
+    """Return the section with the results of each speaker, the lowest accuracy first."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    known = set(training["speaker"])
+    lines = []
+    for speaker, group in tested.groupby("speaker"):
+        true, predicted = (group[column].map(numbers).to_numpy() for column in ("label", "predicted"))
+        measured = metrics(true, predicted, len(labels))
+        shown = [name(speaker) if speaker else "not known", str(len(group))]
+        shown += [percent(measured["accuracy"]), percent(measured["uar"])]
+        if len(training):
+            shown.append("–" if not speaker else "yes" if speaker in known else "no")
+        lines.append((measured["accuracy"], shown))
+    head = ["speaker", "clips", "accuracy", "UAR over the speaker's labels"]
+    head += ["also trained on"] if len(training) else []
+    ordered = [shown for _, shown in sorted(lines, key=lambda line: line[0])]
+    return section("speakers", "Speakers", table("Results by speaker", head, ordered, id="by-speaker"))
