@@ -25,7 +25,7 @@ from freqcnn_gluon.__main__ import main
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.predict import predictions, write
 
-FIT = ["--size", "32", "--epochs", "24", "--batch-size", "9", "--device", "cpu", "--jobs", "1"]
+FIT = ["--size", "32", "--epochs", "60", "--batch-size", "9", "--device", "cpu", "--jobs", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_folder_is_complete_and_records_its_training(model):
         "report.json",
     ]
     report = json.loads((model / "report.json").read_text())
-    assert report["clips"] == {"train": 19, "test": 5} and len(report["history"]) == 24
+    assert report["clips"] == {"train": 19, "test": 5} and len(report["history"]) == 60
     assert "does not name speakers" in report["split"] and report["versions"]["mxnet"].startswith("1.9")
     clips = pd.read_csv(model / "clips.csv")
     tested = clips[clips["partition"] == "test"]
@@ -71,7 +71,7 @@ def test_the_folder_is_complete_and_records_its_training(model):
     page = read((model / "report.html").read_text(encoding="utf-8"))
     matrix = [[int(cell) for cell in row[1:]] for row in lines(page.all("table", id="matrix")[0])]
     assert matrix == report["metrics"]["confusion"]
-    assert len(lines(page.all("table", id="epochs")[0])) == 24
+    assert len(lines(page.all("table", id="epochs")[0])) == 60
 
 
 def test_tensorboard_s_logs_have_every_epoch(model):
@@ -87,7 +87,7 @@ def test_tensorboard_s_logs_have_every_epoch(model):
             scalars.setdefault(value.tag, []).append((event.step, value.simple_value))
         place += 16 + size
     history = json.loads((model / "report.json").read_text())["history"]
-    assert [step for step, _ in scalars["train/loss"]] == list(range(1, 25))
+    assert [step for step, _ in scalars["train/loss"]] == list(range(1, 61))
     assert [value for _, value in scalars["train/accuracy"]] == pytest.approx(
         [each["accuracy"] for each in history]
     )
