@@ -181,7 +181,7 @@ bench:  ## compare speed and memory with PyTorch, onnxruntime and librosa; updat
 	@"$(OUT)/.venv-bench/bin/python" benchmarks/speed $(BENCH)
 
 learning: setup  ## train the experiments of docs/learning.md that have no result yet, and update the page
-	@"$(PYTHON)" benchmarks/learning.py run $(EXPERIMENTS) --data "$(DATA)" --dtype "$(DTYPE)" \
+	@"$(PYTHON)" benchmarks/learning.py run $(EXPERIMENTS) --data "$(DATA)" --dtype "$(DTYPE)" --device "$(DEVICE)" \
 	    $(if $(FSDD),--fsdd "$(FSDD)") $(if $(EMODB),--emodb "$(EMODB)")
 
 check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and check that MXNet loads from it

@@ -3,8 +3,8 @@
     python benchmarks/gradients.py --gamma 1 0.1
 
 This program trains on the stand-in for UT-Podcast, which it synthesises if necessary, or on the corpus in
---ut-podcast. Every 15 steps it notes the mean loss since the last note, and the norm of the gradient on the
-last convolution of each block's global path. It writes results/gradients.json, and
+--ut-podcast. Every 15 steps it records the mean loss since the last record, and the norm of the gradient on
+the last convolution of each block's global path. It writes results/gradients.json, and
 ``benchmarks/learning.py render`` copies the values into docs/learning.md.
 """
 

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the stand-in, spectrograms and checkpoints",
     )
     running.add_argument("--dtype", default="float32", help="number format of convolutions")
+    running.add_argument("--device", default="auto", help="auto, cpu, gpu, or numbers as in gpu:0")
     rendering = commands.add_parser("render", help="write the page from the results")
     rendering.set_defaults(command=lambda options: _render(options))
     for command in (running, rendering):
@@ -107,7 +108,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _train(experiment: Experiment, variant: tuple[str, ...], seed: int, options: argparse.Namespace) -> dict:
     """Return the result of one training of an experiment."""
-    from curves.training import learn
+    from curves.training import Conditions, learn
 
     chosen = choices(experiment.table, variant)
     image = ImageSettings(experiment.size, **chosen["image"])
@@ -120,20 +121,16 @@ def _train(experiment: Experiment, variant: tuple[str, ...], seed: int, options:
     unused, validation = (
         held_out(clips.frame, condition) for condition in (experiment.unused, experiment.validation)
     )
-    result = learn(
-        experiment.architecture,
-        clips,
-        _drawn(~unused & ~validation, experiment.clips),
-        {"validation": np.flatnonzero(validation & ~unused)},
-        chosen,
-        seed,
-        experiment.batch_size,
-        options.dtype,
-        experiment.steps,
-        experiment.accuracy,
-        options.data / "learning" / "trainings" / experiment.folder((variant, seed), options.dtype),
-        f"{experiment.name} {' '.join(variant)} seed {seed}",
+    parts = {
+        "training": _drawn(~unused & ~validation, experiment.clips),
+        "validation": np.flatnonzero(validation & ~unused),
+    }
+    conditions = Conditions(
+        experiment.batch_size, experiment.steps, experiment.accuracy, options.dtype, options.device
     )
+    folder = options.data / "learning" / "trainings" / experiment.folder((variant, seed), options.dtype)
+    title = f"{experiment.name} {' '.join(variant)} seed {seed}"
+    result = learn(experiment.architecture, clips, parts, chosen, conditions, seed, folder, title)
     return {"variant": list(variant), **result}
 
 
@@ -148,7 +145,7 @@ def _render(options: argparse.Namespace) -> None:
 
 def own(options: argparse.Namespace) -> None:
     """Train once for each seed, and print the curves."""
-    from curves.training import learn
+    from curves.training import Conditions, learn
 
     chosen = choices(TABLES.get(options.architecture, 3), options.set)
     root = options.root or options.csv.parent
@@ -161,18 +158,11 @@ def own(options: argparse.Namespace) -> None:
     training = _drawn(~np.any([*parts.values(), np.zeros(len(clips.frame), bool)], axis=0), options.clips)
     if not len(training):
         raise Faults(f"{options.csv}: no clip is left to train on. Hold out fewer.")
+    numbers = {"training": training, **{name: np.flatnonzero(part) for name, part in parts.items()}}
+    conditions = Conditions(options.batch_size, dtype=options.dtype)
     for seed in range(options.seeds):
-        result = learn(
-            options.architecture,
-            clips,
-            training,
-            {name: np.flatnonzero(part) for name, part in parts.items()},
-            chosen,
-            seed,
-            options.batch_size,
-            options.dtype,
-            title=f"{options.architecture} seed {seed}",
-        )
+        title = f"{options.architecture} seed {seed}"
+        result = learn(options.architecture, clips, numbers, chosen, conditions, seed, title=title)
         if options.report:
             with open(options.report, "a") as file:
                 file.write(json.dumps(result) + "\n")

@@ -158,15 +158,15 @@ def learned(folder, **limits):
     """Train a small network on 8 images of noise, and return the curve without its times."""
     import pandas as pd
     from curves.clips import Clips
-    from curves.training import learn
+    from curves.training import Conditions, learn
 
     from reproduce.assumptions import choices
 
     images = np.random.default_rng(0).random((8, 16, 16), np.float32)
     frame = pd.DataFrame({"copies": [1, 1, 1, 1, 2, 1, 1, 1]})
     clips = Clips(frame, images, np.arange(8), np.arange(8) % 2, ("a", "b"))
-    parts = {"validation": np.arange(5, 8)}
-    result = learn("fnn", clips, np.arange(5), parts, choices(3), 0, 3, folder=folder, **limits)
+    parts = {"training": np.arange(5), "validation": np.arange(5, 8)}
+    result = learn("fnn", clips, parts, choices(3), Conditions(3, **limits), 0, folder)
     assert result["clips"] == {"training": 6, "validation": 3}  # the fifth clip counts twice
     return [{name: value for name, value in entry.items() if name != "seconds"} for entry in result["curve"]]
 

@@ -107,7 +107,7 @@ def _experiment(experiment: Experiment, done: Results, hours: float | None) -> s
         named = ", ".join(f"{_choices(variant)} (seed {seed})" for variant, seed in missing)
         parts.append(
             f"**Not run**: {named}. {command} runs {'it' if len(missing) == 1 else 'them'}. "
-            f"Estimated time on the two cores of docs/speed.md: {time}{'' if hours is None else ' hours'}."
+            + (f"We estimate {time} hours on the machine of docs/speed.md." if hours else "")
         )
     return "\n\n".join(part for part in parts if part)
 
@@ -126,7 +126,8 @@ def _setting(experiment: Experiment) -> str:
 
 def _condition(condition: str) -> str:
     column, _, values = condition.partition("=")
-    return f"{column} {', '.join(values.split(','))}"
+    listed = values.split(",")
+    return f"{len(listed)} {column}s" if len(listed) > 10 else f"{column} {', '.join(listed)}"
 
 
 def _choices(variant: Sequence[str]) -> str:

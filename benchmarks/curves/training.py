@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import mxnet as mx
 import numpy as np
 from curves.clips import Clips
+from mxnet.gluon import HybridBlock
 
 from freqcnn_gluon import runtime
 from freqcnn_gluon.network.zoo import build
@@ -25,17 +29,32 @@ class Reached(Exception):
     """The training accuracy at which a training should end has been reached."""
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What trainings of one experiment have in common.
+
+    Attributes:
+        batch_size: Samples in a batch.
+        steps: End with the epoch that reaches this number of steps; None takes the epochs in ``Choices``.
+        accuracy: End with the first epoch of at least this training accuracy; None never does.
+        dtype: The number format of convolutions.
+        device: As ``devices.choose`` takes it.
+    """
+
+    batch_size: int
+    steps: int | None = None
+    accuracy: float | None = None
+    dtype: str = "float32"
+    device: str = "cpu"
+
+
 def learn(
     architecture: str,
     clips: Clips,
-    training: np.ndarray,
-    evaluated: Mapping[str, np.ndarray],
+    parts: Mapping[str, np.ndarray],
     choices: Choices,
+    conditions: Conditions,
     seed: int,
-    batch_size: int,
-    dtype: str = "float32",
-    steps: int | None = None,
-    accuracy: float | None = None,
     folder: Path | None = None,
     title: str = "training",
 ) -> dict[str, Any]:
@@ -44,57 +63,69 @@ def learn(
     Args:
         architecture: Name of the network in ``zoo.ZOO``.
         clips: All clips.
-        training: Numbers of the clips to train on (n,).
-        evaluated: Numbers of the clips to evaluate on after each epoch, by part.
+        parts: Numbers of the clips of each part. The part 'training' is trained on, and the others are
+            evaluated after each epoch.
         choices: The assumptions, as ``assumptions.choices`` returns them.
+        conditions: When to end, and how to compute.
         seed: The seed of the training.
-        batch_size: Samples in a batch.
-        dtype: The number format of convolutions.
-        steps: End with the epoch that reaches this number of steps; None takes the epochs in ``choices``.
-        accuracy: End with the first epoch of at least this training accuracy; None never does.
         folder: The folder for checkpoints; None for no checkpoints.
         title: Text of the progress bar.
 
     Returns:
         The learning curve with an entry for each epoch, what it was measured on, and what it took.
     """
-    size, classes = clips.images.shape[-1], len(clips.labels)
-    examples = Examples(clips.images, *clips.part(training, over_sampled=True))
-    parts = {name: Examples(clips.images, *clips.part(chosen)) for name, chosen in evaluated.items()}
-    batch_size = min(batch_size, len(examples))
-    settled = dict(choices["training"])
-    if steps:
-        settled["epochs"] = -(-steps * batch_size // len(examples))
-    net = build(architecture, classes, size, **choices["network"])
-    devices = runtime.contexts("cpu")
-    fitting = micro_batch(net, size, batch_size, settled.get("memory", MEMORY), devices)
-    settings = Settings(batch_size=batch_size, micro_batch=fitting, seed=seed, dtype=dtype, **settled)
-    run = Training(net, settings, examples, parts, classes, devices, folder, title, Workers())
+    examples = {
+        name: Examples(clips.images, *clips.part(chosen, over_sampled=name == "training"))
+        for name, chosen in parts.items()
+    }
+    training = examples.pop("training")
+    net = build(architecture, len(clips.labels), clips.images.shape[-1], **choices["network"])
+    devices = runtime.contexts(conditions.device)
+    settings = _settings(net, clips, len(training), choices, conditions, seed, devices)
+    run = Training(net, settings, training, examples, len(clips.labels), devices, folder, title, Workers())
 
     def stop(entry: dict) -> None:
-        if accuracy and entry["accuracy"] >= accuracy:
+        if conditions.accuracy and entry["accuracy"] >= conditions.accuracy:
             raise Reached
 
     load = os.getloadavg()[0]
-    try:
+    with contextlib.suppress(Reached):
         run.run(stop)
-    except Reached:
-        pass
-    curve = _curve(run.place.history, list(parts), len(examples), batch_size)
+    curve = _curve(run.place.history, list(examples), len(training), settings.batch_size)
     seconds = sum(entry["seconds"] for entry in curve)
     return {
         "seed": seed,
         "curve": curve,
         "seconds": round(seconds, 1),  # with the evaluations
-        "samples_per_second": round(curve[-1]["steps"] * batch_size / seconds, 2),
-        "classes": classes,
-        "clips": {"training": len(examples), **{name: len(part) for name, part in parts.items()}},
-        "micro_batch": fitting,
-        "dtype": dtype,
+        "samples_per_second": round(curve[-1]["steps"] * settings.batch_size / seconds, 2),
+        "classes": len(clips.labels),
+        "clips": {"training": len(training), **{name: len(part) for name, part in examples.items()}},
+        "micro_batch": settings.micro_batch,
+        "dtype": conditions.dtype,
         "load": [load, os.getloadavg()[0]],
         "machine": runtime.versions(),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def _settings(
+    net: HybridBlock,
+    clips: Clips,
+    samples: int,
+    choices: Choices,
+    conditions: Conditions,
+    seed: int,
+    devices: list[mx.Context],
+) -> Settings:
+    """Return the settings of a training on ``samples`` samples."""
+    runtime.check_dtype(conditions.dtype, devices[0].device_type)
+    batch_size = min(conditions.batch_size, samples)
+    settled = dict(choices["training"])
+    if conditions.steps:
+        settled["epochs"] = -(-conditions.steps * batch_size // samples)
+    share = -(-batch_size // len(devices))
+    fitting = micro_batch(net, clips.images.shape[-1], share, settled.get("memory", MEMORY), devices)
+    return Settings(batch_size=batch_size, micro_batch=fitting, seed=seed, dtype=conditions.dtype, **settled)
 
 
 def _curve(history: list[dict], parts: list[str], samples: int, batch_size: int) -> list[dict[str, Any]]:
