@@ -106,8 +106,8 @@ def _experiment(experiment: Experiment, done: Results, hours: float | None) -> s
         time = _time(len(missing), hours)
         named = ", ".join(f"{_choices(variant)} (seed {seed})" for variant, seed in missing)
         parts.append(
-            f"**Not run**: {named}. {command} runs {'it' if len(missing) == 1 else 'them'}. "
-            + (f"We estimate {time} hours on the machine of docs/speed.md." if hours else "")
+            f"**Not run**: {named}. {command} runs {'it' if len(missing) == 1 else 'them'}."
+            + (f" We estimate {time} hours on the machine of docs/speed.md." if hours else "")
         )
     return "\n\n".join(part for part in parts if part)
 
