@@ -120,6 +120,21 @@ def test_every_figure_follows_its_result(tmp_path):
     assert any(line.startswith(missing) and f"{hours} hours" in line for line in lines)
 
 
+def test_every_gradient_follows_its_result(tmp_path):
+    lines = [{"step": step, "loss": 2.5 - step, "norms": [1.5 + step, 0.25]} for step in (0, 1)]
+    content = {
+        "setting": {"size": 32, "batch_size": 16},
+        "machine": {"cpu": "a CPU"},
+        "values": {"0.1": lines},
+    }
+    (tmp_path / "gradients.json").write_text(json.dumps(content | {"finished": "2026-01-02T03:04:05"}))
+    page = rendered(tmp_path, {})
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in page]
+    assert ["gamma", "step", "loss", "block 1", "block 2"] in cells
+    assert ["0.1", "0", "2.50", "1.500", "0.250"] in cells and ["0.1", "1", "1.50", "2.500", "0.250"] in cells
+    assert "`python benchmarks/gradients.py --size 32 --batch-size 16`, a CPU, 2026-01-02:" in page
+
+
 def test_results_of_another_setting_do_not_count(tmp_path):
     rendered(tmp_path, {((), 0): 1.0})
     (tmp_path / "list.toml").write_text(LIST.replace("steps = 7", "steps = 8"))

@@ -183,19 +183,18 @@ def _machines(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _gradients(path: Path) -> str:
-    command = "`python benchmarks/gradients.py`"
     if not path.exists():
-        return f"**Not run**: {command} measures it in a few minutes."
+        return "**Not run**: `python benchmarks/gradients.py` measures it in a few minutes."
     content = json.loads(path.read_text(encoding="utf-8"))
     rows = [
-        [f"{gamma}", str(line["step"]), f"{line['loss']:.2f}", *(f"{norm:.3f}" for norm in line["norms"])]
+        [gamma, str(line["step"]), f"{line['loss']:.2f}", *(f"{norm:.3f}" for norm in line["norms"])]
         for gamma, lines in content["values"].items()
         for line in lines
     ]
     blocks = [f"block {number + 1}" for number in range(len(rows[0]) - 3)]
     setting = content["setting"]
     measured = (
-        f"{command}, at {setting['size']} × {setting['size']} with a batch of {setting['batch_size']}, "
+        f"`python benchmarks/gradients.py --size {setting['size']} --batch-size {setting['batch_size']}`, "
         f"{content['machine']['cpu']}, {content['finished'][:10]}:"
     )
     return f"{measured}\n\n" + "\n".join(table(["gamma", "step", "loss", *blocks], rows))
