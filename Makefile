@@ -40,6 +40,12 @@ TOGETHER ?=
 DTYPE ?= float32
 ## groups for `make bench`, as in "step memory" or "step-table7"; if empty, all
 BENCH ?=
+## experiments for `make learning`, as in "normalise-cnn batchnorm-table7"; if empty, all
+EXPERIMENTS ?=
+## folder of the Free Spoken Digit Dataset with a manifest.csv, for `make learning`
+FSDD ?=
+## folder of the Berlin Database of Emotional Speech with a manifest.csv, for `make learning`
+EMODB ?=
 ## kind of GPU for the estimates of `make plan`: T4, V100 or A100
 GPU ?= V100
 ## number of GPUs for the estimates of `make plan`
@@ -61,7 +67,7 @@ export PIP_USER := 0
 $(foreach name,$(shown),$(if $($(name)),$(eval doctor: export $(name) := $$(value $(name)))))
 # Variables of this file that come from the environment; other programs use some of the names too.
 inherited = $(foreach name,OUT VENV DEVICE HOSTS UT_PODCAST CHAINS ENTERFACE PROFILE SEEDS JOBS SCHEDULER CHECK_COUNTS \
-	ASSUME TABLE TOGETHER DTYPE BENCH GPU GPUS DATA RESULTS,$(if $(filter environment,$(origin $(name))),$(if $($(name)),$(name))))
+	ASSUME TABLE TOGETHER DTYPE BENCH EXPERIMENTS FSDD EMODB GPU GPUS DATA RESULTS,$(if $(filter environment,$(origin $(name))),$(if $($(name)),$(name))))
 # Put large arrays in pages of 2 MB if Linux offers them: a training step is then a few percent faster.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
@@ -78,7 +84,7 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
 .PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity claims reference test test-kill \
-	test-long fuzz lint verify-results bench doctor check-gpu-setup check-gpu clean
+	test-long fuzz lint verify-results bench learning doctor check-gpu-setup check-gpu clean
 
 help:  ## print this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -176,6 +182,10 @@ bench:  ## compare speed and memory with PyTorch, onnxruntime and librosa; updat
 	@tools/setup.sh "$(OUT)/.venv-bench" cpu
 	@"$(OUT)/.venv-bench/bin/python" -m pip install --quiet --no-input -r benchmarks/requirements.txt
 	@"$(OUT)/.venv-bench/bin/python" benchmarks/speed $(BENCH)
+
+learning: setup  ## train the experiments of docs/learning.md that have no result yet, and update the page
+	@"$(PYTHON)" benchmarks/learning.py run $(EXPERIMENTS) --data "$(DATA)" --dtype "$(DTYPE)" --device "$(DEVICE)" \
+	    $(if $(FSDD),--fsdd "$(FSDD)") $(if $(EMODB),--emodb "$(EMODB)")
 
 check-gpu-setup:  ## build the GPU environment in .venv-gpu (5 GB) and check that MXNet loads from it
 	@tools/setup.sh "$(OUT)/.venv-gpu" gpu

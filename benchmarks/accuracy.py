@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py CSV --architecture table7 --test text=digit7,digit8,digit9 --seeds 3
 
-This program passes its other options to learning.py, which it runs once for each dtype. It writes
+This program passes its other options to `learning.py own`, which it runs once for each dtype. It writes
 results/accuracy.json, and ``benchmarks/speed --render`` copies the values into docs/speed.md.
 """
 
@@ -32,8 +32,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("csv", type=Path, help="labelled recordings, as for learning.py")
-    parser.add_argument("--out", default="data/learning", help="folder for spectrograms, as for learning.py")
+    parser.add_argument("csv", type=Path, help="labelled recordings, as for `learning.py own`")
+    parser.add_argument(
+        "--out", default="data/learning", help="folder for spectrograms, as for `learning.py own`"
+    )
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for accuracy.json")
     options, words = parser.parse_known_args()
     for dtype in runtime.DTYPES:
@@ -42,7 +44,7 @@ def main() -> None:
     for dtype in runtime.DTYPES:  # one process for each, because a process cannot change its dtype
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "runs"
-            command = [sys.executable, HERE / "learning.py", options.csv, *words]
+            command = [sys.executable, HERE / "learning.py", "own", options.csv, *words]
             command += ["--out", options.out, "--dtype", dtype, "--report", report]
             if subprocess.run(command).returncode:
                 raise Faults(f"the training in {dtype} failed; see its output above")
@@ -50,8 +52,8 @@ def main() -> None:
         runs[dtype] = [
             {
                 "seed": line["seed"],
-                "accuracy": line["history"][-1]["accuracy"],
-                "uar": line["history"][-1]["test"]["uar"],
+                "accuracy": line["curve"][-1]["accuracy"],
+                "uar": line["curve"][-1]["test"]["uar"],
             }
             for line in lines
         ]

@@ -43,31 +43,33 @@ def test_every_benchmark_is_tested():
 
 
 def test_learning_holds_out_the_named_clips(tmp_path):
-    words = [clips(tmp_path, 12), "--architecture", "fnn", "--size", "32", "--set", "epochs=2"]
+    words = ["own", clips(tmp_path, 12), "--architecture", "fnn", "--size", "32", "--set", "epochs=2"]
     words += ["--validation", "speaker=s1", "--out", tmp_path / "out", "--report", tmp_path / "runs"]
     done = run("learning.py", *words, "--test", "speaker=s2")
     assert done.returncode == 0, done.stderr
     assert "seed 0, 4 clips" in done.stdout and "test UAR" in done.stdout and "validation UAR" in done.stdout
-    history = json.loads((tmp_path / "runs").read_text())["history"]
-    assert len(history) == 2 and np.sum(history[-1]["test"]["confusion"]) == 4
+    result = json.loads((tmp_path / "runs").read_text())
+    assert len(result["curve"]) == 2 and result["clips"] == {"training": 4, "test": 4, "validation": 4}
 
     done = run("learning.py", *words, "--test", "colour=red")
     assert done.returncode == 1 and "no column 'colour'" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_gradients_prints_a_norm_for_every_block(tmp_path):
+def test_gradients_writes_a_norm_for_every_block(tmp_path):
     for partition in ("train", "test"):
         for number, label in enumerate(("AU", "UK", "US")):
             for speaker in (1, 2):
                 name = f"{label}-{speaker}__1.wav"
                 noise(tmp_path / "Noise" / "audio" / partition / label / name, number)
     words = ["--ut-podcast", tmp_path / "Noise", "--data", tmp_path / "data", "--size", "32"]
-    done = run("gradients.py", *words, "--steps", "1", "--batch-size", "2", "--gamma", "0.1")
+    words += ["--steps", "1", "--batch-size", "2", "--gamma", "0.1", "--results", tmp_path]
+    done = run("gradients.py", *words)
     assert done.returncode == 0, done.stderr
-    title, head, line = done.stdout.splitlines()
-    assert title == "gamma 0.1" and head.split()[:2] == ["step", "loss"]
-    step, *numbers = map(float, line.split())
-    assert step == 0 and len(numbers) == 6 and np.isfinite(numbers).all() and min(numbers) > 0
+    content = json.loads((tmp_path / "gradients.json").read_text())
+    ((gamma, (line,)),) = content["values"].items()
+    assert gamma == "0.1" and line["step"] == 0 and content["setting"]["size"] == 32
+    numbers = [line["loss"], *line["norms"]]
+    assert len(numbers) == 6 and np.isfinite(numbers).all() and min(numbers) > 0
 
 
 def test_ivector_prints_the_time_of_an_iteration():
