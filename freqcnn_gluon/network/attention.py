@@ -121,7 +121,8 @@ class AttentionBlock(BasicBlock):
         self.split_along = axis
         self._input = attention_input
         (freq, time), channels = size, row.local.channels
-        length = freq * time // segments if self.feature_based else channels
+        locations = freq * time // segments  # of a part
+        length, self._pooled = (locations, channels) if self.feature_based else (channels, locations)
         places = None
         if attention_input == "same" and not self.feature_based:
             along_frequency = 1, segments, freq // segments * time
@@ -130,7 +131,7 @@ class AttentionBlock(BasicBlock):
             self.attention = Attention(
                 row.attention,
                 part_length=freq * time if self.feature_based else row.global_.channels,
-                local_length=channels * freq * time // segments if attention_input == "flatten" else length,
+                local_length=channels * locations if attention_input == "flatten" else length,
                 places=places,
             )
 
@@ -147,10 +148,11 @@ class AttentionBlock(BasicBlock):
         """Return the vectors (batch, q, Q) for Eq. (9) of a_k (batch, channels, freq / n, time)."""
         if self._input == "flatten":
             return F.reshape(a, (0, 1, -1))  # (batch, 1, channels * freq / n * time)
-        if self._input == "pooled":
-            mean = F.mean(a, axis=1 if self.feature_based else (2, 3))
-            return F.reshape(mean, (0, 1, -1))  # (batch, 1, freq / n * time) or (batch, 1, channels)
         maps = F.reshape(a, (0, 0, -1))  # (batch, channels, freq / n * time)
+        if self._input == "pooled":
+            # The checker of ONNX refuses what MXNet writes for F.mean.
+            mean = F.sum(maps, axis=1 if self.feature_based else 2) / self._pooled
+            return F.expand_dims(mean, axis=1)  # (batch, 1, freq / n * time) or (batch, 1, channels)
         return maps if self.feature_based else F.transpose(maps, (0, 2, 1))
 
     def hybrid_forward(self, F, x):
