@@ -23,8 +23,8 @@ def test_describe_prints_the_table_with_shapes_and_counts(capsys):
         "128, 3 × 3/1, sigmoid",
         "128, 3 × 3/1, sigmoid",
         "128 × 4 × 4",
-        # Two halves of 256 -> 128, then 256 -> 128 and 128 -> 128, each after its BatchNorm.
-        f"{3 * (2 * 256 + 9 * 256 * 128 + 128) + 2 * 128 + 9 * 128 * 128 + 128:,}",
+        # Two halves of 256 -> 128, then 256 -> 128 and 128 -> 128, each between its two BatchNorms.
+        f"{3 * (2 * 256 + 9 * 256 * 128 + 128) + 2 * 128 + 9 * 128 * 128 + 128 + 4 * 2 * 128:,}",
     ]
     counts = [int(line.split()[-1].replace(",", "")) for line in lines[4:-2]]
     assert lines[-1] == f"{sum(counts):,} parameters"
