@@ -68,6 +68,10 @@ def test_the_folder_is_complete_and_records_its_training(model):
     columns = [f"p({label})" for label in report["labels"]]
     assert tested[columns].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-4)
     assert clips[clips["partition"] == "train"]["predicted"].isna().all()
+
+
+def test_the_page_in_the_folder_shows_the_report(model):
+    report = json.loads((model / "report.json").read_text())
     page = read((model / "report.html").read_text(encoding="utf-8"))
     matrix = [[int(cell) for cell in row[1:]] for row in lines(page.all("table", id="matrix")[0])]
     assert matrix == report["metrics"]["confusion"]
