@@ -134,6 +134,20 @@ def test_the_most_confident_mistakes_have_their_sound(page, content):
         assert item.all("img")[0].attributes["alt"]
 
 
+def test_the_card_and_the_settings_state_the_data_the_split_and_the_limits(page, content):
+    report, clips, _ = content
+    card, settings = (page.all("section", id=id)[0] for id in ("card", "settings"))
+    assert [head.text for head in card.all("h3")] == ["Data", "Split", "Intended use", "Limits"]
+    named = {part: set(group["speaker"]) - {""} for part, group in clips.groupby("partition")}
+    stated = dict(zip([node.text for node in card.all("dt")], [node.text for node in card.all("dd")]))
+    assert stated["training clips"] == f"7, of {len(named['train'])} speakers"
+    assert stated["test clips"] == f"{COUNT}, of {len(named['test'])} speakers"
+    crossing = len(named["train"] & named["test"])
+    assert f"{crossing} test speakers were also trained on" in card.text and report["split"] in card.text
+    assert "Not all speakers are named" in card.text
+    assert [node.text for node in settings.all("dd")] == ["32", "0.01", "3.11 <b>"]
+
+
 def test_names_are_shown_literally_and_nothing_is_loaded(page, content):
     text = report_page(*content)
     assert not page.all("script") and "<script" not in text and not re.search(r"[\x00-\x08\x0b-\x1f]", text)
