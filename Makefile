@@ -79,6 +79,7 @@ table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --resul
 	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
 
+together = $(foreach id,$(TOGETHER),--together "$(id)")
 launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" --)
 
 .DEFAULT_GOAL := help
@@ -143,8 +144,7 @@ plan: setup  ## estimate each table's runs, hours, memory, disk, and hours on GP
 	@"$(PYTHON)" -m reproduce plan $(table_options) --gpu "$(GPU)" --gpus "$(GPUS)"
 
 sensitivity: setup  ## run the alternatives of TABLE's assumptions one at a time, and those of TOGETHER combined
-	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options) \
-	    $(foreach id,$(TOGETHER),--together "$(id)")
+	@$(launched) "$(PYTHON)" -m reproduce sensitivity $(TABLE) $(table_options) $(together)
 
 reference: setup  ## render results/reference, README.md and docs/protocol.md again from the committed reports
 	@"$(PYTHON)" -m reproduce reference

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from freqcnn_gluon import runtime
@@ -78,6 +79,7 @@ def test_ivector_prints_the_time_of_an_iteration():
     assert re.fullmatch(r"an iteration takes .* s: a factor of \d+\.\d\n", done.stdout)
 
 
+@pytest.mark.skipif(not runtime._cpu_has("avx512bw"), reason="oneDNN needs AVX-512 for bfloat16")
 def test_speed_measures_everything_and_fills_the_page(tmp_path):
     page = (BENCHMARKS.parent / "docs" / "speed.md").read_text(encoding="utf-8")
     empty = re.sub(r"(<!-- \w+, from \S+ -->\n).*?(<!-- end -->)", r"\1\2", page, flags=re.S)

@@ -13,6 +13,7 @@ from reproduce.peers import PEERS, peer
 from reproduce.runs.resolve import _network
 from reproduce.tables import TABLES, TRAINED, check_numbers, trained
 
+CHOSEN = {"rendering": "grey"}
 CLASSES = {"ut_podcast": 3, "chains": 36, "enterface": 6}
 
 
@@ -71,7 +72,7 @@ def test_every_system_can_be_built_at_the_papers_size_and_the_quick_one(number):
             if system.system in PEERS:
                 inspect.signature(peer(system.system).recognise).bind(None, **system.options)
             elif system.system:
-                assert build(system.system, classes, size, **_network(system, table, {}, size))
+                assert build(system.system, classes, size, **_network(system, table, CHOSEN, size))
 
 
 def test_a_system_of_two_tables_is_run_once():
@@ -98,10 +99,10 @@ def test_systems_with_different_names_differ(number):
 
 def test_a_small_spectrogram_has_fewer_segments():
     (eight,) = [s for s in TABLES[4].systems() if s.name == "Global and local frequency 8"]
-    assert _network(eight, TABLES[4], {}, 256)["segments"] == 8
-    assert _network(eight, TABLES[4], {}, 32)["segments"] == [8, 8, 8, 4, 2]
+    assert _network(eight, TABLES[4], CHOSEN, 256)["segments"] == 8
+    assert _network(eight, TABLES[4], CHOSEN, 32)["segments"] == [8, 8, 8, 4, 2]
     (none,) = [s for s in TABLES[4].systems() if s.name == "Global and local frequency 0"]
-    assert _network(none, TABLES[4], {}, 32)["segments"] == 0
+    assert _network(none, TABLES[4], CHOSEN, 32)["segments"] == 0
 
 
 def test_batches_and_sizes_are_the_papers():

@@ -48,9 +48,9 @@ def load(options: argparse.Namespace) -> Recogniser:
             raise Faults(f"--device {options.device}: ONNX models run on the CPU only; omit --device")
         return OnnxModel(onnx or folder(path) / IN_FOLDER)
     path = folder(path)  # before the import, which fails without MXNet
-    from freqcnn_gluon.own.about import SVM, About
+    from freqcnn_gluon.own.about import ABOUT, SVM, About
 
-    if About.of_folder(path).architecture == SVM:
+    if (path / ABOUT).is_file() and About.of_folder(path).architecture == SVM:
         from freqcnn_gluon.own.svm import Svm
 
         return Svm.load(path)
