@@ -70,6 +70,8 @@ def contents(out):
             content = without_times(json.loads(content))
         elif path.suffix == ".md":
             content = re.sub(r"finished:? \S+|\d+\.\d +\|$", "", content.decode(), flags=re.M)
+        elif path.suffix == ".html":
+            content = re.sub(r"\d{4}-\d\d-\d\dT[\d:+]+|(?<=training seconds)\D+[\d.]+", "", content.decode())
         files[path.relative_to(out).as_posix()] = content
     return files
 

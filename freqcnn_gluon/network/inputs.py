@@ -14,6 +14,10 @@ RENDERINGS = {"grey": 1, "jet": 3}  # channels
 # MATLAB's colour map jet: red, green and blue are min(4 x + a, b - 4 x), limited to 0..1.
 JET = ((-1.5, 4.5), (-0.5, 3.5), (0.5, 2.5))
 
+# Deviation of a row without variation: more than float32 rounds, less than any sound varies. Such a row would
+# otherwise amplify rounding errors, and whatever another clip has in it.
+LEAST = 1e-6
+
 
 class Inputs(HybridBlock):
     """Render the spectrogram, subtract a mean and multiply by a scale.
@@ -46,9 +50,9 @@ class Inputs(HybridBlock):
             )
 
     def standardise(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        """Standardise with a mean and a deviation (channels, freq); a deviation of 0 counts as 1."""
+        """Standardise with a mean and a deviation (channels, freq); a deviation below LEAST counts as 1."""
         self.mean.set_data(mx.nd.array(mean[None, :, :, None]))
-        self.scale.set_data(mx.nd.array(1 / np.where(deviation > 0, deviation, 1)[None, :, :, None]))
+        self.scale.set_data(mx.nd.array(1 / np.where(deviation > LEAST, deviation, 1)[None, :, :, None]))
 
     def render(self, F, x):
         """Return the spectrogram (batch, 1, freq, time) in its colours, (batch, channels, freq, time)."""

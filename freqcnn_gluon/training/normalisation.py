@@ -44,16 +44,14 @@ def normalise(net: gluon.HybridBlock, kind: str, training: Examples) -> None:
 
 def _moments(inputs: Inputs, training: Examples) -> tuple[np.ndarray, np.ndarray]:
     """Return the means of the rendered values and of their squares, each (channels, freq) float64."""
-    rows, times = np.unique(training.rows, return_counts=True)
+    # In the order of the clips, because the order of the rows may differ between two builds of a store.
     sums: list = [0.0, 0.0]
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
-        images = mx.nd.array(training.images[part][:, None])
+    for start in range(0, len(training), CHUNK):
+        images = mx.nd.array(training.images[training.rows[start : start + CHUNK]][:, None])
         pixels = inputs.render(mx.nd, images).asnumpy().astype(np.float64)
-        weights = times[start : start + CHUNK, None, None]
         for power in (1, 2):
-            sums[power - 1] += ((pixels**power).mean(axis=3) * weights).sum(axis=0)
-    mean, square = (total / times.sum() for total in sums)
+            sums[power - 1] += (pixels**power).mean(axis=3).sum(axis=0)
+    mean, square = (total / len(training) for total in sums)
     return mean, square
 
 
