@@ -79,8 +79,8 @@ def test_files_and_their_images_give_the_same_results(data):
     files, labels = data
     images = spectrograms(files, size=32, jobs=1)
     np.testing.assert_array_equal(images[3], image(audio.read(files[3]), ImageSettings(32)))
-    learnt = classifier(epochs=60).fit(images, labels)
-    again = classifier(epochs=60).fit([str(file) for file in files], labels.tolist())
+    learnt = classifier(epochs=40).fit(images, labels)
+    again = classifier(epochs=40).fit([str(file) for file in files], labels.tolist())
     probabilities = learnt.predict_proba(images)
     np.testing.assert_array_equal(probabilities, again.predict_proba(files))
     assert probabilities.shape == (18, 3) and probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)

@@ -128,7 +128,7 @@ def test_long_recordings_are_reported_and_evaluated_in_windows(data, tmp_path, c
     lines = [f"{path},{path.parent.name},train" for path in data.rglob("*.wav")]
     lines += [f"{tmp_path}/{label}.flac,{label},test" for label in ("low", "high")]
     (tmp_path / "clips.csv").write_text("\n".join(["path,label,partition", *lines]) + "\n")
-    words = [*QUICK, "--epochs", "60", "--batch-size", "9"]
+    words = [*QUICK, "--epochs", "40", "--batch-size", "9"]
     output, code = run_command(capsys, "fit", tmp_path / "clips.csv", "--out", tmp_path / "model", *words)
     assert code == 0 and "26 clips: the median lasts 0.4 s, the longest 40.0 s (" in output.err
     assert "100 times the median, and one column of its spectrogram 1.25 s. Cut long recordings" in output.err
