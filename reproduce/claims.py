@@ -22,7 +22,6 @@ Where all results are needed, the 97.5 % quantile stays. If the differences are 
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,12 +34,13 @@ from reproduce.paper import checks
 from reproduce.paper.claim import EQUAL, NOT_BELOW, Claim, Comparison, Place, examined, printed_values
 from reproduce.paper.claims import CLAIMS, quoted
 from reproduce.paper.exact import Finding, printed
-from reproduce.paper.published import FOLDER
+from reproduce.paper.published import sentences
 from reproduce.runs.report import Report, reports_of
 from reproduce.sources import PAPER
 from reproduce.tables import ALL, AVERAGE, Cell, System, table03, table04, table05, table08, table09, trained
 from reproduce.tables.table11 import FREQCNN
 from reproduce.tables.table11 import TABLE as TABLE_11
+from reproduce.verdict import LEAST_SEEDS, half_width
 
 __all__ = [
     "FAILED",
@@ -60,7 +60,6 @@ __all__ = [
     "on_the_paper",
 ]
 
-LEAST_SEEDS = 3
 TOLERANCE = 1.0  # percentage points, for 'not below'
 HOLDS, REFUTED, UNKNOWN = "holds", "does not hold", "cannot be told"
 NOT_RUN, FAILED, NOT_COMPARED = "not run", "failed", "not compared"
@@ -112,20 +111,15 @@ class Judgement:
         return min((len(item.differences) for part in self.parts for item in part), default=0)
 
 
-def _sentences() -> list[dict[str, str]]:
-    with open(FOLDER / "sentences.csv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def every_claim() -> list[Claim]:
     """List the claims that can be examined on our numbers, not only on the paper's."""
-    return [claim for claim in (*CLAIMS, *quoted(_sentences())) if not claim.paper_only]
+    return [claim for claim in (*CLAIMS, *quoted(sentences())) if not claim.paper_only]
 
 
 def on_the_paper(claims: Sequence[Claim]) -> list[Finding]:
     """Return the audit's finding on each claim."""
     tables = printed()
-    value = printed_values(tables, checks.diagonal(tables, _sentences()))
+    value = printed_values(tables, checks.diagonal(tables, sentences()))
     return [examined(claim, value) for claim in claims]
 
 
@@ -221,7 +215,7 @@ def _prediction(differences: Sequence[float], number: str) -> tuple[float, float
     mean = float(np.mean(differences)) if k else np.nan
     if k < LEAST_SEEDS:
         return mean, np.nan, np.nan, UNKNOWN
-    half = float(t.ppf(0.975, k - 1) * np.std(differences, ddof=1) * np.sqrt(1 + 1 / k))
+    half = half_width(differences)
     rounding = 0.5 / 10 ** len(number.partition(".")[2])
     inside = abs(mean - float(number)) <= half + rounding
     return mean, mean - half, mean + half, HOLDS if inside else REFUTED

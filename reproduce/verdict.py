@@ -37,13 +37,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binom, norm, t
+from scipy.stats import binom, t
 
+from freqcnn_gluon.training.metrics import wilson
 from reproduce.resampling import cluster_sd
 
-__all__ = ["LEAST_SEEDS", "Z", "by_chance", "interval", "prediction", "speakers_part", "verdict"]
+__all__ = ["LEAST_SEEDS", "by_chance", "half_width", "interval", "prediction", "speakers_part", "verdict"]
 
-Z = float(norm.ppf(0.975))
 LEAST_SEEDS = 3
 ROUNDING = 0.005  # The paper prints two decimals.
 
@@ -71,17 +71,11 @@ def interval(right: np.ndarray, totals: np.ndarray) -> tuple[float, float, float
 def _distances(recalls: np.ndarray, totals: np.ndarray) -> np.ndarray:
     """Return the distances (2,) from the mean of the recalls (C,) to its lower and its upper limit."""
     classes, mean = len(recalls), recalls.mean()
-    distances = np.abs(_wilson(recalls, totals) - recalls)  # (2, C)
+    distances = np.abs(wilson(recalls, totals) - recalls)  # (2, C)
     distances = np.sqrt((distances**2).sum(axis=1)) / classes  # (2,)
     if classes == 1:
         return distances
-    return np.maximum(distances, np.abs(_wilson(mean, _effective(recalls, totals)) - mean))
-
-
-def _wilson(share: np.ndarray | float, total: np.ndarray | float) -> np.ndarray:
-    """Return Wilson's lower and upper limits (2, C) of C proportions, or (2,) of one."""
-    root = Z * np.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
-    return (share + Z**2 / (2 * total) + np.stack([-root, root])) / (1 + Z**2 / total)
+    return np.maximum(distances, np.abs(wilson(mean, _effective(recalls, totals)) - mean))
 
 
 def _effective(recalls: np.ndarray, totals: np.ndarray) -> float:
@@ -92,6 +86,12 @@ def _effective(recalls: np.ndarray, totals: np.ndarray) -> float:
     mean = recalls.mean()
     variance = (recalls * (1 - recalls) / np.maximum(totals - 1, 1)).sum() / len(recalls) ** 2
     return mean * (1 - mean) / variance if variance > 0 else np.inf
+
+
+def half_width(values: Sequence[float] | np.ndarray) -> float:
+    """Return t s √(1 + 1/k) of the numbers (k,) of at least two trainings, in their unit."""
+    k = len(values)
+    return float(t.ppf(0.975, k - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / k))
 
 
 def prediction(
@@ -106,11 +106,10 @@ def prediction(
     Returns:
         The lower and the upper limit, in 0..1; NaN with fewer than LEAST_SEEDS seeds.
     """
-    seeds, mean = len(values), np.mean(values)
-    if seeds < LEAST_SEEDS:
+    mean = np.mean(values)
+    if len(values) < LEAST_SEEDS:
         return np.nan, np.nan
-    of_seeds = t.ppf(0.975, seeds - 1) ** 2 * np.var(values, ddof=1) * (1 + 1 / seeds)
-    below, above = np.sqrt(of_seeds + 2 * np.square(sampling))
+    below, above = np.sqrt(half_width(values) ** 2 + 2 * np.square(sampling))
     return float(max(0, mean - below)), float(min(1, mean + above))
 
 

@@ -68,7 +68,7 @@ class Worker:
 
     @property
     def missing(self) -> str | None:
-        """The import that failed, or None."""
+        """Why the candidate cannot run here, or None."""
         return self._start.get("missing")
 
     @property

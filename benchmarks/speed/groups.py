@@ -1,7 +1,8 @@
 """The measurements: each piece takes minutes and returns the content of ``results/<piece>.json``.
 
 With ``tiny``, for the tests, all sizes are so small that a piece takes seconds, and its values mean nothing.
-A candidate whose package is not installed is skipped and named in ``missing``.
+A candidate that cannot run here is skipped and named in ``missing``, with the reason: a package that is not
+installed, or bfloat16 on a processor without AVX-512.
 """
 
 from __future__ import annotations

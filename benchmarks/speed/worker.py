@@ -17,6 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from data_prep.base.faults import Faults
+
 
 def peak_bytes() -> int:
     """Return the largest memory of this process so far, in bytes."""
@@ -37,7 +39,7 @@ def main() -> None:
     try:
         candidate = getattr(importlib.import_module(module), name)(**json.loads(sys.argv[2]))
         answer = {"versions": candidate.versions}
-    except ImportError as error:
+    except (ImportError, Faults) as error:  # a package or, for bfloat16, the processor
         answer = {"missing": str(error)}
     print(json.dumps(answer), file=answers)
     for line in sys.stdin:

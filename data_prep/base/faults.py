@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 SHOWN = 50  # more lines than this scroll the cause off the screen
 # Control characters, line and paragraph separators, and characters that reverse the order of the text.
@@ -34,6 +38,23 @@ class Faults(Exception):
         if len(self.faults) > SHOWN:
             lines.append(f"  ... and {len(self.faults) - SHOWN} more")
         return "\n".join(lines)
+
+
+def of_each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Call ``function`` with each item, and return the results in order.
+
+    Raises:
+        Faults: Everything that is wrong with any of the items.
+    """
+    results, faults = [], []
+    for item in items:
+        try:
+            results.append(function(item))
+        except Faults as fault:
+            faults += fault.faults
+    if faults:
+        raise Faults(faults)
+    return results
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
 from collections.abc import Mapping
@@ -18,10 +17,7 @@ from data_prep.base.files import whole
 __all__ = ["get_parameters", "load_parameters", "save_arrays", "save_parameters", "set_parameters"]
 
 # The values of ``inputs.Inputs`` that leave a spectrogram as it is, by FreqCNN's parameter.
-IDENTITY = {
-    "inputs.mean": functools.partial(np.zeros, dtype=np.float32),
-    "inputs.scale": functools.partial(np.ones, dtype=np.float32),
-}
+IDENTITY = {"inputs.mean": 0, "inputs.scale": 1}
 HEADER = 2**20  # bytes that the names and shapes in a file may take
 
 
@@ -40,7 +36,11 @@ def set_parameters(net: gluon.Block, arrays: Mapping[str, np.ndarray], devices: 
     """
     parameters = net._collect_params_with_prefix()
     # Models saved by earlier versions have no standardisation.
-    identity = {name: start(parameters[name].shape) for name, start in IDENTITY.items() if name in parameters}
+    identity = {
+        name: np.full(parameters[name].shape, value, np.float32)
+        for name, value in IDENTITY.items()
+        if name in parameters
+    }
     arrays = {**identity, **arrays}
     if arrays.keys() != parameters.keys() or not all(
         array.dtype == np.float32 and _fits(array.shape, parameters[name].shape)

@@ -42,8 +42,9 @@ def mistakes(labels: Sequence[str], clips: pd.DataFrame, recordings: Sequence[Cl
     ]
     words = (
         f"{len(chosen)} of {len(wrong)} mistakes, the highest probability first. Each has its sound, mono at "
-        f"16 kHz and {SECONDS:g} s at most. In its spectrogram, frequencies rise from 0 to 8 kHz, time runs "
-        "from left to right, and loud is dark (bright on a dark screen). A label may be wrong, too."
+        f"{RATE / 1000:g} kHz and {SECONDS:g} s at most. In its spectrogram, frequencies rise from 0 to "
+        f"{RATE / 2000:g} kHz, time runs from left to right, and loud is dark (bright on a dark screen). A "
+        "label may be wrong, too."
     )
     warning = "This page contains these recordings. Give it only to people who may hear them."
     return section(

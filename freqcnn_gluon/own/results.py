@@ -34,9 +34,9 @@ def write_results(
         jobs: The number of processes that read audio, None for one per core.
 
     Returns:
-        ``metrics`` and ``intervals`` of the model, see ``scores.scored``, and ``baselines``: the same of
-        'svm', unless it is the model, and of 'majority', which always predicts the most frequent label of the
-        training. And the clips as they are written.
+        The scores: ``metrics`` and ``intervals`` of the model, see ``scores.scored``, and ``baselines``: the
+        same of 'svm', unless it is the model, and of 'majority', which always predicts the most frequent
+        label of the training. And the frame of clips.csv.
     """
     trained, tested = data.part("train"), data.part("test")
     of_svm = _predict(svm, data.clips_of(tested), jobs)

@@ -16,14 +16,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from freqcnn_gluon.own.about import MAJORITY, SVM
-from freqcnn_gluon.training.metrics import metrics
+from freqcnn_gluon.training.metrics import Z, metrics, wilson
 
 __all__ = ["interval", "score_columns", "scored"]
-
-LEVEL = 0.975  # upper end of a two-sided interval of 95 %
 
 
 def score_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict:
@@ -97,15 +95,14 @@ def interval(
     weights = 1 / (totals * frame["group"].nunique())  # they add up to 1
     mean = float((weights * frame["right"]).sum())
     deviations = weights * (frame["right"] - frame.groupby("group")["right"].transform("mean"))
-    clips = _effective(mean, float((deviations**2).sum()), len(frame))
+    over_clips = wilson(mean, _effective(mean, float((deviations**2).sum()), len(frame)))
     if speakers is None:
-        return _wilson(mean, clips)
+        return _within(*over_clips)
     sums = deviations.groupby(np.asarray(speakers)).sum()
     variance = float((sums**2).sum()) * len(sums) / (len(sums) - 1)
-    student = norm.ppf(LEVEL) / t.ppf(LEVEL, len(sums) - 1)
-    low, high = _wilson(mean, _effective(mean, variance, len(frame)) * student**2)
-    least, most = _wilson(mean, clips)
-    return min(low, least), max(high, most)
+    student = Z / t.ppf(0.975, len(sums) - 1)
+    limits = np.stack([over_clips, wilson(mean, _effective(mean, variance, len(frame)) * student**2)])
+    return _within(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _effective(mean: float, variance: float, clips: int) -> float:
@@ -113,9 +110,6 @@ def _effective(mean: float, variance: float, clips: int) -> float:
     return min(clips, mean * (1 - mean) / variance) if variance > 1e-15 else clips
 
 
-def _wilson(share: float, total: float) -> tuple[float, float]:
-    """Return Wilson's limits of a proportion of ``total`` clips, which need not be a whole number."""
-    z = norm.ppf(LEVEL)
-    root = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    low, high = (share + z**2 / (2 * total) + np.array([-root, root])) / (1 + z**2 / total)
+def _within(low: float, high: float) -> tuple[float, float]:
+    """Return limits within 0 to 1, which a rounding may exceed."""
     return max(0.0, float(low)), min(1.0, float(high))

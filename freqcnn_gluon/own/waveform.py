@@ -140,7 +140,12 @@ def image_graph(settings: ImageSettings) -> onnx.GraphProto:
         A graph of operators of opset 13. Its input is 'waveform' (batch, samples) float32 at
         ``settings.rate``, full scale 1, with at least one sample; its output is 'image'
         (batch, 1, size, size) float32.
+
+    Raises:
+        ValueError: The scale is not 'db', which all models have.
     """
+    if settings.scale != "db":
+        raise ValueError(f"the scale is {settings.scale!r}, and this graph computes 'db'")
     size = settings.size
     head = f"(float[batch, samples] waveform) => (float[batch, 1, {size}, {size}] image)"
     resizing = WEIGHTS.format(m="frame_count") + BIN_COUNT + WEIGHTS.format(m="bin_count")

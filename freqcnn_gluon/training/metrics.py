@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import norm
 
-__all__ = ["metrics"]
+__all__ = ["Z", "metrics", "wilson"]
+
+Z = float(norm.ppf(0.975))  # quantile of a two-sided interval of 95 %
 
 
 def metrics(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict:
@@ -33,3 +36,17 @@ def metrics(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict:
         "recall": [by_class.get(number) for number in range(classes)],
         "confusion": confusion.tolist(),
     }
+
+
+def wilson(share: np.ndarray | float, total: np.ndarray | float) -> np.ndarray:
+    """Return Wilson's 95 % limits of proportions.
+
+    Args:
+        share: The proportions (C,), or one, 0 to 1.
+        total: The number of clips of each, which need not be whole.
+
+    Returns:
+        The lower and the upper limits (2, C), or (2,) of one.
+    """
+    root = Z * np.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
+    return (share + Z**2 / (2 * total) + np.stack([-root, root])) / (1 + Z**2 / total)

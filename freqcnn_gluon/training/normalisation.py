@@ -6,20 +6,13 @@ import mxnet as mx
 import numpy as np
 from mxnet import gluon
 
-from data_prep.base.faults import Faults
 from freqcnn_gluon.network.inputs import Inputs
 from freqcnn_gluon.training.examples import Examples
 
-__all__ = ["NORMALISATIONS", "check", "normalise"]
+__all__ = ["NORMALISATIONS", "normalise"]
 
 NORMALISATIONS = ("none", "overall", "frequency")
 CHUNK = 256  # spectrograms to read at a time
-
-
-def check(kind: str) -> None:
-    """Raise Faults if there is no such normalisation."""
-    if kind not in NORMALISATIONS:
-        raise Faults(f"there is no normalisation '{kind}': choose one of {', '.join(NORMALISATIONS)}")
 
 
 def normalise(net: gluon.HybridBlock, kind: str, training: Examples) -> None:
@@ -35,7 +28,9 @@ def normalise(net: gluon.HybridBlock, kind: str, training: Examples) -> None:
     """
     if kind == "none":
         return
-    inputs = next(layer for layer in _layers(net) if isinstance(layer, Inputs))
+    layers: list[gluon.Block] = []
+    net.apply(layers.append)
+    (inputs,) = (layer for layer in layers if isinstance(layer, Inputs))
     mean, square = _moments(inputs, training)
     if kind == "overall":
         mean, square = (np.broadcast_to(m.mean(axis=1, keepdims=True), m.shape) for m in (mean, square))
@@ -53,9 +48,3 @@ def _moments(inputs: Inputs, training: Examples) -> tuple[np.ndarray, np.ndarray
             sums[power - 1] += (pixels**power).mean(axis=3).sum(axis=0)
     mean, square = (total / len(training) for total in sums)
     return mean, square
-
-
-def _layers(net: gluon.Block):
-    yield net
-    for child in net._children.values():
-        yield from _layers(child)

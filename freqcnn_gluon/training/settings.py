@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import mxnet as mx
 
 from data_prep.base.faults import Faults
-from freqcnn_gluon.training import normalisation
 from freqcnn_gluon.training.memory import MEMORY
+from freqcnn_gluon.training.normalisation import NORMALISATIONS
 
 __all__ = ["INITIALIZERS", "SCHEDULES", "Settings"]
 
@@ -64,10 +64,10 @@ class Settings:
     memory: float = MEMORY
 
     def __post_init__(self):
-        normalisation.check(self.normalise)
         for kind, name, known in (
             ("schedule", self.schedule, SCHEDULES),
             ("initializer", self.initializer, INITIALIZERS),
+            ("normalisation", self.normalise, NORMALISATIONS),
         ):
             if name not in known:
                 raise Faults(f"there is no {kind} '{name}': choose one of {', '.join(known)}")

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.base.faults import Faults
+from data_prep.base.faults import of_each
 from data_prep.base.progress import Bar
 from reproduce import markdown as text
 from reproduce.assumptions import shared
@@ -286,15 +286,8 @@ def _finished(results: Path) -> set[str]:
     Raises:
         Faults: some reports are damaged; all are listed.
     """
-    keys, faults = set(), []
-    for path in sorted(results.glob("*/table*/*/*/report.json")):
-        try:
-            keys.add(_key(read(path)["run"]))
-        except Faults as fault:
-            faults += fault.faults
-    if faults:
-        raise Faults(faults)
-    return keys
+    contents = of_each(read, sorted(results.glob("*/table*/*/*/report.json")))
+    return {_key(content["run"]) for content in contents}
 
 
 def _key(run: dict) -> str:

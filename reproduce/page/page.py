@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from data_prep.base.faults import Faults
+from data_prep.base.faults import Faults, of_each
 from data_prep.base.files import whole
 from data_prep.base.progress import Bar
 from reproduce.assumptions import assumptions
@@ -117,15 +117,7 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
 
 def _reports(folders: Sequence[Path]) -> dict[Path, dict[int, list[Report]]]:
     """Read the reports of every table of results: source folder -> table number -> reports."""
-    by_folder, faults = {}, []
-    for folder in folders:
-        try:
-            by_folder[folder] = reports_by_table(folder)
-        except Faults as fault:
-            faults += fault.faults
-    if faults:
-        raise Faults(faults)
-    return by_folder
+    return dict(zip(folders, of_each(reports_by_table, folders)))
 
 
 def _numbers(folder: Path, extension: str) -> list[int]:

@@ -7,7 +7,6 @@ the one in its table.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +15,9 @@ import pandas as pd
 
 from data_prep.base.files import whole
 from reproduce import markdown as text
-from reproduce.paper import checks
+from reproduce.paper import checks, published
 from reproduce.paper.claims import claims
 from reproduce.paper.exact import Finding, Printed, printed
-from reproduce.paper.published import FOLDER
 
 __all__ = ["KINDS", "UNCHECKED", "Finding", "audit", "markdown", "write"]
 
@@ -55,8 +53,7 @@ def audit(tables: Printed | None = None, sentences: Iterable[checks.Sentence] | 
     """
     tables = printed() if tables is None else tables
     if sentences is None:
-        with open(FOLDER / "sentences.csv", encoding="utf-8", newline="") as file:
-            sentences = list(csv.DictReader(file))
+        sentences = published.sentences()
     diagonal = checks.diagonal(tables, sentences)
     return [
         *checks.table_3(tables),

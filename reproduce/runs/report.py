@@ -11,13 +11,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from data_prep.base.faults import Faults
+from data_prep.base.faults import Faults, of_each
 from reproduce.runs.run import Run
 from reproduce.sources import PAPER
 from reproduce.tables import TRAINED, System, Table, trained
@@ -299,16 +300,8 @@ def reports_by_table(folder: Path) -> dict[int, list[Report]]:
     Raises:
         Faults: Everything that is wrong in any of the tables, as in ``reports_in``.
     """
-    by_number, faults = {}, []
-    for number in TRAINED:
-        if (folder / f"table{number:02}.json").exists():
-            try:
-                by_number[number] = reports_in(folder, number)
-            except Faults as fault:
-                faults += fault.faults
-    if faults:
-        raise Faults(faults)
-    return by_number
+    numbers = [number for number in TRAINED if (folder / f"table{number:02}.json").exists()]
+    return dict(zip(numbers, of_each(partial(reports_in, folder), numbers)))
 
 
 def _mismatches(table: Table, reports: Sequence[Report]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.base.faults import Faults, note
+from data_prep.base.faults import Faults, note, of_each
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon.training import workers
 from reproduce.corpora import Corpus, prepare
@@ -112,16 +112,8 @@ def _not_done(runs: Sequence[Run], results: Path) -> list[Run]:
     Raises:
         Faults: Some reports are damaged. All are named, before hours are spent on other runs.
     """
-    left, faults = [], []
-    for run in runs:
-        try:
-            if done(run, results) is None:
-                left.append(run)
-        except Faults as fault:
-            faults += fault.faults
-    if faults:
-        raise Faults(faults)
-    return left
+    reports = of_each(lambda run: done(run, results), runs)
+    return [run for run, report in zip(runs, reports) if report is None]
 
 
 def _title(run: Run, job: Job) -> str:

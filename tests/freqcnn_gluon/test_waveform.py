@@ -194,3 +194,8 @@ def test_the_symbol_has_no_waveform(saved, tmp_path, capsys):
     assert "--input waveform: MXNet's symbol takes images only" in capsys.readouterr().err
     assert main(["export", str(root / "model"), "--onnx", str(tmp_path / "w"), "--input", "waveform"]) == 0
     assert OnnxModel(tmp_path / "w").takes == "waveform"
+
+
+def test_another_scale_is_refused():
+    with pytest.raises(ValueError, match="the scale is 'power'"):
+        image_graph(ImageSettings(32, scale="power"))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from reproduce.verdict import Z, by_chance, interval, prediction, speakers_part, verdict
+from freqcnn_gluon.training.metrics import Z
+from reproduce.verdict import by_chance, interval, prediction, speakers_part, verdict
 
 
 @pytest.mark.parametrize("right, total", [(0, 30), (3, 30), (64, 89), (294, 332), (89, 89)])

@@ -23,6 +23,7 @@ class Network:
     """FreqCNN of ``table`` with the weights of seed 0, and a batch for it."""
 
     def __init__(self, table: str, size: int, batch: int, segments: int = 2, dtype: str = "float32"):
+        runtime.check_dtype(dtype, "cpu")
         runtime.seed(0)
         self.versions = runtime.versions()
         self.net = build(table, ARCHITECTURES[table].classes, size, segments=segments)

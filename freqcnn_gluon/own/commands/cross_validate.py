@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 
 from data_prep.base.commands import resumable
-from data_prep.base.faults import Faults
 from freqcnn_gluon.own.commands.fit import add_recipe, recipe_of
-from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs
+from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs, check_folder
 
 SPEAKER = "speaker"
 
@@ -49,8 +48,7 @@ def run(options: argparse.Namespace) -> None:
     from freqcnn_gluon.own.output import comparison, score
 
     recipe = recipe_of(options)
-    if options.out.exists() and not options.out.is_dir():
-        raise Faults(f"{options.out}: is a file, not a folder; name a new folder for the results")
+    check_folder(options.out, "the results")
     with resumable(options.out):
         report = cross_validate(
             options.data,

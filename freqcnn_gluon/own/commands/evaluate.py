@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.commands import recogniser
-from freqcnn_gluon.own.commands.parser import Commands, add_command
+from freqcnn_gluon.own.commands.parser import Commands, add_command, check_folder
 
 if TYPE_CHECKING:
     from freqcnn_gluon.own.about import About
@@ -86,8 +86,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _check_folder(folder: Path) -> None:
     """Raise Faults if ``folder`` is a file, or holds a model or data whose clips.csv must stay."""
-    if folder.exists() and not folder.is_dir():
-        raise Faults(f"{folder}: is a file, not a folder; name a new folder for the report")
+    check_folder(folder, "the report")
     if (folder / recogniser.FILES[0]).exists() or (folder / "work").exists():
         raise Faults(f"{folder}: is the folder of a model; name another folder for the report")
     if (folder / "clips.csv").exists() and not (folder / "report.json").exists():

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.base.commands import resumable
-from data_prep.base.faults import Faults
-from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs
+from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs, check_folder
 
 if TYPE_CHECKING:
     from freqcnn_gluon.own.fit import Recipe
@@ -90,8 +89,7 @@ def run(options: argparse.Namespace) -> None:
     from freqcnn_gluon.own.output import comparison, score
 
     recipe = recipe_of(options)
-    if options.out.exists() and not options.out.is_dir():
-        raise Faults(f"{options.out}: is a file, not a folder; name a new folder for the model")
+    check_folder(options.out, "the model")
     with resumable(options.out):
         fit(
             options.data,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from data_prep.base.commands import positive
+from data_prep.base.faults import Faults
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PROGRAM = "freqcnn" if Path(sys.argv[0]).name == "freqcnn" else "python -m freqcnn_gluon"
@@ -61,6 +62,12 @@ def add_command(
     )
     command.set_defaults(run=run)
     return command
+
+
+def check_folder(path: Path, purpose: str) -> None:
+    """Raise Faults if ``path``, the folder for a ``purpose`` such as 'the model', is a file."""
+    if path.exists() and not path.is_dir():
+        raise Faults(f"{path}: is a file, not a folder; name a new folder for {purpose}")
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
