@@ -22,7 +22,8 @@ def build(name: str, classes: int, size: int, rendering: str = "grey", **network
     Args:
         name: 'table2', 'table7' or 'table10' for FreqCNN, otherwise a network that it is compared with.
         classes: Number of classes.
-        size: Side of the spectrogram in pixels.
+        size: Side of the spectrogram in pixels. An image that is too small for AlexNet is enlarged by a whole
+            factor.
         rendering: Colours of the spectrogram, see ``inputs.Inputs``.
         network: Keyword arguments of ``FreqCNN``. The other networks have their default hyper-parameters
             (Sec. 5.1) and ignore these.
@@ -36,8 +37,16 @@ def build(name: str, classes: int, size: int, rendering: str = "grey", **network
         return FreqCNN(ARCHITECTURES[name], classes, size, rendering=rendering, **network)
     net = nn.HybridSequential()
     with net.name_scope():
-        net.add(Inputs(size, rendering), OTHERS[name](classes))
+        net.add(Inputs(size, rendering))
+        if (factor := -(-LEAST_SIDES.get(name, 1) // size)) > 1:
+            net.add(_enlarge(factor))
+        net.add(OTHERS[name](classes))
     return net
+
+
+def _enlarge(factor: int) -> nn.HybridLambda:
+    """Return a layer that repeats each pixel ``factor`` times along frequency and time."""
+    return nn.HybridLambda(lambda F, x: F.UpSampling(x, scale=factor, sample_type="nearest"))
 
 
 def fnn(classes: int) -> nn.HybridSequential:
@@ -76,4 +85,7 @@ OTHERS: dict[str, Callable[[int], HybridBlock]] = {
     "resnet34": partial(_from_gluoncv, "resnet34_v1"),
     "resnet50": partial(_from_gluoncv, "resnet50_v1"),
 }
+# Smallest side, in pixels, of the images that a network takes. Its strides and poolings leave nothing of a
+# smaller one, so ``build`` enlarges it.
+LEAST_SIDES = {"alexnet": 63}
 ZOO = (*ARCHITECTURES, *OTHERS)

@@ -38,6 +38,19 @@ def test_compared_networks_are_the_known_networks(name, published):
     assert parameter_count(net) == published
 
 
+@pytest.mark.parametrize("size, factor", [(16, 4), (32, 2), (62, 2), (63, 1), (64, 1)])
+def test_alexnet_takes_images_that_are_too_small_for_it_enlarged(size, factor):
+    small, large = build("alexnet", 3, size), build("alexnet", 3, size * factor)
+    x = np.random.default_rng(0).random((2, 1, size, size)).astype("float32")
+    seen = []
+    for net, image in ((small, x), (large, x.repeat(factor, axis=2).repeat(factor, axis=3))):
+        mx.random.seed(0)
+        net.initialize(mx.init.Xavier())
+        seen.append(net(mx.nd.array(image)).asnumpy())
+    np.testing.assert_array_equal(*seen)
+    assert np.ptp(seen[0]) > 0
+
+
 def test_small_networks_have_the_layers_that_their_names_promise():
     for name, layers in (("fnn", 3), ("cnn", 5)):
         weights = [key for key in build(name, 3, 64).collect_params() if key.endswith("weight")]

@@ -41,8 +41,6 @@ def test_every_choice_is_the_default_of_an_argument():
             for id, value in chosen.items():
                 if id == "epochs":  # has no default, so a direct call must state it
                     assert "epochs" in defaults["training"]
-                elif id == "schedule":  # own recordings have the cosine, which the paper's MXNet lacked
-                    assert (value, defaults[where][id]) == ("step", "cosine")
                 elif id == "normalise":  # a network that does not begin with Inputs can only have none
                     assert (value, defaults[where][id]) == ("frequency", "none")
                 else:
@@ -107,7 +105,7 @@ def test_all_faults_at_once():
         choices(3, ["colour=red", "schedule=warm", "epochs=many", "head=one", "window=1"])
     messages = caught.value.faults
     assert len(messages) == 5 and "'window' does not affect table 3" in messages[4]
-    assert "no assumption 'colour'" in messages[0] and "step or constant or factor or cosine" in messages[1]
+    assert "no assumption 'colour'" in messages[0] and "cosine or constant or factor or step" in messages[1]
     assert (
         "takes a whole number above 0 such as 60, not 'many'" in messages[2]
         and "no alternative" in messages[3]

@@ -118,8 +118,9 @@ def test_finished_runs_reduce_the_hours(timed, tmp_path, monkeypatch, capsys):
     runs, done, hours, needed, disk, gpu, _ = zip(*(planned["3"] for planned in costs))
     assert runs == (7, 7, 7) and done == (0, 1, 3)
     assert hours == pytest.approx([hours[0], hours[0] * 5 / 6, hours[0] / 2], abs=0.06) and hours[0] > 30
-    nets = [build(name, 3, 64) for name in ("table2", "vgg11", "resnet18")]
-    gpu_hours = [7 * (3 * 1347 + 661) * cost.operations(net, 64) / 4e7 / 3600 for net in nets]
+    size, epochs = job.sizes.size, job.sizes.epochs
+    nets = [build(name, 3, size) for name in ("table2", "vgg11", "resnet18")]
+    gpu_hours = [epochs * (3 * 1347 + 661) * cost.operations(net, size) / 4e7 / 3600 for net in nets]
     assert gpu[0] - gpu[1] == pytest.approx(gpu_hours[0], abs=0.11)
     assert gpu[1] - gpu[2] == pytest.approx(sum(gpu_hours[1:]), abs=0.11) and gpu[2] > 0
     assert len(set(disk)) == len(set(needed)) == 1  # what all of them need together
