@@ -31,7 +31,7 @@ def librispeech_speakers(path: Path) -> dict[str, dict[str, str]]:
     for number, line in _lines(path):
         if line.startswith(";"):
             continue
-        cells = [cell.strip() for cell in line.split("|", 4)]
+        cells = [cell.strip() for cell in line.split("|")]
         if len(cells) < 5:
             faults.append(f"{path}, line {number}: has {len(cells)} fields separated by | instead of 5")
         elif cells[2] == SUBSET:

@@ -8,11 +8,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from data_prep.__main__ import main
 from data_prep.base.faults import Faults
-from data_prep.corpora import lister, own
+from data_prep.corpora import corpus_files, lister, own
 from data_prep.corpora.lister import list_clips
 from data_prep.corpora.open_corpora import OPEN_CORPORA
 
@@ -145,7 +147,12 @@ def accents(tmp_path):
 
 COMPLETE = {
     "ravdess": (ravdess, 1440, 24, {"neutral": 96, "calm": 192, "surprised": 192}),
-    "emodb": (emodb, 535, 10, {"anger": 127, "boredom": 81, "neutral": 79}),
+    "emodb": (
+        emodb,
+        535,
+        10,
+        dict(anger=127, boredom=81, disgust=46, fear=69, happiness=71, sadness=62, neutral=79),
+    ),
     "crema-d": (crema_d, 7442, 91, {"anger": 1271 - 1, "neutral": 1087 - 1, "sad": 1271 - 1}),
     "fsdd": (fsdd, 3000, 6, {"george": 500, "yweweler": 500}),
 }
@@ -179,6 +186,60 @@ def test_a_complete_corpus_is_listed_with_its_labels_speakers_and_texts(name, tr
     path, expected = EXAMPLES[name]
     row = frame[frame["path"] == str(root / path)].iloc[0]
     assert row.tolist() == [str(root / path), *expected]
+
+
+def test_every_code_of_an_emotion_has_its_own_name(trees, tmp_path):
+    frame, _ = list_clips(OPEN_CORPORA["ravdess"], trees("ravdess"))
+    documented = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+    codes = [int(Path(path).name.split("-")[2]) for path in frame["path"]]
+    assert frame["label"].tolist() == [documented[code - 1] for code in codes]
+    names = (f"AudioWAV/1001_IEO_{code}_XX.wav" for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD"))
+    frame, _ = list_clips(OPEN_CORPORA["crema-d"], touch(tmp_path, *names), check_counts=False)
+    assert frame["label"].tolist() == ["anger", "disgust", "fear", "happy", "neutral", "sad"]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        corpus_files.librispeech_speakers,
+        corpus_files.vctk_speakers,
+        corpus_files.accent_archive_speakers,
+        lambda path: corpus_files.librispeech_transcripts([path.with_name("1-2.trans.txt")]),
+    ],
+)
+@hypothesis.given(
+    content=strategies.lists(
+        strategies.sampled_from(
+            [
+                b"84",
+                b" | ",
+                b"F",
+                b"dev-clean",
+                b"\n",
+                b";",
+                b"ID",
+                b" ",
+                b"\0",
+                b"\xeb",
+                b"p225 23 F English",
+                b",",
+            ]
+        )
+        | strategies.binary(max_size=3)
+    ).map(b"".join)
+)
+@hypothesis.settings(max_examples=50, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+def test_whatever_a_table_holds_it_is_read_or_a_fault(read, content, tmp_path):
+    folder = tmp_path / "dev-clean"
+    folder.mkdir(exist_ok=True)
+    for name in ("table", "1-2.trans.txt"):
+        (folder / name).write_bytes(content)
+    try:
+        rows = read(folder / "table")
+    except Faults as faults:
+        assert all(str(folder) in fault for fault in faults.faults)
+    else:
+        assert all(isinstance(name, str) for name in rows)
 
 
 def test_a_list_is_what_own_speech_reads(trees, tmp_path, capsys):
