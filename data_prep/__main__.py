@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import shlex
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from data_prep import corpora, manifest, splits
 from data_prep.base.commands import natural, positive, resumable, with_plain_errors
 from data_prep.base.faults import Faults, note
 from data_prep.corpora import chains, enterface, ut_podcast
+from data_prep.corpora.lister import list_clips
+from data_prep.corpora.open_corpora import OPEN_CORPORA
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings
 
@@ -109,6 +112,22 @@ def _standin(arguments: argparse.Namespace) -> None:
         standin.write(arguments.out, seed=arguments.seed, jobs=arguments.jobs)
 
 
+def _list(arguments: argparse.Namespace) -> None:
+    """Print the CSV file of an open corpus's clips."""
+    corpus = OPEN_CORPORA[arguments.corpus]
+    frame, notes = list_clips(corpus, arguments.root, arguments.label, arguments.check_counts)
+    if arguments.only:
+        labels = set(frame["label"])
+        if unknown := [label for label in arguments.only if label not in labels]:
+            known = ", ".join(sorted(labels))
+            raise Faults(f"--only: no clip has the label {', '.join(unknown)}; the labels are {known}")
+        frame = frame[frame["label"].isin(arguments.only)]
+    for sentence in notes:
+        note(f"note: {sentence}")
+    note(f"{len(frame)} clips, {frame['speaker'].nunique()} speakers, {frame['label'].nunique()} labels")
+    frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data_prep",
@@ -116,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
         "An interrupted command resumes when it is run again.",
         epilog="examples:\n  python -m data_prep ut_podcast /data/UT-Podcast data/ut_podcast\n"
         "  python -m data_prep chains /data/CHAINS --calibrate\n"
-        "  python -m data_prep standin enterface data/standin   # without a corpus: synthesise a stand-in",
+        "  python -m data_prep standin enterface data/standin   # without a corpus: synthesise a stand-in\n"
+        "  python -m data_prep list ravdess /data/RAVDESS > clips.csv   # see docs/open-corpora.md",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="CORPUS")
@@ -124,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chains(commands)
     _add_enterface(commands)
     _add_standins(commands.add_parser("standin", help="synthesise speech in the layout of a corpus"))
+    _add_lists(commands.add_parser("list", help="list the clips of an open corpus in a CSV file"))
     return parser
 
 
@@ -201,6 +222,32 @@ def _add_standins(parser: argparse.ArgumentParser) -> None:
         command.set_defaults(run=_standin, corpus=name)
 
 
+def _add_lists(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="CORPUS")
+    for name, corpus in OPEN_CORPORA.items():
+        summary = f"the clips of {corpus.title}, as a CSV file on standard output"
+        command = _add_command(commands, name, summary, f"list {name} /data/{name} > clips.csv")
+        command.add_argument("root", type=Path, metavar="ROOT", help=f"folder that holds {corpus.layout}")
+        command.add_argument(
+            "--label",
+            choices=corpus.labels,
+            default=corpus.labels[0],
+            help="what the label of a clip is (default: %(default)s)",
+        )
+        command.add_argument(
+            "--only",
+            nargs="+",
+            metavar="LABEL",
+            help="list the clips with these labels only; comes after ROOT",
+        )
+        _add_no_check_counts(command, "accept a corpus that is not complete")
+        command.set_defaults(run=_list, corpus=name)
+
+
+def _add_no_check_counts(parser: argparse.ArgumentParser, purpose: str) -> None:
+    parser.add_argument("--no-check-counts", dest="check_counts", action="store_false", help=purpose)
+
+
 def _add_corpus(
     commands, name: str, summary: str, example: str, layout: str, size: int, out_needed: bool = True
 ) -> argparse.ArgumentParser:
@@ -211,12 +258,7 @@ def _add_corpus(
     parser.add_argument(
         "--size", type=positive, default=size, help="rows and columns of an image (default: %(default)s)"
     )
-    parser.add_argument(
-        "--no-check-counts",
-        dest="check_counts",
-        action="store_false",
-        help="accept a corpus whose numbers of clips differ from the paper's",
-    )
+    _add_no_check_counts(parser, "accept a corpus whose numbers of clips differ from the paper's")
     return parser
 
 

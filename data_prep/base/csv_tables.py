@@ -40,7 +40,7 @@ SYNONYMS = {
     for name, synonyms in {
         "path": "file filename file_name filepath file_path fname wav audio recording",
         "label": "class emotion accent tag category target",
-        "partition": "split set subset fold part usage",
+        "partition": "split set subset part usage",
         "speaker": "speaker_id speakerid spk client_id subject actor",
         "start": "begin onset start_time begin_time",
         "stop": "end end_time stop_time",
