@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, recall_score
 
 from reproduce.__main__ import main
+from reproduce.commands.reference import fill_marks
 from reproduce.options import COMPARE
 from reproduce.runs.report import reports_in
 
@@ -81,15 +82,18 @@ def test_systems_meet_on_the_same_clips_and_folds(speech, tmp_path, capsys):
 
     shown = ["--data", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
     assert main(["report", *shown]) == 0
+    mark = "<!-- compare from results/talk -->\n"
+    assert fill_marks(f"{mark}<!-- end -->", tmp_path).count("| FNN ") == 1
     html = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
     assert "Comparison" in html and "Table 0" not in html and "The paper’s claims" not in html
 
 
 def test_a_system_that_cannot_be_trained_is_shown_as_failed(tmp_path, capsys):
     speech = write(tmp_path / "few", speakers=1, each=2)
-    frame, reports = compared(tmp_path, speech, "--systems", "ivector", "fnn", "--folds", "2")
+    frame, reports = compared(tmp_path, speech, "--systems", "ivector", "fnn", "svm", "--folds", "2")
     assert frame.loc["i-Vector", "verdict"] == "failed" and np.isnan(frame.loc["i-Vector", "uar"])
-    assert sorted(report.fault != "" for report in reports) == [False, False, True, True]
+    assert sorted(report.fault != "" for report in reports) == [False] * 4 + [True] * 2
+    assert frame.loc["SVM", "lead"] == "not tested"  # the clips name no speakers
     page = capsys.readouterr().out
     assert "Failed: i-Vector, fold 1, seed 0: it cannot be trained on these clips" in page
     assert "clips held out" in page
