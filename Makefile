@@ -96,6 +96,7 @@ run_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
 table_options = $(run_options) $(corpora) $(if $(PROFILE),--profile "$(PROFILE)") \
 	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts)
+speech = $(or $(SPEECH),$(error name the recordings, as in make compare SPEECH=clips.csv))
 compare_options = $(run_options) --folds "$(FOLDS)" --architecture "$(ARCHITECTURE)" --size "$(SIZE)" \
 	--batch-size "$(BATCH)" $(if $(HOLD_OUT),--hold-out "$(HOLD_OUT)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
 	$(if $(SYSTEMS),--systems $(SYSTEMS))
@@ -140,8 +141,7 @@ tables: setup  ## run all twelve tables
 	@$(launched) "$(PYTHON)" -m reproduce table $(table_options)
 
 compare: setup  ## run the systems of Tables 3, 8 and 11 on the recordings in SPEECH, on the same clips and folds
-	@$(launched) "$(PYTHON)" -m reproduce compare "$(or $(SPEECH),$(error name the recordings: make compare SPEECH=clips.csv))" \
-	    $(compare_options)
+	@$(launched) "$(PYTHON)" -m reproduce compare "$(speech)" $(compare_options)
 
 report: setup  ## write all results to one page, RESULTS/index.html, for a browser or a phone
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"
