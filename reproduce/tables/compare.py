@@ -31,6 +31,11 @@ _SYSTEMS = {
 }
 NAMES = (FREQCNN, *_SYSTEMS)
 """The names of the systems on the command line, in the order of the rows."""
+NOTE = (
+    "Every score is over the test clips of all folds. Training accuracy (of the last epoch) and seconds "
+    "(without those for images and features) are means over the runs. Systems without epochs have no "
+    "training accuracy. The tests compare each system with {} on the same clips."
+)
 UNITS = {
     "speaker": "whole speakers held out",
     "text": "whole texts held out",
@@ -86,5 +91,6 @@ def comparison(
         ),
         quick=sizes,
         claim=systems[0],
+        notes=(NOTE.format(systems[0].name),),
         data=data,
     )
