@@ -1,7 +1,8 @@
 # `make` lists the targets and the variables. Targets that run Python have `setup` as a prerequisite.
 
 # A variable that is exported and empty counts as unset.
-$(foreach name,OUT VENV DEVICE SEEDS CHECK_COUNTS TABLE DTYPE GPU GPUS DATA RESULTS,\
+$(foreach name,OUT VENV DEVICE SEEDS CHECK_COUNTS TABLE DTYPE GPU GPUS DATA RESULTS \
+	FOLDS ARCHITECTURE SIZE BATCH,\
 	$(if $(strip $($(name))),,$(eval override undefine $(name))))
 
 ## folder for the environment, data and results; name another if this one is read-only
@@ -36,6 +37,22 @@ ASSUME ?=
 TABLE ?= 3
 ## assumptions whose alternatives `make sensitivity` also combines, as in "attention_input gamma"
 TOGETHER ?=
+## recordings for `make compare`: a folder with a folder for each label, or a CSV file with path, label and, if known, speaker
+SPEECH ?=
+## systems for `make compare`, as in "freqcnn svm resnet18"; if empty, all
+SYSTEMS ?=
+## what is never in training and test of `make compare`: speaker, text, clip, or fold (the CSV's column); if empty, chosen by the CSV
+HOLD_OUT ?=
+## number of folds for `make compare`
+FOLDS ?= 5
+## FreqCNN's architecture for `make compare`: table2 (accents), table7 (speakers) or table10 (emotions)
+ARCHITECTURE ?= table7
+## side of the networks' spectrograms for `make compare`, in pixels
+SIZE ?= 64
+## epochs of the networks for `make compare`; if empty, 7, or more if 400 steps need more
+EPOCHS ?=
+## batch size of the networks for `make compare`
+BATCH ?= 16
 ## number format of convolutions: float32, or bfloat16 on a CPU
 DTYPE ?= float32
 ## groups for `make bench`, as in "step memory" or "step-table7"; if empty, all
@@ -67,24 +84,29 @@ export PIP_USER := 0
 $(foreach name,$(shown),$(if $($(name)),$(eval doctor: export $(name) := $$(value $(name)))))
 # Variables of this file that come from the environment; other programs use some of the names too.
 inherited = $(foreach name,OUT VENV DEVICE HOSTS UT_PODCAST CHAINS ENTERFACE PROFILE SEEDS JOBS SCHEDULER CHECK_COUNTS \
-	ASSUME TABLE TOGETHER DTYPE BENCH EXPERIMENTS FSDD EMODB GPU GPUS DATA RESULTS,$(if $(filter environment,$(origin $(name))),$(if $($(name)),$(name))))
+	ASSUME TABLE TOGETHER SPEECH SYSTEMS HOLD_OUT FOLDS ARCHITECTURE SIZE EPOCHS BATCH DTYPE BENCH EXPERIMENTS FSDD EMODB \
+	GPU GPUS DATA RESULTS,$(if $(filter environment,$(origin $(name))),$(if $($(name)),$(name))))
 # Put large arrays in pages of 2 MB if Linux offers them: a training step is then a few percent faster.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 corpora = $(if $(UT_PODCAST),--ut-podcast "$(UT_PODCAST)") $(if $(CHAINS),--chains "$(CHAINS)") \
 	$(if $(ENTERFACE),--enterface "$(ENTERFACE)")
-table_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results "$(RESULTS)" \
-	$(corpora) $(if $(PROFILE),--profile "$(PROFILE)") $(if $(JOBS),--jobs "$(JOBS)") \
-	$(if $(SCHEDULER),--scheduler "$(SCHEDULER)") --dtype "$(DTYPE)" \
-	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts) \
+run_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results "$(RESULTS)" \
+	$(if $(JOBS),--jobs "$(JOBS)") $(if $(SCHEDULER),--scheduler "$(SCHEDULER)") --dtype "$(DTYPE)" \
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
+table_options = $(run_options) $(corpora) $(if $(PROFILE),--profile "$(PROFILE)") \
+	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts)
+speech = $(or $(SPEECH),$(error name the recordings, as in make compare SPEECH=clips.csv))
+compare_options = $(run_options) --folds "$(FOLDS)" --architecture "$(ARCHITECTURE)" --size "$(SIZE)" \
+	--batch-size "$(BATCH)" $(if $(HOLD_OUT),--hold-out "$(HOLD_OUT)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
+	$(if $(SYSTEMS),--systems $(SYSTEMS))
 
 together = $(foreach id,$(TOGETHER),--together "$(id)")
 launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" --)
 
 .DEFAULT_GOAL := help
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
-.PHONY: help setup $(numbered) tables report notebooks audit assumptions plan sensitivity claims reference test test-kill \
+.PHONY: help setup $(numbered) tables compare report notebooks audit assumptions plan sensitivity claims reference test test-kill \
 	test-long fuzz lint verify-results bench learning doctor check-gpu-setup check-gpu clean
 
 help:  ## print this list
@@ -117,6 +139,9 @@ $(numbered): table%: setup
 
 tables: setup  ## run all twelve tables
 	@$(launched) "$(PYTHON)" -m reproduce table $(table_options)
+
+compare: setup  ## run the systems of Tables 3, 8 and 11 on the recordings in SPEECH, on the same clips and folds
+	@$(launched) "$(PYTHON)" -m reproduce compare "$(speech)" $(compare_options)
 
 report: setup  ## write all results to one page, RESULTS/index.html, for a browser or a phone
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"

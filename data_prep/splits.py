@@ -203,6 +203,44 @@ def voices(speakers: pd.Series, paths: pd.Series) -> pd.Series:
     return names.groupby(voice[codes[: len(names)]]).transform("min")
 
 
+def label_faults(labels: pd.Series) -> list[str]:
+    """List why clips with these labels (n,) cannot be divided into folds."""
+    counts = labels.value_counts()
+    faults = [f"label {label!r} has one clip; it needs two or more" for label in counts[counts < 2].index]
+    if len(counts) < 2:
+        faults.append(f"there is one label, {', '.join(counts.index)}; give two or more")
+    return faults
+
+
+def group_folds(labels: pd.Series, groups: pd.Series, folds: int | None, seed: int) -> np.ndarray | None:
+    """Return the fold (n,) of each clip, from 1, with whole groups in it; None if a training lacks a label.
+
+    Args:
+        labels: The clips' labels (n,).
+        groups: The clips' groups (n,).
+        folds: The number of folds; None for one for each group.
+        seed: The seed of the draw.
+    """
+    from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
+
+    # Groups of equal size are assigned in the order of their names, so permuted names make another draw.
+    # StratifiedGroupKFold's own shuffling mixes up groups in scikit-learn 1.7.
+    names = groups.drop_duplicates().sort_values()
+    drawn = groups.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
+    if len(names) < (folds or 2) or (folds and folds > labels.value_counts().max()):
+        return None
+    splitter = StratifiedGroupKFold(folds) if folds else LeaveOneGroupOut()
+    numbers = np.zeros(len(labels), int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about rare labels, which are checked here
+        parts = splitter.split(labels, labels, drawn if folds else groups)
+        for number, (train, test) in enumerate(parts, 1):
+            if labels.iloc[train].nunique() < labels.nunique() or not len(test):
+                return None
+            numbers[test] = number
+    return numbers
+
+
 def _draw_clips(labels: pd.Series, share: float, seed: int) -> np.ndarray:
     """Draw the clips (n,) of the test part one by one."""
     from sklearn.model_selection import train_test_split  # imported here because it is slow to import

@@ -13,11 +13,13 @@ from reproduce.commands.arguments import (
     AUDIO_JOBS,
     COMMAND,
     add_command,
+    add_comparison,
     add_corpora,
     add_data,
     add_numbers,
     add_options,
     add_results,
+    comparison_of,
     options_of,
     roots_of,
 )
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _add_table(commands)
+    _add_compare(commands)
     _add_sensitivity(commands)
     _add_plan(commands)
     _add_report(commands)
@@ -81,8 +84,45 @@ def _table(options: argparse.Namespace) -> None:
         choices(number, assumed[number])
     for number in numbers:
         with resumable(options.results):
-            page = produce(number, replace(general, assume=assumed[number]))
+            page = produce(TABLES[number], replace(general, assume=assumed[number]))
         print(page)
+
+
+def _add_compare(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "compare",
+        _compare,
+        "compare the systems of Tables 3, 8 and 11 on labelled recordings of your own",
+        "Every system is trained and tested on the same clips and folds, and each clip is tested once. The "
+        "table has the unweighted average recall (UAR) and the accuracy over all folds with their 95 % "
+        "intervals, the training accuracy, the number of parameters, the seconds of a training, and tests "
+        "against FreqCNN on the same clips. It is written to compare.md and compare.csv in the folder of "
+        "results, below the name of the recordings; `report` shows it in a browser. A system that cannot be "
+        "trained on the clips is shown as failed. After an interruption the same command resumes.",
+        "clips.csv",
+        "recordings/ --systems freqcnn svm resnet18 --folds 10 --seeds 3",
+        "clips.csv --hold-out text --size 128 --jobs 2",
+    )
+    add_comparison(command)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from reproduce.commands.compare import compare
+    from reproduce.tables.compare import SIZES
+
+    sizes = replace(SIZES, size=options.size, batch_size=options.batch_size)
+    with resumable(options.results):
+        page = compare(
+            comparison_of(options),
+            options.systems,
+            options.hold_out,
+            options.folds,
+            options.architecture,
+            sizes,
+            options.epochs,
+        )
+    print(page)
 
 
 def _add_sensitivity(commands: Commands) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.base.faults import Faults
+from reproduce.options import COMPARE
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,6 +20,12 @@ else:  # mypy checks this branch in environments without tomli too
 __all__ = ["Assumption", "Choices", "assumptions", "choices", "markdown", "not_accepted", "shared"]
 
 PATH = Path(__file__).with_name("assumptions.toml")
+COMPARED = {3, 8, 11}  # the tables whose systems ``compare`` runs
+OF_CORPORA = {
+    "ut_podcast_speaker",
+    "enterface_subjects",
+    "enrolment",
+}  # of the paper's
 
 Choices = dict[str, dict[str, Any]]  # where -> id -> value, as read from TOML
 
@@ -51,6 +58,12 @@ class Assumption:
     why: str
     tried: list[Any] = field(default_factory=list)
     least: float | None = None
+
+    def concerns(self, table: int) -> bool:
+        """Return whether a table depends on it. COMPARE depends on what its systems depend on."""
+        if table != COMPARE:
+            return table in self.tables
+        return self.where != "data" and self.id not in OF_CORPORA and not COMPARED.isdisjoint(self.tables)
 
     def values_to_try(self) -> list[Any]:
         """List the values that ``sensitivity`` tries in place of the choice."""
@@ -113,7 +126,7 @@ def choices(table: int, overrides: Iterable[str] = ()) -> Choices:
     """Return the value of each assumption that ``table`` depends on and that the code takes.
 
     Args:
-        table: The table's number.
+        table: The table's number, or COMPARE.
         overrides: Choices that differ from assumptions.toml, each as 'id=value'.
 
     Returns:
@@ -123,7 +136,7 @@ def choices(table: int, overrides: Iterable[str] = ()) -> Choices:
         Faults: One for each unknown id, each unknown value, each id that the table does not depend on, and
             each id with two different values.
     """
-    listed = {id: entry for id, entry in assumptions().items() if table in entry.tables}
+    listed = {id: entry for id, entry in assumptions().items() if entry.concerns(table)}
     overridden: dict[str, Any] = {}
     faults: list[str] = []
     for override in overrides:
@@ -163,7 +176,8 @@ def _unknown(id: str, table: int, listed: Mapping[str, Assumption]) -> str:
     exists = id in assumptions()
     problem = f"the assumption '{id}' does not affect" if exists else f"there is no assumption '{id}' for"
     open_here = ", ".join(id for id, entry in listed.items() if entry.where != "fixed")
-    return f"{problem} table {table}: choose among {open_here}"
+    place = "the comparison" if table == COMPARE else f"table {table}"
+    return f"{problem} {place}: choose among {open_here}"
 
 
 def shared(overrides: Iterable[str], table: int, tables: Iterable[int]) -> list[str]:

@@ -19,6 +19,7 @@ __all__ = [
     "NOT_JUDGED",
     "Paired",
     "by_seed",
+    "by_system",
     "cells",
     "comparisons",
     "confusion",
@@ -247,10 +248,10 @@ def confusion(contents: Sequence[Mapping[str, Any]], folds: Sequence[str]) -> np
 def _by_speaker(table: Table, reports: Sequence[Report]) -> np.ndarray | None:
     """Return the counts (speakers, folds, true, predicted) of one system's reports, averaged over the seeds.
 
-    None without reports, or if a report does not state the speakers.
+    None without reports, or if a report does not state the speaker of each clip.
     """
     contents = [report.content for report in reports if not report.fault]
-    if not contents or not all("speakers" in content for content in contents):
+    if not contents or not all("speakers" in entry and "" not in entry["speakers"] for entry in contents):
         return None
     names = sorted({speaker for content in contents for speaker in content["speakers"]})
     labels = {label: number for number, label in enumerate(contents[0]["labels"])}
@@ -263,6 +264,40 @@ def _by_speaker(table: Table, reports: Sequence[Report]) -> np.ndarray | None:
                 true, predicted = labels[answer["true"]], labels[answer["predicted"]]
                 counts[names.index(speaker), fold, true, predicted] += 1
     return counts / len({content["run"]["seed"] for content in contents})
+
+
+def by_system(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
+    """Return one line for each system of a comparison.
+
+    Returns:
+        The columns system; uar and accuracy in per cent, each with _sd, _low and _high as in ``cells``;
+        uar_prediction_low and uar_prediction_high; training_accuracy in per cent (of the last epoch) and
+        parameters, which only networks have; seconds, the time of one training; seeds; verdict ('failed' or
+        'not run' without numbers); and p_adjusted, p_speakers_adjusted and lead as in ``comparisons``.
+        Training accuracy and seconds are means over the runs.
+    """
+    frame = cells(table, reports).set_index(["system", "measure"])
+    tests, lines = comparisons(table, reports).set_index("system"), []
+    for system in table.systems():
+        line: dict[str, Any] = {"system": system.name}
+        for name, measure in (("uar", "UAR"), ("accuracy", "ACC")):
+            cell = frame.loc[system.name, measure]
+            line |= {name: cell["ours"], **{f"{name}_{of}": cell[of] for of in ("sd", "low", "high")}}
+        cell = frame.loc[system.name, "UAR"]
+        line |= {f"uar_{name}": cell[name] for name in ("prediction_low", "prediction_high")}
+        contents = [report.content for report in reports_of(system, reports) if not report.fault]
+        last = [100 * content["history"][-1]["accuracy"] for content in contents if content["history"]]
+        line |= {
+            "training_accuracy": np.mean(last) if last else np.nan,
+            "parameters": next((entry["parameters"] for entry in contents if entry["history"]), np.nan),
+            "seconds": np.mean([entry["training_seconds"] for entry in contents]) if contents else np.nan,
+            "seeds": cell["seeds"],
+            "verdict": cell["verdict"],
+            **{name: tests[name].get(system.name, np.nan) for name in ("p_adjusted", "p_speakers_adjusted")},
+            "lead": tests["lead"].get(system.name, ""),
+        }
+        lines.append(line)
+    return pd.DataFrame(lines).astype({"parameters": "Int64", "seeds": "Int64"})
 
 
 def comparisons(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
@@ -315,6 +350,7 @@ def _speaker_of_clips(reports: Sequence[Report]) -> dict[str, str]:
         for report in reports
         for speaker, clips in report.content.get("speakers", {}).items()
         for clip in clips
+        if speaker
     }
 
 

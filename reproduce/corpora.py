@@ -14,7 +14,7 @@ import pandas as pd
 
 from data_prep import corpora, splits, store
 from data_prep.base.faults import Faults, note
-from data_prep.corpora import Scan, chains, enterface, ut_podcast
+from data_prep.corpora import Scan, chains, enterface, own_folds, ut_podcast
 from data_prep.sound.spectrogram import ImageSettings
 from data_prep.standin import chains as standin_chains
 from data_prep.standin import enterface as standin_enterface
@@ -22,16 +22,17 @@ from data_prep.standin import ut_podcast as standin_ut_podcast
 from data_prep.standin.folder import is_standin
 from reproduce.sources import PAPER, RESERVED, STANDIN
 
-__all__ = ["CORPORA", "Corpus", "Split", "counted", "prepare", "scanned"]
+__all__ = ["CORPORA", "OWN", "Corpus", "Split", "counted", "prepare", "scanned"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the paper's corpora.
+    """One of the paper's corpora, or the user's own recordings.
 
     Attributes:
         title: The corpus's own name.
-        module: The module of ``data_prep.corpora`` that reads it.
+        module: The module of ``data_prep.corpora`` that reads it. If it has ``folds_text``, a remark
+            describes the folds.
         write_standin: Writes the stand-in into a folder.
         folder: Name of the stand-in's folder.
         speakers_apart: Whether it is an error if a fold is tested on speakers that it was trained on.
@@ -48,10 +49,17 @@ class Kind:
     test_clips: Literal["shared", "redrawn"]
 
 
+def _no_standin(root: Path, jobs: int | None) -> None:
+    raise Faults("there are no recordings: give a folder with a folder for each label, or a CSV file")
+
+
+OWN = "own"
+"""The name in CORPORA of anybody's labelled recordings, on which ``compare`` runs."""
 CORPORA = {
     "ut_podcast": Kind("UT-Podcast", ut_podcast, standin_ut_podcast.write, "UT-Podcast", False, "shared"),
     "chains": Kind("CHAINS", chains, standin_chains.write, "CHAINS", False, "redrawn"),
     "enterface": Kind("eNTERFACE'05", enterface, standin_enterface.write, "eNTERFACE", True, "redrawn"),
+    OWN: Kind("own recordings", own_folds, _no_standin, "", False, "redrawn"),
 }
 
 
@@ -106,7 +114,7 @@ class Corpus:
     """A prepared corpus.
 
     Attributes:
-        source: 'paper' if its counts are the paper's, 'standin', or otherwise its folder's name.
+        source: 'paper' if its counts are the paper's, 'standin', or otherwise the name of its folder or CSV.
         split: Its clips and folds.
         store: Its spectrograms.
         root: The folder that the manifest's paths are relative to.
@@ -184,7 +192,7 @@ def prepare(
     """
     kind = CORPORA[name]
     scan = _scan(name, root, data, choices, jobs)
-    source, check_counts = _source_of(scan, check_counts)
+    source, check_counts = _source_of(name, root, scan, check_counts)
     folder = data / source / name
     protocol = partial(kind.module.protocol, **_selected(kind.module.PROTOCOL_OPTIONS, choices))
     counts = scan.counts if check_counts else ()
@@ -193,7 +201,8 @@ def prepare(
     _print_notes(scan)
     if kind.speakers_apart:
         _check_speakers(frame)
-        notes += tuple(kind.module.folds_text(frame).splitlines())
+    if describe := getattr(kind.module, "folds_text", None):
+        notes += tuple(describe(frame).splitlines())
     split = Split(frame, _labels(kind, frame), notes)
     return Corpus(source, split, images, scan.root, folder)
 
@@ -215,7 +224,7 @@ def counted(
     """
     kind = CORPORA[name]
     scan = scanned(name, root, data, choices, jobs)
-    source, _ = _source_of(scan, check_counts)
+    source, _ = _source_of(name, root, scan, check_counts)
     _print_notes(scan)
     frame = kind.module.protocol(scan.manifest, **_selected(kind.module.PROTOCOL_OPTIONS, choices))
     return Split(frame, _labels(kind, frame), scan.notes), source
@@ -246,13 +255,16 @@ def _print_notes(scan: Scan) -> None:
         note(f"note: {line}")
 
 
-def _source_of(scan: Scan, check_counts: bool) -> tuple[str, bool]:
+def _source_of(corpus: str, root: Path | None, scan: Scan, check_counts: bool) -> tuple[str, bool]:
     """Return the source of the clips, and whether other counts than the paper's are an error."""
-    if is_standin(scan.root):
+    if is_standin(scan.root) or (corpus == OWN and any(map(is_standin, scan.root.parents))):
         return STANDIN, False
-    if check_counts or not scan.counts:
+    if corpus == OWN and root:
+        name = own_folds.source_name(root)
+    elif check_counts or not scan.counts:
         return PAPER, True
-    name = scan.root.resolve().name
+    else:
+        name = scan.root.resolve().name
     return (f"own-{name}" if name in RESERVED else name), False
 
 

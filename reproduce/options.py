@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PROFILES", "Options"]
+__all__ = ["COMPARE", "OWN_SIZES", "PROFILES", "Options"]
 
 PROFILES = ("paper", "quick")
+OWN_SIZES = "own"
+"""The profile of ``compare``, whose sizes are given on the command line."""
+COMPARE = 0
+"""The number that stands for the table of ``compare``, which the paper does not have."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Options:
 
     Attributes:
         roots: Name of a corpus -> its folder; None uses its stand-in.
-        profile: 'paper' or 'quick'; None chooses 'paper' with a corpus folder and 'quick' without.
+        profile: 'paper', 'quick' or OWN_SIZES; None chooses 'paper' with a corpus folder and 'quick' without.
         seeds: Number of trainings of each system, with the seeds 0, 1, ...
         device: As ``devices.choose`` takes it: 'auto', 'cpu', 'gpu', 'gpu:0,1', ...
         dtype: The number format of the networks' arithmetic, see ``runtime.mixed_precision``.

@@ -42,8 +42,8 @@ WARNINGS = {
 }
 OWN_WARNING = (
     "NOT THE PAPER'S CORPUS",
-    "'{source}' has the layout of the paper's corpus but not its counts. Do not compare its results with the "
-    "paper's numbers.",
+    "'{source}' is not a corpus of the paper, or it does not have the paper's counts. Do not compare its "
+    "results with the paper's numbers.",
 )
 
 

@@ -71,7 +71,7 @@ def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
             yield path
 
 
-def scan(source: Path | str) -> Scan:
+def scan(source: Path | str, further: Sequence[str] = ()) -> Scan:
     """Read the labels of a user's recordings.
 
     Args:
@@ -79,6 +79,7 @@ def scan(source: Path | str) -> Scan:
             path (relative to the CSV's folder, or absolute) and label. The CSV may have the columns
             speaker, partition ('train' or 'test'), start and stop (s; 'nan' counts as empty, and a decimal
             comma is accepted if semicolons separate the fields). Other columns are ignored, with a note.
+        further: The names of more columns that the CSV may have and that the manifest keeps.
 
     Returns:
         The clips. Labels and speakers are in Unicode's normal form NFC. The sound is not checked.
@@ -90,7 +91,7 @@ def scan(source: Path | str) -> Scan:
     if source.is_dir():
         return _of_folder(source)
     if source.exists():
-        return _of_table(source)
+        return _of_table(source, further)
     raise Faults(f"{source}: is missing; name a folder with a folder for each label, or a CSV file")
 
 
@@ -123,11 +124,11 @@ def _of_folder(root: Path) -> Scan:
     return Scan(root, frame, [], (*notes, *_similar_labels(root, frame["label"])))
 
 
-def _of_table(source: Path) -> Scan:
-    table = read_table(source, NEEDED, OPTIONAL)
+def _of_table(source: Path, further: Sequence[str]) -> Scan:
+    table = read_table(source, NEEDED, (*OPTIONAL, *further))
     frame, lines = table.frame, table.lines
     _check_paths(frame["path"], source, lines)
-    passed = [str(name) for name in frame.columns if name and name not in (*NEEDED, *OPTIONAL)]
+    passed = [str(name) for name in frame.columns if name and name not in (*NEEDED, *OPTIONAL, *further)]
     paths = [str(as_stored(_place(source.parent.absolute(), path))) for path in frame["path"]]
     folders = [os.path.dirname(path) for path in paths if "\0" not in path]  # another check reports it
     root = os.path.commonpath(folders) if folders else ""
@@ -137,7 +138,7 @@ def _of_table(source: Path) -> Scan:
         if name in frame:
             frame[name] = [_time(cell, table.delimiter) for cell in frame[name]]
     notes = _passed_columns(source, passed, frame.columns) + _missing_labels(source, frame["label"])
-    frame = _completed(frame, source, lines)
+    frame = _completed(frame, source, lines, [name for name in further if name in frame])
     parts = set(frame["partition"])
     if "" in parts and len(parts) > 1:
         line = lines[frame["partition"].tolist().index("")]
@@ -227,12 +228,16 @@ def _place(folder: Path, path: str) -> str:
     return os.path.realpath(place)
 
 
-def _completed(frame: pd.DataFrame, source: Path, lines: Sequence[int] | None) -> pd.DataFrame:
+def _completed(
+    frame: pd.DataFrame, source: Path, lines: Sequence[int] | None, further: Sequence[str] = ()
+) -> pd.DataFrame:
     """Complete a manifest with the missing columns and a name for each clip, and validate it."""
-    frame = frame.reindex(columns=[name for name in manifest.COLUMNS if name != "clip"], fill_value="")
+    columns = [name for name in (*manifest.COLUMNS, *further) if name != "clip"]
+    frame = frame.reindex(columns=list(dict.fromkeys(columns)), fill_value="")
     for name in ("label", "speaker"):  # macOS and other systems spell the same letter differently
         frame[name] = [unicodedata.normalize("NFC", value) for value in frame[name]]
-    frame["text"] = ""  # the name of a text in a corpus; a CSV's column of this name may hold transcripts
+    if "text" not in further:
+        frame["text"] = ""  # the name of a text in a corpus; a CSV's column of this name may hold transcripts
     times = zip(frame["path"], frame["start"], frame["stop"])
     frame["clip"] = [path + (f" {start}-{stop}" if start or stop else "") for path, start, stop in times]
     manifest.validate(frame, source, lines)

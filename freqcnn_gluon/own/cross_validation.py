@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -101,64 +100,32 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> tuple[np.n
         Faults: A label has fewer clips than needed, or clips name no speaker and ``folds`` is 'speaker'.
     """
     labels, speakers, paths = frame["label"], frame["speaker"], frame["path"]
-    counts = labels.value_counts()
-    faults = [f"label {label!r} has one clip; it needs two or more" for label in counts[counts < 2].index]
-    if len(counts) < 2:
-        faults.append(f"there is one label, {counts.index[0]}; give two or more")
+    faults = splits.label_faults(labels)
     if folds == SPEAKER and (speakers == "").any():
         nameless = frame["clip"][speakers == ""]
         faults.append(f"{len(nameless)} clips name no speaker, such as {nameless.iloc[0]!r}; name them")
     if faults:
         raise Faults(faults)
     if folds == SPEAKER:
-        numbers = _split(labels, speakers, None, seed)
+        numbers = splits.group_folds(labels, speakers, None, seed)
         if numbers is None:
             raise Faults("a label has only one speaker, so that no speaker can be left out; give --folds 5")
         return numbers, f"Each of {numbers.max()} speakers was left out once."
     reason = "the data does not name speakers"
     if (speakers != "").any():
-        numbers = _split(labels, splits.voices(speakers, paths), int(folds), seed)
+        numbers = splits.group_folds(labels, splits.voices(speakers, paths), int(folds), seed)
         if numbers is not None:
             return numbers, f"Whole speakers were divided into {numbers.max()} folds."
         reason = f"speakers cannot be divided into {folds} folds with every label in each training"
     if paths.duplicated().any():
-        numbers = _split(labels, paths, int(folds), seed)
+        numbers = splits.group_folds(labels, paths, int(folds), seed)
         if numbers is not None:
             return numbers, f"Whole files were divided into {numbers.max()} folds, because {reason}."
     clips = pd.Series(np.arange(len(frame)), frame.index)
-    numbers = _split(labels, clips, int(folds), seed)
+    numbers = splits.group_folds(labels, clips, int(folds), seed)
     if numbers is None:
         raise Faults(f"{len(frame)} clips cannot be divided into {folds} folds; give fewer folds")
     return numbers, f"Clips were divided into {numbers.max()} folds, because {reason}."
-
-
-def _split(labels: pd.Series, groups: pd.Series, folds: int | None, seed: int) -> np.ndarray | None:
-    """Return the fold (n,) of each clip, with whole groups in a fold; None if a training lacks a label.
-
-    Args:
-        labels: The clips' labels (n,).
-        groups: The clips' groups (n,).
-        folds: The number of folds; None for one for each group.
-        seed: The seed of the draw.
-    """
-    from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
-
-    # Groups of equal size are assigned in the order of their names, so permuted names make another draw.
-    # StratifiedGroupKFold's own shuffling mixes up groups in scikit-learn 1.7.
-    names = groups.drop_duplicates().sort_values()
-    drawn = groups.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
-    if len(names) < (folds or 2) or (folds and folds > labels.value_counts().max()):
-        return None
-    splitter = StratifiedGroupKFold(folds) if folds else LeaveOneGroupOut()
-    numbers = np.zeros(len(labels), int)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about rare labels, which are checked here
-        parts = splitter.split(labels, labels, drawn if folds else groups)
-        for number, (train, test) in enumerate(parts, 1):
-            if labels.iloc[train].nunique() < labels.nunique() or not len(test):
-                return None
-            numbers[test] = number
-    return numbers
 
 
 def _pool(parts: list[pd.DataFrame], out: Path) -> dict:

@@ -17,7 +17,7 @@ __all__ = ["Diverged", "first_layer"]
 
 
 class Diverged(Faults):
-    """A training's loss, weights or predictions are infinite or NaN."""
+    """A training's loss, weights or predictions are infinite or NaN, or it cannot train on its clips."""
 
 
 def first_layer(net: HybridBlock, parts: Iterable[np.ndarray], device: mx.Context, training: bool) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.base.commands import positive
-from reproduce.options import PROFILES, Options
+from data_prep.corpora.own_folds import HOLD_OUT
+from reproduce.corpora import OWN
+from reproduce.options import OWN_SIZES, PROFILES, Options
+from reproduce.tables.compare import ARCHITECTURE, NAMES, SIZES, STEPS
 
 if TYPE_CHECKING:  # argparse has no public name for this type.
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -18,11 +22,13 @@ __all__ = [
     "AUDIO_JOBS",
     "COMMAND",
     "add_command",
+    "add_comparison",
     "add_corpora",
     "add_data",
     "add_numbers",
     "add_options",
     "add_results",
+    "comparison_of",
     "options_of",
     "roots_of",
 ]
@@ -93,12 +99,16 @@ def add_corpora(command: argparse.ArgumentParser, jobs: str) -> None:
             metavar="DIR",
             help=f"folder of {name} (default: a stand-in of synthesised speech)",
         )
-    command.add_argument("--jobs", type=positive, metavar="N", help=jobs)
+    _add_jobs(command, jobs)
     add_data(command)
 
 
+def _add_jobs(command: argparse.ArgumentParser, help: str) -> None:
+    command.add_argument("--jobs", type=positive, metavar="N", help=help)
+
+
 def add_options(command: argparse.ArgumentParser, profile: str | None = None) -> None:
-    """Add the options of the runs; ``profile`` is the default profile."""
+    """Add the options of the paper's tables; ``profile`` is the default profile."""
     add_corpora(command, RUN_JOBS)
     default = profile or "paper with a corpus, quick with a stand-in"
     command.add_argument(
@@ -108,6 +118,74 @@ def add_options(command: argparse.ArgumentParser, profile: str | None = None) ->
         help="paper: the paper's sizes and epochs; quick: small spectrograms and few epochs "
         f"(default: {default})",
     )
+    command.add_argument(
+        "--no-check-counts",
+        action="store_true",
+        help="accept a corpus whose numbers of clips differ from the paper's",
+    )
+    _add_runs(command)
+
+
+def add_comparison(command: argparse.ArgumentParser) -> None:
+    """Add the options of ``compare``."""
+    command.add_argument(
+        "speech",
+        type=Path,
+        metavar="SPEECH",
+        help="labelled recordings: a folder with a folder for each label, or a CSV file with the columns "
+        "path and label and, optionally, speaker, text, fold, start and stop",
+    )
+    command.add_argument(
+        "--systems",
+        nargs="+",
+        choices=NAMES,
+        default=NAMES,
+        metavar="NAME",
+        help=f"the systems, from {', '.join(NAMES)} (default: all)",
+    )
+    command.add_argument(
+        "--hold-out",
+        choices=HOLD_OUT,
+        help="what is never in both training and test: speaker, text or clip; or fold, for the folds in the "
+        "CSV's column fold (default: fold if there is such a column; otherwise speaker, text if the labels "
+        "are the speakers, or clip if no speakers or texts are named)",
+    )
+    command.add_argument(
+        "--folds", type=positive, default=5, metavar="N", help="number of folds (default: %(default)s)"
+    )
+    command.add_argument(
+        "--architecture",
+        choices=("table2", "table7", "table10"),
+        default=ARCHITECTURE,
+        help="FreqCNN's architecture: for accents, speakers or emotions (default: %(default)s)",
+    )
+    command.add_argument(
+        "--size",
+        type=positive,
+        default=SIZES.size,
+        metavar="N",
+        help="side of the networks' spectrograms in pixels (default: %(default)s)",
+    )
+    command.add_argument(
+        "--epochs",
+        type=positive,
+        metavar="N",
+        help=f"epochs of the networks (default: {SIZES.epochs}, or more if {STEPS} steps need more)",
+    )
+    command.add_argument(
+        "--batch-size",
+        type=positive,
+        default=SIZES.batch_size,
+        metavar="N",
+        help="clips for each training step of the networks (default: %(default)s)",
+    )
+    _add_jobs(command, RUN_JOBS)
+    add_data(command)
+    _add_runs(command)
+
+
+def _add_runs(command: argparse.ArgumentParser) -> None:
+    """Add how runs are executed, and the choices among the assumptions."""
     command.add_argument(
         "--seeds",
         type=positive,
@@ -130,11 +208,6 @@ def add_options(command: argparse.ArgumentParser, profile: str | None = None) ->
         help="type of the convolutions; bfloat16 needs a CPU with AVX-512 (default: %(default)s)",
     )
     command.add_argument(
-        "--no-check-counts",
-        action="store_true",
-        help="accept a corpus whose numbers of clips differ from the paper's",
-    )
-    command.add_argument(
         "--assume",
         action="append",
         default=[],
@@ -149,15 +222,28 @@ def roots_of(options: argparse.Namespace) -> dict[str, Path | None]:
 
 
 def options_of(options: argparse.Namespace) -> Options:
-    return Options(
+    """Return the options of a command on the paper's tables."""
+    return replace(
+        _runs_of(options),
         roots=roots_of(options),
         profile=options.profile,
+        check_counts=not options.no_check_counts,
+    )
+
+
+def comparison_of(options: argparse.Namespace) -> Options:
+    """Return the options of ``compare``."""
+    return replace(_runs_of(options), roots={OWN: options.speech}, profile=OWN_SIZES)
+
+
+def _runs_of(options: argparse.Namespace) -> Options:
+    return Options(
+        roots={},
         seeds=options.seeds,
         device=options.device,
         dtype=options.dtype,
         jobs=options.jobs,
         scheduler=options.scheduler,
-        check_counts=not options.no_check_counts,
         assume=options.assume,
         data=options.data,
         results=options.results,

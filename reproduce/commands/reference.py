@@ -10,26 +10,28 @@ from pathlib import Path
 
 from data_prep.base.files import whole
 from reproduce.assumptions import choices
+from reproduce.options import COMPARE
 from reproduce.paper.audit import audit
 from reproduce.paper.audit import write as write_audit
 from reproduce.render.claims import targets
 from reproduce.render.claims import write as write_claims
 from reproduce.render.table import summary, write
-from reproduce.runs.report import reports_by_table, reports_in
+from reproduce.runs.report import reports_by_table, reports_in, table_of
 from reproduce.sources import NETWORK
-from reproduce.tables import TABLES, ArchitectureTable, trained
+from reproduce.tables import TABLES, ArchitectureTable, stem
 
 __all__ = ["fill_claims", "fill_marks", "render_reference"]
 
 CLAIMS_MARK = re.compile(r"(<!-- claims -->\n).*?(<!-- end -->)", re.S)
-MARK = re.compile(r"(<!-- table (\d+) from (\S+) -->\n).*?(<!-- end -->)", re.S)
+MARK = re.compile(r"(<!-- (?:table (\d+)|compare) from (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
 def fill_marks(text: str, root: Path) -> str:
     """Fill each marked block of ``text`` with the table that its mark names.
 
     Args:
-        text: Markdown with marks such as '<!-- table 3 from results/reference/standin -->'.
+        text: Markdown with marks such as '<!-- table 3 from results/reference/standin -->' or
+            '<!-- compare from results/reference/emodb -->'.
         root: Folder of the repository, which the marks' paths are relative to.
 
     Raises:
@@ -37,8 +39,9 @@ def fill_marks(text: str, root: Path) -> str:
     """
 
     def block(match: re.Match) -> str:
-        number = int(match[2])
-        return f"{match[1]}{summary(trained(number), reports_in(root / match[3], number))}{match[4]}"
+        number = int(match[2] or COMPARE)
+        reports = reports_in(root / match[3], number)
+        return f"{match[1]}{summary(table_of(number, reports), reports)}{match[4]}"
 
     return MARK.sub(block, text)
 
@@ -62,14 +65,16 @@ def render_reference(root: Path) -> list[Path]:
         if isinstance(table, ArchitectureTable):
             stems.append(reference / NETWORK / f"table{number:02}")
             table.compare(choices(number)["network"]).write(stems[-1])
-    folders = sorted({listed.parent for listed in reference.glob("*/table??.json")})
+    names = "table??.json", f"{stem(COMPARE)}.json"
+    folders = sorted({listed.parent for name in names for listed in reference.glob(f"*/{name}")})
     for folder in folders:
         by_number = reports_by_table(folder)
         for number, reports in by_number.items():
-            stems.append(folder / f"table{number:02}")
-            write(trained(number), reports, stems[-1])
-        stems.append(folder / "claims")
-        write_claims(by_number, folder)
+            stems.append(folder / stem(number))
+            write(table_of(number, reports), reports, stems[-1])
+        if set(by_number) - {COMPARE}:
+            stems.append(folder / "claims")
+            write_claims(by_number, folder)
     written = [path for stem in stems for path in sorted(stem.parent.glob(f"{stem.name}.*"))]
     readme, protocol = root / "README.md", root / "docs" / "protocol.md"
     for path, text in (

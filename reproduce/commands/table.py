@@ -14,22 +14,22 @@ from reproduce.render.table import write
 from reproduce.runs.resolve import resolve
 from reproduce.runs.schedule import run_all
 from reproduce.sources import NETWORK
-from reproduce.tables import TABLES, ArchitectureTable, CountTable, Table
+from reproduce.tables import ArchitectureTable, CountTable, Table
 
 __all__ = ["produce"]
 
 
 @workers.leave_on_error
-def produce(number: int, options: Options) -> str:
-    """Make table ``number`` and return it as Markdown; finished runs are not repeated.
+def produce(table: CountTable | ArchitectureTable | Table, options: Options) -> str:
+    """Make a table and return it as Markdown; finished runs are not repeated.
 
-    Writes ``results``/<source>/tableNN.md and .csv. Of several workers (see ``training.workers``) rank 0
-    writes, and the others return an empty string.
+    Writes ``results``/<source>/tableNN.md and .csv, or compare.md and .csv. Of several workers (see
+    ``training.workers``) rank 0 writes, and the others return an empty string.
 
     Raises:
         Faults: The corpus, an option or an earlier result is faulty.
     """
-    return _make(TABLES[number], options)
+    return _make(table, options)
 
 
 @functools.singledispatch
@@ -39,13 +39,13 @@ def _make(table: object, options: Options) -> str:
 
 @_make.register
 def _results(table: Table, options: Options) -> str:
-    """Run every system on every fold with each seed. tableNN.json lists the reports."""
+    """Run every system on every fold with each seed, and list the reports in tableNN.json or compare.json."""
     job = resolve(table, options)
     reports = run_all(job, table.systems())
     if workers.join().rank:
         return ""
     folder = job.results / reports[0].content["run"]["source"]
-    stem = folder / f"table{table.number:02}"
+    stem = folder / table.stem
     with whole(stem.with_suffix(".json")) as path:
         path.write_text(json.dumps([report.link for report in reports], indent=1), encoding="utf-8")
     return write(table, reports, stem)

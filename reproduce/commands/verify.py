@@ -28,7 +28,7 @@ from reproduce.runs.report import Report, reports_in
 from reproduce.runs.resolve import sizes
 from reproduce.runs.run import Run
 from reproduce.sources import STANDIN
-from reproduce.tables import trained
+from reproduce.tables import heading, trained
 
 __all__ = ["SAMPLE_SECONDS", "Verified", "compare", "draw", "markdown", "verify"]
 
@@ -233,6 +233,6 @@ def markdown(verified: Sequence[Verified]) -> str:
     body = []
     for item in verified:
         run = item.report.content["run"]
-        row = f"Table {run['table']}, {run['row']}, fold {run['fold']}, seed {run['seed']}"
+        row = f"{heading(run['table'])}, {run['row']}, fold {run['fold']}, seed {run['seed']}"
         body.append([row, str(item), item.circumstances])
     return "\n".join(text.table(["Run", "Result", "Differences of the environment"], body)) + "\n"

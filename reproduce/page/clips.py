@@ -114,11 +114,14 @@ def _attention(content: Mapping, weights: Path, clip: str, label: str, image: np
     """Draw the attention of the trained network in a clip; None if it has no attention blocks."""
     import mxnet as mx  # Deferred: the import takes seconds, and most pages show no attention.
 
+    from freqcnn_gluon.network.architectures import ARCHITECTURES
     from freqcnn_gluon.network.explain import attended, picture
     from freqcnn_gluon.network.weights import load_parameters
     from freqcnn_gluon.network.zoo import build
 
     run = content["run"]
+    if run["system"] not in ARCHITECTURES:
+        return None
     net = build(run["system"], len(content["labels"]), run["size"], **run["choices"]["network"])
     load_parameters(net, weights, [mx.cpu()])
     try:

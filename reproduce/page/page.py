@@ -16,13 +16,14 @@ from data_prep.base.faults import Faults, of_each
 from data_prep.base.files import whole
 from data_prep.base.progress import Bar
 from reproduce.assumptions import assumptions
+from reproduce.options import COMPARE
 from reproduce.page.content import Source, description_of, environments_of, results_of
 from reproduce.page.summaries import claims_of, compute_of
 from reproduce.paper.audit import KINDS, UNCHECKED, audit
 from reproduce.render.table import LEADS
-from reproduce.runs.report import Report, reports_by_table
+from reproduce.runs.report import Report, reports_by_table, table_of
 from reproduce.sources import NETWORK, TITLES, order, warning
-from reproduce.tables import TABLES, TRAINED, trained
+from reproduce.tables import TABLES, TRAINED, stem
 from reproduce.tables.comparison import compared_in
 
 __all__ = ["page", "report"]
@@ -85,7 +86,8 @@ def _coded(text: str) -> Markup:
 
 def _sources(results: Path, data: Path) -> Iterator[Source]:
     """Yield the content of each source in the page's order."""
-    folders = sorted({path.parent for path in results.glob("*/table??.[cj]s*")}, key=order)
+    patterns = "*/table??.[cj]s*", f"*/{stem(COMPARE)}.json"
+    folders = sorted({path.parent for pattern in patterns for path in results.glob(pattern)}, key=order)
     if not folders:
         raise Faults(f"{results}: there are no results yet; run `make table3` for the first")
     by_folder = _reports(folders)
@@ -95,8 +97,8 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
             environments = environments_of([item for reports in by_number.values() for item in reports])
             tables = []
             for number, reports in by_number.items():
-                id = f"s{index}-table{number}"
-                tables.append(results_of(id, trained(number), reports, folder, data, environments))
+                id, table = f"s{index}-table{number}", table_of(number, reports)
+                tables.append(results_of(id, table, reports, folder, data, environments))
                 bar.update()
             descriptions = [
                 description_of(f"s{index}-table{number}", compared_in(folder, number, TABLES[number].title))
@@ -109,7 +111,7 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
                 warning=None if folder.name == NETWORK else warning(folder.name),
                 results=tables,
                 descriptions=descriptions,
-                claims=claims_of(by_number, folder.name) if by_number else None,
+                claims=claims_of(by_number, folder.name) if set(by_number) - {COMPARE} else None,
                 compute=compute_of(by_number) if by_number else None,
                 environments=environments,
             )

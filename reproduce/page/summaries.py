@@ -10,6 +10,7 @@ from reproduce.page.grid import Grid
 from reproduce.render.claims import HEAD, RULE, left_out, lines_of, summary
 from reproduce.runs.report import Report, devices_of
 from reproduce.sources import devices_note
+from reproduce.tables import heading
 
 __all__ = ["Claims", "Compute", "claims_of", "compute_of"]
 
@@ -64,7 +65,7 @@ def compute_of(by_number: Mapping[int, Sequence[Report]]) -> Compute:
     for report in runs.values():
         by_device.setdefault(_hardware(report), []).append(report)
     tables = [
-        [f"Table {number}", *_spent([report for report in reports if not report.fault])]
+        [heading(number), *_spent([report for report in reports if not report.fault])]
         for number, reports in by_number.items()
     ]
     head = ["Runs", "Runs that do not state it", "Hours", "Processor hours", "Most memory, GB"]

@@ -170,7 +170,7 @@ def _peer_sizes(contents: Sequence[Mapping]) -> list[str]:
 
 def assumption_notes(table: Table, reports: Sequence[Report]) -> list[tuple[Assumption, str]]:
     """Return the assumptions that concern a table, each with its choice and alternatives in words."""
-    concerned = [assumption for assumption in assumptions().values() if table.number in assumption.tables]
+    concerned = [assumption for assumption in assumptions().values() if assumption.concerns(table.number)]
     return [(assumption, _choice(assumption, reports)) for assumption in concerned]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
 from data_prep.base.files import whole
 from reproduce import markdown as text
-from reproduce.cells import cells, comparisons
+from reproduce.cells import by_system, cells, comparisons
+from reproduce.options import COMPARE
 from reproduce.render.figures import draw_confusion, draw_systems
 from reproduce.render.notes import CLIPS, PREDICTION, assumption_notes, run_notes, source_of, table_notes
 from reproduce.runs.report import Report, devices_of
@@ -32,17 +34,21 @@ LEADS = (
     "Both tests are exact, two-sided and on the same test clips. McNemar's takes clips as independent. The "
     "other one swaps the two systems' results speaker by speaker, with all clips of a speaker together, and "
     "decides the lead. Each p is adjusted for the number of comparisons (Holm). Of several seeds, the one "
-    "with the largest p over speakers is shown. 'not tested': the reports are of an older version, which did "
-    "not state the speakers."
+    "with the largest p over speakers is shown. 'not tested': the reports do not state the speaker of each "
+    "clip."
 )
 
 
 def summary(table: Table, reports: Sequence[Report]) -> str:
-    """Render the table in the paper's layout as Markdown, with its banner and notes."""
+    """Render the table as Markdown, in the paper's layout or with a line for each system.
+
+    Its banner is above, and its notes are below.
+    """
     frame, source = cells(table, reports), source_of(reports)
+    grid = _systems_grid(table, reports) if table.number == COMPARE else _grid(table, frame, source)
     lines = [
         *banner(source, devices_of(reports)),
-        *_grid(table, frame, source),
+        *grid,
         "",
         *table_notes(table, frame, reports),
     ]
@@ -62,7 +68,7 @@ def as_shown(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     paper = frame["paper"].map(lambda value: "?" if pd.isna(value) else f"{value:.2f}")
     paper = paper.where(frame["predicted"] == "", paper.str.removesuffix(".00"))
     # The paper prints thresholds with six digits and all other numbers with two decimals.
-    paper = paper.mask(frame["measure"] == "threshold", frame["paper"].map("{:g}".format))
+    paper = paper.mask(frame["measure"] == "threshold", frame["paper"].map("{:g}".format, na_action="ignore"))
     return pd.DataFrame(
         {
             "paper": paper.where([cell.printed for cell in table.cells], ""),
@@ -76,7 +82,7 @@ def as_shown(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _ours(line: pd.Series) -> str:
+def _ours(line: Mapping) -> str:
     """Format our number of a cell, or why there is none."""
     if pd.isna(line["ours"]):
         return line["verdict"] if line["verdict"] in ("not run", "failed") else "–"
@@ -106,9 +112,34 @@ def _grid(table: Table, frame: pd.DataFrame, source: str) -> list[str]:
     return text.table([*table.heads, "Value", *columns], body)
 
 
+def _systems_grid(table: Table, reports: Sequence[Report]) -> list[str]:
+    """Render a line for each system: scores, intervals, training, and the tests against the first system."""
+    frame = by_system(table, reports)
+    predicted = frame["uar_prediction_low"].notna().any()
+    head = [*table.heads, "UAR, %", CLIPS, *([PREDICTION] if predicted else []), "Accuracy, %", CLIPS]
+    head += ["Training accuracy, %", "Parameters", "Seconds", "Adjusted p (McNemar)", "Adjusted p (speakers)"]
+    body = []
+    for line in frame.to_dict("records"):
+        scores = [_score(line, "uar")]
+        if predicted:
+            scores.append([_range(line["uar_prediction_low"], line["uar_prediction_high"])])
+        scores.append(_score(line, "accuracy"))
+        forms = {"training_accuracy": "{:.1f}", "parameters": "{:,.0f}", "seconds": "{:.1f}"}
+        training = ["–" if pd.isna(line[name]) else form.format(line[name]) for name, form in forms.items()]
+        tests = [_p(line[name]) for name in ("p_adjusted", "p_speakers_adjusted")]
+        body.append([line["system"], *chain(*scores), *training, *tests])
+    return text.table([*head, "Significant lead"], [[*line, lead] for line, lead in zip(body, frame["lead"])])
+
+
+def _score(line: Mapping, name: str) -> list[str]:
+    """Format a system's score and its interval from the number of test clips."""
+    shown = _ours({"ours": line[name], "sd": line[f"{name}_sd"], "predicted": "", **line})
+    return [shown, _range(line[f"{name}_low"], line[f"{name}_high"])]
+
+
 def markdown(table: Table, reports: Sequence[Report]) -> str:
     """Render the whole page of a table: summary, comparisons, runs with their notes, assumptions."""
-    lines = [f"## Table {table.number}: {table.title}", "", summary(table, reports)]
+    lines = [f"## {table.name}: {table.title}", "", summary(table, reports)]
     if len(frame := comparisons(table, reports)):
         lines += [f"### Is the lead of {table.claim.name} significant?", ""]
         lines += [*text.table(*comparisons_table(table, frame)), "", LEADS, ""]
@@ -183,12 +214,15 @@ def _results(content: Mapping) -> list[str]:
 def write(table: Table, reports: Sequence[Report], stem: Path) -> str:
     """Write ``stem``.csv, ``stem``.md and, for the tables in FIGURES, ``stem``.png.
 
+    The CSV has a line for each cell, or for each system of a comparison.
+
     Returns:
         The Markdown.
     """
     page, frame = markdown(table, reports), cells(table, reports)
+    lines, digits = (by_system(table, reports), "%.6g") if table.number == COMPARE else (frame, "%.4f")
     with whole(stem.with_suffix(".csv")) as path:
-        frame.to_csv(path, index=False, float_format="%.4f")
+        lines.to_csv(path, index=False, float_format=digits)
     with whole(stem.with_suffix(".md")) as path:
         path.write_text(page, encoding="utf-8")
     if draw := FIGURES.get(table.number):

@@ -1,7 +1,8 @@
 """One run: from its configuration to ``results``/<source>/tableNN/<row>/<fold>-s<seed>-<hash>/report.json.
 
-A run that diverges leaves failed.json instead. It holds the ``run``, the ``fault`` in a sentence, and the
-``commit``, ``versions`` and ``device``. The run is not tried again as long as these three are the same.
+A run that diverges, or a peer that cannot be trained on the clips, leaves failed.json instead. It holds the
+``run``, the ``fault`` in a sentence, and the ``commit``, ``versions`` and ``device``. The run is not tried
+again as long as these three are the same.
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ def check_networks(runs: Iterable[Run], classes: int) -> None:
     Raises:
         Faults: One for each row whose network cannot be built with the run's choices or does not fit.
     """
-    from freqcnn_gluon.training.memory import check_memory  # imports MXNet, which takes seconds
+    from mxnet import MXNetError  # MXNet's import takes seconds
+
+    from freqcnn_gluon.training.memory import check_memory
 
     faults = {}
     for run in runs:
@@ -39,6 +41,9 @@ def check_networks(runs: Iterable[Run], classes: int) -> None:
             check_memory(_network(run, classes), run.network_sizes()[0], run.choices["training"]["memory"])
         except Faults as fault:
             faults[run.row] = f"{run.row}, profile {run.profile}: {fault}"
+        except MXNetError:  # a layer's input is smaller than its kernel
+            size = run.network_sizes()[0]
+            faults[run.row] = f"{run.row}: spectrograms of {size} x {size} are too small for it; leave it out"
     if faults:
         raise Faults(faults.values())
 

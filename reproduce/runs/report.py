@@ -1,4 +1,4 @@
-"""Read and validate report.json, failed.json and tableNN.json, which lists the reports of a table.
+"""Read and validate report.json, failed.json and tableNN.json or compare.json, which list a table's reports.
 
 A table's number comes from a report's counts, and the counts come from its predictions. A file that was
 truncated, edited, exchanged or written by an older version raises Faults; its numbers are never shown.
@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 
 from data_prep.base.faults import Faults, of_each
+from reproduce.options import COMPARE
 from reproduce.runs.run import Run
 from reproduce.sources import PAPER
-from reproduce.tables import TRAINED, System, Table, trained
+from reproduce.tables import TRAINED, System, Table, stem, trained
+from reproduce.tables.compare import comparison
 
 __all__ = [
     "Report",
@@ -34,6 +36,7 @@ __all__ = [
     "reports_by_table",
     "reports_in",
     "reports_of",
+    "table_of",
 ]
 
 SETTINGS = "learning_rate schedule momentum weight_decay micro_batch".split()
@@ -268,13 +271,13 @@ def recorded(run: Run, path: Path) -> dict[str, Any] | None:
 
 
 def reports_in(folder: Path, number: int) -> list[Report]:
-    """Return the reports that ``folder``/tableNN.json lists, in its order and each once.
+    """Return the reports that ``folder``/tableNN.json or compare.json lists, in its order and each once.
 
     Raises:
         Faults: Everything that is wrong: the list or a report is missing or damaged, a report is in another
             run's folder, or the reports do not belong to one table.
     """
-    listed = folder / f"table{number:02}.json"
+    listed = folder / f"{stem(number)}.json"
     reports, faults = [], []
     for link in dict.fromkeys(links(listed)):
         path = folder / link
@@ -287,8 +290,9 @@ def reports_in(folder: Path, number: int) -> list[Report]:
             faults.append(f"{path}: does not belong to the run in its folder's name; move it back")
         reports.append(Report(link, content))
     if not faults:
-        remedy = f"`make table{number}` writes the list of the table's reports again"
-        faults = [f"{listed}: {fault}; {remedy}" for fault in _mismatches(trained(number), reports)]
+        command = "compare" if number == COMPARE else f"table{number}"
+        remedy = f"`make {command}` writes the list of the table's reports again"
+        faults = [f"{listed}: {fault}; {remedy}" for fault in _mismatches(table_of(number, reports), reports)]
     if faults:
         raise Faults(faults)
     return reports
@@ -300,8 +304,19 @@ def reports_by_table(folder: Path) -> dict[int, list[Report]]:
     Raises:
         Faults: Everything that is wrong in any of the tables, as in ``reports_in``.
     """
-    numbers = [number for number in TRAINED if (folder / f"table{number:02}.json").exists()]
+    numbers = [number for number in (*TRAINED, COMPARE) if (folder / f"{stem(number)}.json").exists()]
     return dict(zip(numbers, of_each(partial(reports_in, folder), numbers)))
+
+
+def table_of(number: int, reports: Sequence[Report]) -> Table:
+    """Return the table with this number. A comparison has the systems and the folds of its reports."""
+    if number != COMPARE:
+        return trained(number)
+    runs = [report.content["run"] for report in reports]
+    systems = dict.fromkeys((run["row"], run["system"]) for run in runs)
+    folds = sorted({run["fold"] for run in runs}, key=lambda fold: (len(fold), fold))
+    data = {"hold_out": "fold"} | runs[0]["choices"].get("data", {})
+    return comparison([System(COMPARE, *names) for names in systems], folds, data)
 
 
 def _mismatches(table: Table, reports: Sequence[Report]) -> list[str]:

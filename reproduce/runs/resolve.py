@@ -24,7 +24,7 @@ class Job:
 
     Attributes:
         table: The table of results.
-        profile: 'paper' or 'quick'.
+        profile: 'paper', 'quick' or 'own'.
         sizes: Size, batch size and epochs in this profile and with these choices.
         choices: The values of the assumptions, see ``assumptions.choices``; ``training`` has the epochs and,
             unless it is float32, the dtype.
@@ -62,6 +62,7 @@ def resolve(table: Table, options: Options) -> Job:
     if any(override.startswith("epochs=") for override in options.assume):
         settled = replace(settled, epochs=chosen["training"]["epochs"])
     chosen["training"]["epochs"] = settled.epochs
+    chosen["data"] |= table.data
     if options.dtype != "float32":  # runs do not name float32, so that older runs keep their hashes
         chosen["training"]["dtype"] = options.dtype
     return Job(
@@ -82,10 +83,10 @@ def resolve(table: Table, options: Options) -> Job:
 
 
 def sizes(table: Table, profile: str) -> Sizes:
-    """Return the table's sizes in the profile 'paper' or 'quick'."""
+    """Return the table's sizes in a profile."""
     from freqcnn_gluon.network.architectures import architecture
 
-    if profile == "quick":
+    if profile != "paper":
         return table.quick
     paper = architecture(table.architecture)
     return Sizes(paper.size, paper.batch_size, assumptions()["epochs"].choice)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reproduce.assumptions import Choices
+from reproduce.tables import stem
 
 __all__ = ["Run"]
 
@@ -18,12 +19,12 @@ class Run:
 
     Attributes:
         source: Where the clips come from, see ``reproduce.sources``.
-        table: The home of the ``System``.
+        table: The home of the ``System``, 0 for the comparison on anybody's speech.
         row: The name of the ``System``.
         system: A network of ``network.zoo`` or one of ``reproduce.peers``.
         fold: 'test' or the number of a fold.
         seed: The seed of the training.
-        profile: 'paper' or 'quick'.
+        profile: 'paper', 'quick' or 'own'.
         size: Side of the spectrograms in pixels; None for a peer, which does not use the networks' images.
         batch_size: Samples in a batch; None for a peer.
         data: The fingerprint of the manifest and the images.
@@ -53,4 +54,4 @@ class Run:
         """Return the folder of the run's report and checkpoint below ``results``."""
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
         row = self.row.lower().replace(" ", "-")
-        return results / self.source / f"table{self.table:02}" / row / f"{self.fold}-s{self.seed}-{digest}"
+        return results / self.source / stem(self.table) / row / f"{self.fold}-s{self.seed}-{digest}"

@@ -68,7 +68,7 @@ def _check_scheduler(scheduler: str, job: Job) -> None:
     If a run of the table has finished, the corpus is prepared. The scheduler is then asked when runs are left
     for it, because a finished table needs none.
     """
-    if not any(job.results.glob(f"*/table{job.table.number:02}/*/*/report.json")):
+    if not any(job.results.glob(f"*/{job.table.stem}/*/*/report.json")):
         from reproduce.runs.cluster import check  # importing Dask takes a while
 
         check(scheduler)

@@ -96,7 +96,11 @@ def recognised(
 
     Returns:
         The results for report.json and the scores (n, classes) of the n test clips as probabilities.
+
+    Raises:
+        Diverged: The peer cannot be trained on these clips.
     """
+    from freqcnn_gluon.training.divergence import Diverged
     from freqcnn_gluon.training.metrics import metrics
 
     system = peer(run.system)
@@ -117,7 +121,10 @@ def recognised(
         title=title,
         folder=folder,
     )
-    answer = system.recognise(task, **run.choices["peer"])
+    try:
+        answer = system.recognise(task, **run.choices["peer"])
+    except (ValueError, np.linalg.LinAlgError) as error:  # as with too few clips, or with equal ones
+        raise Diverged(f"it cannot be trained on these clips ({error})") from error
     return {
         "metrics": metrics(test_labels, answer.scores.argmax(axis=1), classes),
         "measures": answer.measures,

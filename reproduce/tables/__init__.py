@@ -21,7 +21,7 @@ from reproduce.tables import (
 )
 from reproduce.tables.architecture import ArchitectureTable
 from reproduce.tables.comparison import CountTable
-from reproduce.tables.table import ALL, AVERAGE, Cell, Sizes, System, Table
+from reproduce.tables.table import ALL, AVERAGE, Cell, Sizes, System, Table, heading, stem
 
 __all__ = [
     "ALL",
@@ -35,6 +35,8 @@ __all__ = [
     "System",
     "Table",
     "check_numbers",
+    "heading",
+    "stem",
     "trained",
 ]
 

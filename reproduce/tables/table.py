@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ALL", "AVERAGE", "Cell", "Sizes", "System", "Table"]
+from reproduce.options import COMPARE
+
+__all__ = ["ALL", "AVERAGE", "Cell", "Sizes", "System", "Table", "heading", "stem"]
 
 AVERAGE = "average"  # a cell's fold: the mean of the folds' values
 ALL = "all"  # a cell's fold: the test clips of every fold, pooled
 
 
+def stem(number: int) -> str:
+    """Return the name of a table's files and of the folder of its runs: 'table03', or 'compare'."""
+    return "compare" if number == COMPARE else f"table{number:02}"
+
+
+def heading(number: int) -> str:
+    """Return the name of a table in a text: 'Table 3', or 'Comparison'."""
+    return "Comparison" if number == COMPARE else f"Table {number}"
+
+
 @dataclass(frozen=True)
 class Sizes:
-    """The settings that differ between the profiles 'paper' and 'quick'.
+    """The settings that differ between the profiles.
 
     Attributes:
         size: Side of the square spectrograms, in pixels.
@@ -76,7 +88,7 @@ class Table:
     """A table of results.
 
     Attributes:
-        number: The paper's number of the table.
+        number: The paper's number of the table, or COMPARE.
         title: The paper's title.
         corpus: Name in ``reproduce.corpora.CORPORA``.
         architecture: FreqCNN's name in ``network.architectures``. Every system takes its size and batch
@@ -84,9 +96,10 @@ class Table:
         folds: The folds that each system is tested on; 'test' is the corpus's own split.
         heads: Names of the columns that hold ``Cell.row``.
         cells: Every number of the table, row by row.
-        quick: Sizes in the profile 'quick'.
-        claim: The system that the paper claims to be the best.
+        quick: Sizes in all profiles but 'paper'.
+        claim: The system that the paper claims to be the best; the others are tested against it.
         notes: Sentences below the table.
+        data: Choices about the data that are not assumptions.
     """
 
     number: int
@@ -99,6 +112,17 @@ class Table:
     quick: Sizes
     claim: System
     notes: tuple[str, ...] = ()
+    data: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The table's name in a text, see ``heading``."""
+        return heading(self.number)
+
+    @property
+    def stem(self) -> str:
+        """The name of the table's files, see ``stem``."""
+        return stem(self.number)
 
     def systems(self) -> tuple[System, ...]:
         """List every system that has a cell, in the order of the cells."""

@@ -13,9 +13,10 @@ from data_prep.__main__ import main as data_prep
 from data_prep.base.faults import Faults
 from data_prep.corpora import Scan, chains, ut_podcast
 from data_prep.sound.spectrogram import ImageSettings
+from data_prep.standin.folder import MARKER
 from reproduce import corpora as corpora_module
 from reproduce.assumptions import assumptions, choices
-from reproduce.corpora import CORPORA, Corpus, Split, _check_speakers, counted, prepare
+from reproduce.corpora import CORPORA, OWN, Corpus, Split, _check_speakers, counted, prepare
 from reproduce.sources import NETWORK, PAPER, QUICK, RESERVED, STANDIN, TITLES, WARNINGS, warning
 
 
@@ -140,12 +141,29 @@ def test_every_source_that_the_page_knows_is_reserved():
 
 
 @pytest.mark.parametrize("name", CORPORA)
-def test_a_corpus_declares_the_assumptions_that_it_takes(name):
+def test_a_corpus_declares_the_choices_that_it_takes(name):
     module = CORPORA[name].module
     data = {entry.id for entry in assumptions().values() if entry.where == "data"}
+    if name == OWN:
+        data = {"hold_out", "folds"}  # the choices of a comparison, which are not assumptions
     for function, options in ((module.scan, module.SCAN_OPTIONS), (module.protocol, module.PROTOCOL_OPTIONS)):
         arguments = inspect.signature(function).parameters
         assert options == tuple(argument for argument in arguments if argument in data)
+
+
+def test_results_on_own_recordings_are_kept_under_their_name(tmp_path):
+    def source(folder, name):
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"{number}.wav,{label}" for number, label in enumerate("aabb")]
+        (folder / name).write_text("\n".join(["path,label", *lines]))
+        return counted(OWN, folder / name, tmp_path / "data", {"hold_out": "clip", "folds": 2})[1]
+
+    assert source(tmp_path / "emodb", "manifest.csv") == "emodb"
+    assert source(tmp_path / "emodb", "clips.csv") == "clips"
+    assert source(tmp_path / "paper", "manifest.csv") == "own-paper"
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / MARKER).touch()
+    assert source(tmp_path / "made" / "audio", "clips.csv") == STANDIN
 
 
 def test_a_speaker_in_two_folds_is_an_error():

@@ -8,16 +8,19 @@ from data_prep.base.faults import Faults
 from reproduce.assumptions import choices
 from reproduce.claims import every_claim
 from reproduce.commands import reference
+from reproduce.options import COMPARE
 from reproduce.paper.audit import audit
 from reproduce.paper.audit import markdown as markdown_of_audit
 from reproduce.render.claims import write as write_claims
 from reproduce.render.table import markdown
-from reproduce.runs.report import reports_by_table
+from reproduce.runs.report import reports_by_table, table_of
+from reproduce.sources import warning
 from reproduce.tables import TABLES, ArchitectureTable
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "results" / "reference"
-RENDERED = [path.with_suffix(".md") for path in sorted(REFERENCE.glob("*/table??.json"))]
+TABLED = [path.with_suffix(".md") for path in sorted(REFERENCE.glob("*/table??.json"))]
+RENDERED = [*TABLED, *(path.with_suffix(".md") for path in sorted(REFERENCE.glob("*/compare.json")))]
 
 
 def test_readme_is_filled_from_the_reports():
@@ -28,14 +31,13 @@ def test_readme_is_filled_from_the_reports():
 
 @pytest.mark.parametrize("path", RENDERED, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_reference_is_rendered_from_the_reports(path):
-    number = int(path.stem[-2:])
-    assert markdown(TABLES[number], reference.reports_in(path.parent, number)) == path.read_text(
-        encoding="utf-8"
-    )
-    assert "STAND-IN" in path.read_text(encoding="utf-8")
+    number = COMPARE if path in set(RENDERED) - set(TABLED) else int(path.stem[-2:])
+    reports = reference.reports_in(path.parent, number)
+    assert markdown(table_of(number, reports), reports) == path.read_text(encoding="utf-8")
+    assert warning(path.parent.name)[0] in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in RENDERED}), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", sorted({path.parent for path in TABLED}), ids=lambda folder: folder.name)
 def test_the_claims_are_judged_again(folder, tmp_path):
     out = tmp_path / folder.name
     out.mkdir()
