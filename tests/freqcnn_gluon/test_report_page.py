@@ -14,8 +14,8 @@ from recordings import run_command
 from selenium.webdriver.common.by import By
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
-from freqcnn_gluon.own.report_mistakes import MOST, SECONDS
-from freqcnn_gluon.own.report_page import report_page, write_page
+from freqcnn_gluon.own.report.mistakes import MOST, SECONDS
+from freqcnn_gluon.own.report.page import report_page, write_page
 from freqcnn_gluon.training.metrics import metrics
 
 HOSTILE = ('<script>alert("1")</script>', "a & b 'c' $x$ $y$", "עברית \u202e gnp.wav", "tab\tand\nline")

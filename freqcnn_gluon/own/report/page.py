@@ -17,10 +17,10 @@ from data_prep.base.embedded import shades
 from data_prep.base.files import whole
 from data_prep.manifest import Clip
 from freqcnn_gluon.own.about import PAGE
-from freqcnn_gluon.own.report_card import card, settings
-from freqcnn_gluon.own.report_curves import curves
-from freqcnn_gluon.own.report_html import Child, document, name, percent, section, table, tag
-from freqcnn_gluon.own.report_mistakes import mistakes
+from freqcnn_gluon.own.report.card import card, settings
+from freqcnn_gluon.own.report.curves import curves
+from freqcnn_gluon.own.report.html import Child, document, name, percent, section, table, tag
+from freqcnn_gluon.own.report.mistakes import mistakes
 from freqcnn_gluon.training.metrics import metrics
 
 __all__ = ["report_page", "write_page"]

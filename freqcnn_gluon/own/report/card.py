@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 import pandas as pd
 
-from freqcnn_gluon.own.report_html import Child, facts, name, number, section, tag
+from freqcnn_gluon.own.report.html import Child, facts, name, number, section, tag
 
 __all__ = ["card", "settings"]
 
