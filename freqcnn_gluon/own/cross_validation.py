@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from freqcnn_gluon.own.predict import write
 from freqcnn_gluon.own.preparation import prepare
 from freqcnn_gluon.own.report.page import write_page
 from freqcnn_gluon.own.scores import score_columns
-from freqcnn_gluon.runtime import child_environment
+from freqcnn_gluon.runtime import child_environment, start
 
 __all__ = ["cross_validate", "fold_numbers"]
 
@@ -86,6 +87,7 @@ class _Folds:
 
     def train_quietly(self, number: int) -> None:
         """Train the model of a fold on the CPU, in a process beside those of other folds."""
+        Bar.set_lock(threading.RLock())  # tqdm's own is a semaphore, which a killed process does not release
         # What it prints would mix with the lines of the other processes. Notes on the data are printed by
         # the process that prepares it, and notes on the training are in the fold's report.
         with open(os.devnull, "w") as unseen, contextlib.redirect_stderr(unseen):
@@ -154,6 +156,7 @@ def cross_validate(
         note(f"note: {source}: its partitions are ignored, because every clip is tested once.")
     numbers, split = fold_numbers(frame, folds, recipe.seed)
     plan = _Folds(frame, numbers, scan.root, split, out, recipe, settings)
+    start()  # otherwise MXNet would start when this process ends, and print a line
     with locked(plan.images, "cross-validates here"):
         if system == SVM or choose(device)[0] != "cpu":
             for number in range(1, plan.count + 1):
