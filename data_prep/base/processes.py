@@ -205,9 +205,15 @@ def _at_once(executor: Any, jobs: int, function: Callable, items: Iterable) -> I
 def _start(jobs: int) -> Any:
     """Return an executor for ``jobs`` processes, or None if the system has no semaphores."""
     # joblib contains the package loky. joblib.Parallel would not limit the number of waiting results.
+    from multiprocessing import resource_tracker
+
     from joblib.externals import loky
+    from joblib.externals.loky.backend import resource_tracker as tracker_of_loky
 
     try:
+        # Both trackers unblock Ctrl-C in the thread that starts them, so they start before it is blocked.
+        for tracker in (resource_tracker, tracker_of_loky):
+            tracker.ensure_running()
         return loky.ProcessPoolExecutor(jobs, initializer=_initialise, initargs=(os.getpid(),))
     except (OSError, ImportError, NotImplementedError):
         return None

@@ -202,10 +202,12 @@ def test_a_stopped_parent_leaves_nobody_behind(kind, how, code):
         cwd=PROJECT,
         start_new_session=True,
     )
-    workers = {int(process.stdout.readline()) for _ in range(6 if kind == "pool" else 2)}
+    workers: set[int] = set()
+    while len(workers) < 2:  # on a busy machine, the second process of the pool starts late
+        workers.add(int(process.stdout.readline()))
     (os.kill if how == signal.SIGKILL else os.killpg)(process.pid, how)
     _, output = process.communicate(timeout=60)  # ends when nobody holds the pipes any more
-    assert process.returncode == code and len(workers) == 2
+    assert process.returncode == code
     assert how == signal.SIGKILL or output == "stopped\n"
     until = time.monotonic() + 20
     while any(map(_runs, workers)) and time.monotonic() < until:
