@@ -30,6 +30,7 @@ _EXPORTS = {
     "cross_validate": "own.cross_validation",
     "evaluate": "own.predict",
     "predictions": "own.predict",
+    "AudioToImages": "own.audio_to_images",
     "FreqCNNClassifier": "own.classifier",
     "spectrograms": "own.classifier",
 }

@@ -11,6 +11,7 @@ import platform
 import random
 import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ __all__ = [
     "GPU_DEFAULTS",
     "SEVERAL_CORES",
     "check_dtype",
+    "child_environment",
     "contexts",
     "mixed_precision",
     "prepare",
@@ -125,6 +127,27 @@ def prepare() -> None:
         _restore_numpy_aliases()
     if gpu_set:
         _load_cuda()
+
+
+@contextlib.contextmanager
+def child_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the processes that start in this block, replacements of lost ones included.
+
+    The variables that ``prepare`` set for this process alone are removed meanwhile.
+    """
+    changed = {**dict.fromkeys(set_here), **variables}
+    before = {name: os.environ.get(name) for name in changed}
+    _set(changed)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        os.environ.update({name: value} if value is not None else {})
 
 
 @functools.cache

@@ -1,7 +1,7 @@
-"""A pool of processes for work on many clips. Short work is done in the calling process.
+"""A pool of processes for work on many clips, and processes for a few long tasks.
 
-The pool has processes and not threads, because Python runs one thread at a time: building a store of clips of
-1 s took twice as long with two threads as with two processes.
+The pool does short work in the calling process. It has processes and not threads, because Python runs one
+thread at a time: building a store of clips of 1 s took twice as long with two threads as with two processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from data_prep.base.cores import processors
 from data_prep.base.faults import Faults
 
-__all__ = ["interrupts_held", "pool"]
+__all__ = ["apart", "interrupts_held", "pool"]
 
 # Seconds of work in this process before others start. Starting them takes about as long, because each imports
 # numpy, scipy and pandas.
@@ -128,12 +128,92 @@ def pool(jobs: int | None, items: int | None = None) -> Iterator[Callable[[Calla
             executor.shutdown()
 
 
+def apart(
+    function: Callable, items: Sequence, jobs: int, callback: Callable[[], object] = lambda: None
+) -> list:
+    """Apply ``function`` to a few items in other processes, for resumable tasks of a minute or more.
+
+    Unlike with ``pool``, no task is done in this process, so all run in the environment variables that are
+    set when this is called. After an exception here, such as Ctrl-C, the processes are killed at once.
+
+    The tasks are done in this process if it may not have children, or if the system has no semaphores.
+
+    Args:
+        function: The function. It and the items can be pickled.
+        items: The items.
+        jobs: The largest number of processes.
+        callback: Called in this process after each task that succeeded.
+
+    Returns:
+        The results, in the order of the items.
+
+    Raises:
+        Faults: All faults that ``function`` raised, after all tasks have ended; or a process was killed.
+    """
+    jobs = min(jobs, max(1, len(items)))
+    executor = None if multiprocessing.current_process().daemon else _start(jobs)
+    ended = _in_turn(function, items) if executor is None else _at_once(executor, jobs, function, items)
+    results: list = [None] * len(items)
+    faults: dict[int, list[str]] = {}
+    try:
+        for place, (_, values, fault) in ended:
+            if isinstance(fault, Faults):
+                faults[place] = fault.faults
+                continue
+            _raise(fault, jobs)
+            results[place] = values[0]
+            callback()
+    except BaseException:
+        if executor:
+            executor.shutdown(kill_workers=True)
+        raise
+    if executor:
+        executor.shutdown()
+    if faults:
+        raise Faults(dict.fromkeys(itertools.chain(*(faults[place] for place in sorted(faults)))))
+    return results
+
+
+def _in_turn(function: Callable, items: Iterable) -> Iterator[tuple[int, tuple]]:
+    """Yield the place and the result of ``_run`` of each item, in order."""
+    for place, item in enumerate(items):
+        yield place, _run(function, [item])
+
+
+def _at_once(executor: Any, jobs: int, function: Callable, items: Iterable) -> Iterator[tuple[int, tuple]]:
+    """Yield the place and the result of ``_run`` of each item, as they end."""
+    from joblib.externals.loky import BrokenProcessPool, wait
+
+    waiting = enumerate(items)
+    running: dict[Any, int] = {}
+    while True:
+        # No more tasks than processes are submitted, because loky can kill its processes only while no task
+        # is waiting: its thread fails when it does not find a waiting task.
+        for place, item in itertools.islice(waiting, jobs - len(running)):
+            with interrupts_held():
+                running[executor.submit(_run, function, [item])] = place
+        if not running:
+            return
+        done, _ = wait(running, return_when="FIRST_COMPLETED")
+        for future in done:
+            try:
+                yield running.pop(future), future.result()
+            except BrokenProcessPool as error:
+                raise _ended(error, "run again to resume") from None
+
+
 def _start(jobs: int) -> Any:
     """Return an executor for ``jobs`` processes, or None if the system has no semaphores."""
     # joblib contains the package loky. joblib.Parallel would not limit the number of waiting results.
+    from multiprocessing import resource_tracker
+
     from joblib.externals import loky
+    from joblib.externals.loky.backend import resource_tracker as tracker_of_loky
 
     try:
+        # Both trackers unblock Ctrl-C in the thread that starts them, so they start before it is blocked.
+        for tracker in (resource_tracker, tracker_of_loky):
+            tracker.ensure_running()
         return loky.ProcessPoolExecutor(jobs, initializer=_initialise, initargs=(os.getpid(),))
     except (OSError, ImportError, NotImplementedError):
         return None
@@ -156,12 +236,15 @@ def _distribute(
                 _raise(fault, jobs)
                 size = _together(seconds)
     except BrokenProcessPool as error:
-        ends = re.findall(r"SIG[A-Z]+|EXIT\(\d+\)", str(error))
-        if ends == ["SIGKILL"] * len(ends):
-            reason = "a process was killed, most likely for lack of memory; run again with fewer jobs"
-        else:
-            reason = f"a process ended early ({', '.join(ends)}); run again with one job to see at which file"
-        raise Faults(reason) from None
+        raise _ended(error, "run again with one job to see at which file") from None
+
+
+def _ended(error: Exception, remedy: str) -> Faults:
+    """Return the fault for processes that ended early, from loky's error."""
+    ends = re.findall(r"SIG[A-Z]+|EXIT\(\d+\)", str(error))
+    if ends == ["SIGKILL"] * len(ends):
+        return Faults("a process was killed, most likely for lack of memory; run again with fewer jobs")
+    return Faults(f"a process ended early ({', '.join(dict.fromkeys(ends))}); {remedy}")
 
 
 def _together(seconds: float) -> int:

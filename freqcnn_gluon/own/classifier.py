@@ -6,14 +6,16 @@ import contextlib
 import math
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -22,12 +24,12 @@ from data_prep.base.processes import pool
 from data_prep.sound.spectrogram import ImageSettings
 from data_prep.windows import whole_image
 from freqcnn_gluon import runtime
-from freqcnn_gluon.own.about import About
+from freqcnn_gluon.own.about import RANGES, About
 from freqcnn_gluon.own.fit import Recipe, learn
 from freqcnn_gluon.own.predict import BadInput, checked_images
 from freqcnn_gluon.training.examples import Examples
 
-__all__ = ["FreqCNNClassifier", "spectrograms"]
+__all__ = ["FreqCNNClassifier", "check_image_size", "spectrograms"]
 
 
 def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None = None) -> np.ndarray:
@@ -42,13 +44,14 @@ def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None =
         The images (n, size, size), float32.
 
     Raises:
-        BadInput: There are no recordings, or recordings cannot be read.
+        BadInput: The size is out of range, there are no recordings, or recordings cannot be read. The error
+            names all of these recordings.
     """
+    check_image_size(size)
     if not len(files):
         raise BadInput("there are no recordings (0 sample(s)), and a minimum of 1 is required")
-    for file in files:
-        if not isinstance(file, (str, os.PathLike)):
-            raise BadInput(f"a recording is {file!r:.80}, not the path of a file")
+    if others := [file for file in files if not isinstance(file, (str, os.PathLike))]:
+        raise BadInput(f"a recording is {file!r:.80}, not the path of a file" for file in others)
     with pool(jobs, len(files)) as stream:
         results = list(stream(partial(whole_image, ImageSettings(size)), files))
     if faults := [fault for result in results if isinstance(result, Faults) for fault in result.faults]:
@@ -56,16 +59,24 @@ def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None =
     return np.stack(results)
 
 
+def check_image_size(size: int) -> None:
+    """Raise BadInput unless ``size`` can be the side of an image in pixels."""
+    low, high = RANGES["size"]
+    if not (isinstance(size, Integral) and low <= int(size) <= high):
+        raise BadInput(f"size: {size!r} is not a whole number from {low} to {high}")
+
+
 class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     """FreqCNN as a scikit-learn classifier.
 
     X is an array of images (n, size, size) from ``spectrograms``, their pixels in rows (n, size * size), or a
-    sequence of files (n,). For cross-validation, compute the images once. To search over ``size``, pass
-    files: images have a fixed size. y are labels (n,) of any type.
+    sequence of files (n,). y are labels (n,) of any type. For cross-validation, compute the images once, or
+    put ``AudioToImages`` and this classifier into a Pipeline with ``memory``.
 
     Args:
         architecture: See ``fit.Recipe``, also for the next five.
-        size: The side of the spectrograms in pixels.
+        size: The side of the spectrograms in pixels; None for that of the images, or the default of
+            ``Recipe`` for files.
         epochs: The number of passes through the data.
         batch_size: The number of clips per training step.
         learning_rate: The initial learning rate of SGD.
@@ -74,6 +85,10 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         jobs: The number of processes that read files, None for one per core.
         random_state: The seed of every draw in the training, or a ``numpy.random.RandomState`` that a seed
             is drawn from; None for ``seed``, so that the result is repeatable by default.
+        class_weight: The weight of each class in the loss, as in scikit-learn: None for the same weight, a
+            dict from labels to weights (1 for a label that it lacks), or 'balanced' for weights in inverse
+            proportion to the number of training examples. The weights are scaled to a mean of 1 over the
+            training examples, so that they do not change the learning rate.
 
     Attributes:
         n_features_in_: The number of pixels of an image, after ``fit``.
@@ -85,7 +100,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         architecture: str = "table7",
-        size: int = 64,
+        size: int | None = None,
         epochs: int = 20,
         batch_size: int = 16,
         learning_rate: float = 0.01,
@@ -93,6 +108,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         device: str = "auto",
         jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        class_weight: Mapping | str | None = None,
     ):
         self.architecture = architecture
         self.size = size
@@ -103,6 +119,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.jobs = jobs
         self.random_state = random_state
+        self.class_weight = class_weight
 
     def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
         """Train from scratch on ``X`` and ``y``.
@@ -116,14 +133,20 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
             state = state.randint(2**31 - 1)
         try:
             recipe = Recipe(
-                self.architecture, self.size, self.epochs, self.batch_size, self.learning_rate, state
+                self.architecture,
+                _size(self.size, X),
+                self.epochs,
+                self.batch_size,
+                self.learning_rate,
+                state,
             )
         except Faults as faults:
             raise BadInput(faults.faults) from None
         if y is None:
             raise BadInput("the classifier requires y to be passed, but the target y is None")
         given = _checked_labels(y)
-        images = self._images(X, self.size)
+        weights = _loss_weights(self.class_weight, given)
+        images = self._images(X, recipe.size)
         if len(given) != len(images):
             raise BadInput(f"there are {len(images)} recordings and {len(given)} labels; pass one label each")
         self.classes_, numbers = np.unique(given, return_inverse=True)
@@ -133,7 +156,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         settings = ImageSettings(recipe.size)
         labels = tuple(map(str, self.classes_))
         about = About(labels, recipe.architecture, settings, math.inf, math.inf, versions=runtime.versions())
-        examples = Examples(images, np.arange(len(images)), numbers)
+        examples = Examples(images, np.arange(len(images)), numbers, weights=weights)
         with _keep_generators():
             self.model_, outcome = learn(about, recipe, examples, {}, self.device)
         self.history_ = outcome.history
@@ -177,6 +200,34 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
                 )
             values = values.reshape(-1, size, size)
         return checked_images(values, size)
+
+
+def _size(size: int | None, X: np.ndarray | Sequence[Path | str]) -> int:
+    """Return ``size``, or if it is None, the side of the images ``X``, or the default for files."""
+    if size is not None:
+        return size
+    shape = () if issparse(X) else np.asarray(X).shape
+    if len(shape) < 2:
+        return Recipe.size
+    return math.isqrt(shape[1]) if len(shape) == 2 else shape[-1]
+
+
+def _loss_weights(class_weight: Mapping | str | None, labels: np.ndarray) -> np.ndarray | None:
+    """Return each example's weight in the loss (n,), with a mean of 1; None without class weights.
+
+    Raises:
+        BadInput: ``class_weight`` is not one of scikit-learn's, or the weights are not usable numbers.
+    """
+    if class_weight is None:
+        return None
+    classes, numbers = np.unique(labels, return_inverse=True)
+    try:
+        weights = compute_class_weight(class_weight, classes=classes, y=labels)[numbers]
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"class_weight: {error}") from None
+    if not (np.isfinite(weights).all() and weights.min() >= 0 < weights.max()):
+        raise BadInput("class_weight: the weights must be finite numbers of 0 or more, not all of them 0")
+    return (weights / weights.mean()).astype(np.float32)
 
 
 def _checked_labels(y: Sequence) -> np.ndarray:

@@ -2,27 +2,108 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from data_prep import splits
-from data_prep.base.faults import Faults, note
+from data_prep import manifest, splits
+from data_prep.base.cores import cores
+from data_prep.base.faults import Faults, note, of_each
 from data_prep.base.files import locked, whole
+from data_prep.base.processes import apart
+from data_prep.base.progress import Bar
 from data_prep.corpora import own
-from freqcnn_gluon.own.about import CLIPS, REPORT
+from freqcnn_gluon.devices import choose
+from freqcnn_gluon.own.about import ABOUT, CLIPS, MAJORITY, REPORT, SVM
 from freqcnn_gluon.own.division import validated
-from freqcnn_gluon.own.fit import Recipe, checked_settings, fit_divided
+from freqcnn_gluon.own.fit import Recipe, checked_settings, diverged, fit_divided
 from freqcnn_gluon.own.predict import write
+from freqcnn_gluon.own.preparation import prepare
+from freqcnn_gluon.own.report.page import write_page
 from freqcnn_gluon.own.scores import score_columns
+from freqcnn_gluon.runtime import child_environment, start
 
 __all__ = ["cross_validate", "fold_numbers"]
 
 PREDICTIONS = "predictions.csv"
 SPEAKER = "speaker"  # instead of a number of folds: leave one speaker out
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """The trainings of a cross-validation.
+
+    Attributes:
+        frame: The manifest.
+        numbers: The fold of each clip (n,), from 1.
+        root: The folder that contains the manifest's paths.
+        split: The description of the division.
+        out: The folder of the results.
+        recipe: The settings of each training.
+        settings: All settings, for the reports.
+    """
+
+    frame: pd.DataFrame
+    numbers: np.ndarray
+    root: Path
+    split: str
+    out: Path
+    recipe: Recipe
+    settings: dict
+
+    @property
+    def count(self) -> int:
+        """The number of folds."""
+        return int(self.numbers.max())
+
+    @property
+    def images(self) -> Path:
+        """The folder for spectrograms, which all folds share."""
+        return self.out / "work"
+
+    def folder(self, number: int) -> Path:
+        """Return the folder of a fold's model."""
+        return self.out / f"fold-{number}"
+
+    def divided(self, number: int) -> tuple[pd.DataFrame, str]:
+        """Return the manifest with the partitions of a fold, and their description."""
+        partition = np.where(self.numbers == number, "test", "train")
+        frame = self.frame.assign(partition=partition)
+        return validated(frame, self.split, self.settings["validation_share"], self.recipe.seed)
+
+    def train(self, number: int, device: str, jobs: int | None) -> None:
+        """Train and test the model of a fold, unless it is finished."""
+        frame, split = self.divided(number)
+        arguments = self.folder(number), self.recipe, self.settings, device, jobs
+        fit_divided(frame, self.root, split, *arguments, images=self.images)
+
+    def train_quietly(self, number: int) -> None:
+        """Train the model of a fold on the CPU, in a process beside those of other folds."""
+        Bar.set_lock(threading.RLock())  # tqdm's own is a semaphore, which a killed process does not release
+        # What it prints would mix with the lines of the other processes. Notes on the data are printed by
+        # the process that prepares it, and notes on the training are in the fold's report.
+        with open(os.devnull, "w") as unseen, contextlib.redirect_stderr(unseen):
+            self.train(number, "cpu", 1)
+
+    def held_out(self, number: int) -> pd.DataFrame:
+        """Return the held-out clips of a finished fold with their predictions and the column ``fold``."""
+        text = dict.fromkeys(
+            ("clip", "path", "label", "speaker", "text", "partition", "predicted", SVM, MAJORITY), str
+        )
+        clips = pd.read_csv(self.folder(number) / CLIPS, dtype=text, keep_default_na=False)
+        clips = clips[clips["partition"] == "test"]
+        return clips.drop(columns="partition").assign(fold=number)
+
+    def report(self, number: int) -> dict:
+        """Return the report of a finished fold."""
+        return json.loads((self.folder(number) / REPORT).read_text(encoding="utf-8"))
 
 
 def cross_validate(
@@ -40,21 +121,26 @@ def cross_validate(
     The partitions that the data states are ignored. The same call resumes an interrupted cross-validation;
     finished folds are not repeated.
 
+    On a CPU, networks are trained in ``jobs`` processes at a time. Each process computes with one thread, so
+    the results do not depend on ``jobs``. On GPUs, and for the baseline, folds take turns in this process.
+
     Args:
         source: A folder or a CSV file, see ``corpora.own.scan``.
         out: The folder of the results: ``fold-1`` and so on, each as ``fit`` writes it, ``predictions.csv``
-            with each clip's held-out prediction, and ``report.json``.
+            with each clip's held-out prediction, ``report.json`` and ``report.html``.
         folds: The number of folds, or 'speaker' to leave one speaker out at a time.
         recipe: The settings of each training.
-        device: See ``fit.fit``, also for the next three.
-        jobs: The number of processes that read audio.
+        device: See ``fit.fit``.
+        jobs: The number of folds to train at a time on a CPU, and of processes that read audio; None for one
+            per core.
         validation_share: The share of each fold's training clips for validation.
         system: 'freqcnn' or 'svm'.
 
     Returns:
         The content of report.json: ``recipe``, ``split``, ``labels``, ``folds`` (for each fold, ``metrics``,
-        the number of ``clips`` and the ``speakers`` that were held out), and the pooled ``metrics``,
-        ``intervals`` and ``baselines`` of ``scores.score_columns``.
+        ``intervals`` and ``baselines``, the number of ``clips`` and the ``speakers`` that were held out), the
+        pooled ``metrics``, ``intervals`` and ``baselines`` of ``scores.score_columns``, ``versions``,
+        ``finished`` and ``training_seconds``.
 
     Raises:
         Faults: The data has faults, it cannot be divided, or ``out`` holds results of other data or settings.
@@ -68,21 +154,39 @@ def cross_validate(
     if frame["partition"].any():
         note(f"note: {source}: its partitions are ignored, because every clip is tested once.")
     numbers, split = fold_numbers(frame, folds, recipe.seed)
-    parts = []
-    with locked(out / "work", "cross-validates here"):
-        for number in range(1, numbers.max() + 1):
-            note(f"fold {number} of {numbers.max()}")
-            tested = numbers == number
-            divided = frame.assign(partition=np.where(tested, "test", "train"))
-            divided, sentence = validated(divided, split, validation_share, recipe.seed)
-            folder, images = out / f"fold-{number}", out / "work"
-            fit_divided(divided, scan.root, sentence, folder, recipe, settings, device, jobs, images=images)
-            parts.append(_held_out(folder, number))
-        report = {"recipe": settings, "split": split, **_pool(parts, out)}
-        with whole(out / REPORT) as path:
-            path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-        shutil.rmtree(out / "work", ignore_errors=True)  # another process may wait for the lock in it
+    plan = _Folds(frame, numbers, scan.root, split, out, recipe, settings)
+    start()  # otherwise MXNet would start when this process ends, and print a line
+    with locked(plan.images, "cross-validates here"):
+        if system == SVM or choose(device)[0] != "cpu":
+            for number in range(1, plan.count + 1):
+                note(f"fold {number} of {plan.count}")
+                plan.train(number, device, jobs)
+        else:
+            _train_at_once(plan, jobs)
+        report = _pool(plan)
+        shutil.rmtree(plan.images, ignore_errors=True)  # another process may wait for the lock in it
     return report
+
+
+def _train_at_once(plan: _Folds, jobs: int | None) -> None:
+    """Train the networks of the folds in several processes, each with one thread."""
+    folds = range(1, plan.count + 1)
+    finished = [number for number in folds if (plan.folder(number) / ABOUT).exists()]
+    unfinished = sorted({*folds} - {*finished})
+    of_each(lambda number: plan.train(number, "cpu", jobs), finished)  # checks that they are the same
+    if not unfinished:
+        return
+    # This process prints the data's faults and notes once, and makes the spectrograms.
+    prepare(plan.divided(unfinished[0])[0], plan.root, plan.images, plan.recipe.size, jobs)
+    variables = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    bar = Bar(total=len(folds), initial=len(finished), desc="folds", unit="fold", dynamic_ncols=True)
+    with child_environment(variables):
+        apart(plan.train_quietly, unfinished, jobs or cores(), bar.update)
+    bar.close()
+    for number in unfinished:
+        report = plan.report(number)
+        if diverged(loss := report["history"][-1]["loss"], len(report["labels"])):
+            note(f"fold {number}: the training diverged: its loss is {loss:.3g}; use a smaller learning rate")
 
 
 def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> tuple[np.ndarray, str]:
@@ -128,26 +232,32 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> tuple[np.n
     return numbers, f"Clips were divided into {numbers.max()} folds, because {reason}."
 
 
-def _pool(parts: list[pd.DataFrame], out: Path) -> dict:
-    """Write the predictions of all folds to ``out``, and return their scores for the report."""
+def _pool(plan: _Folds) -> dict:
+    """Pool the finished folds, write predictions.csv, report.json and report.html, and return the report."""
+    parts, reports = zip(*((plan.held_out(n), plan.report(n)) for n in range(1, plan.count + 1)))
     predictions = pd.concat(parts, ignore_index=True)
     labels = sorted(set(predictions["label"]))
-    with whole(out / PREDICTIONS) as path:
+    with whole(plan.out / PREDICTIONS) as path:
         write(predictions, path)
-    folds = [
-        {
-            "metrics": score_columns(part, labels)["metrics"],
-            "clips": len(part),
-            "speakers": sorted(set(part["speaker"]) - {""}),
-        }
-        for part in parts
-    ]
-    return {"labels": labels, **score_columns(predictions, labels), "folds": folds}
-
-
-def _held_out(folder: Path, number: int) -> pd.DataFrame:
-    """Return the held-out clips of a finished fold with their predictions and the column ``fold``."""
-    text = dict.fromkeys(("clip", "path", "label", "speaker", "text", "partition", "predicted", "svm"), str)
-    clips = pd.read_csv(folder / CLIPS, dtype={**text, "majority": str}, keep_default_na=False)
-    clips = clips[clips["partition"] == "test"]
-    return clips.drop(columns="partition").assign(fold=number)
+    report = {
+        "recipe": plan.settings,
+        "split": plan.split,
+        "labels": labels,
+        **score_columns(predictions, labels),
+        "folds": [
+            {
+                **score_columns(part, labels),
+                "clips": len(part),
+                "speakers": sorted(set(part["speaker"]) - {""}),
+            }
+            for part in parts
+        ],
+        "versions": reports[0]["versions"],
+        "finished": max(report["finished"] for report in reports),
+        "training_seconds": round(sum(report["training_seconds"] for report in reports), 1),
+    }
+    with whole(plan.out / REPORT) as path:
+        path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    tested = plan.frame.set_index("clip", drop=False).loc[predictions["clip"]]
+    write_page(plan.out, report, predictions.assign(partition="test"), manifest.clips(tested, plan.root))
+    return report

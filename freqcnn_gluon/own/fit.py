@@ -31,7 +31,7 @@ from freqcnn_gluon.own.about import ABOUT, CLIPS, RANGES, REPORT, SVM, About
 from freqcnn_gluon.own.division import NAMES, divide
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.preparation import Data, prepare
-from freqcnn_gluon.own.report_page import write_page
+from freqcnn_gluon.own.report.page import write_page
 from freqcnn_gluon.own.results import write_results
 from freqcnn_gluon.own.svm import Svm, train_svm
 from freqcnn_gluon.training.examples import Examples

@@ -19,12 +19,14 @@ class Examples:
         labels: The class number of each example (n,).
         windows: The number of examples that are windows of each clip (clips,), clip after clip. None if every
             example is a clip.
+        weights: The weight of each example in a training's loss (n,) float32, None for 1.
     """
 
     images: np.ndarray
     rows: np.ndarray
     labels: np.ndarray
     windows: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -370,7 +370,10 @@ def _gradients(
             images, labels = (mx.nd.array(array, ctx=device) for array in training.batch(share))
             with autograd.record():
                 logits = net(images)
-                losses.append(softmax_loss(logits, labels))
+                loss = softmax_loss(logits, labels)
+                if training.weights is not None:
+                    loss = loss * mx.nd.array(training.weights[share], ctx=device)
+                losses.append(loss)
             hits.append(logits.argmax(axis=1) == labels)
         autograd.backward(losses)
         loss_sum += sum(float(loss.sum().asscalar()) for loss in losses)

@@ -44,7 +44,8 @@ from reproduce.runs.run import Run
 __all__ = ["execute_all", "shares"]
 
 SETTINGS = {
-    "distributed.nanny.pre-spawn-environ": {},  # Dask would set one thread per library; see _environment
+    # Dask would set one thread per library; see runtime.child_environment
+    "distributed.nanny.pre-spawn-environ": {},
     "distributed.scheduler.worker-saturation": 1.0,  # a worker has one run and no queue
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
@@ -241,7 +242,7 @@ def _cluster(left: int, job: Job) -> Iterator[tuple[Client, dict[int, str]]]:
         return
     devices, threads = shares(job.processes or 1, job.device)
     settings = dask.config.set(SETTINGS)
-    environment = _environment({"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"})
+    environment = runtime.child_environment({"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"})
     with settings, environment, contextlib.ExitStack() as stack:
         with interrupts_held():  # the cluster's threads and processes inherit this: only we get Ctrl-C
             cluster = LocalCluster(
@@ -254,27 +255,6 @@ def _cluster(left: int, job: Job) -> Iterator[tuple[Client, dict[int, str]]]:
             stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster, set_as_default=False))
         yield client, dict(enumerate(devices))
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the processes that start in this block, replacements of lost ones included.
-
-    The variables that ``runtime`` set for this process alone are removed meanwhile.
-    """
-    changed = {**dict.fromkeys(runtime.set_here), **variables}
-    before = {name: os.environ.get(name) for name in changed}
-    _set(changed)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        os.environ.pop(name, None)
-        os.environ.update({name: value} if value is not None else {})
 
 
 class _Bar:

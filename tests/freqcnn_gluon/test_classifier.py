@@ -6,21 +6,26 @@ import subprocess
 import sys
 
 import joblib
+import mxnet as mx
 import numpy as np
 import pandas as pd
 import pytest
 import recordings
+from mxnet import gluon
 from scipy.sparse import issparse
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from data_prep.base.faults import Faults
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
-from freqcnn_gluon import FreqCNNClassifier, spectrograms
+from freqcnn_gluon import Examples, FreqCNNClassifier, spectrograms
+from freqcnn_gluon.training.loop import _gradients
 
 # scikit-learn's checks that must fail, and why
 EXPECTED_FAILURES = {
@@ -79,10 +84,11 @@ def test_files_and_their_images_give_the_same_results(data):
     files, labels = data
     images = spectrograms(files, size=32, jobs=1)
     np.testing.assert_array_equal(images[3], image(audio.read(files[3]), ImageSettings(32)))
+    again = classifier().fit([str(file) for file in files], labels.tolist())
+    expected = classifier().fit(images, labels).predict_proba(images)
+    np.testing.assert_array_equal(again.predict_proba(files), expected)
     learnt = classifier(epochs=40).fit(images, labels)
-    again = classifier(epochs=40).fit([str(file) for file in files], labels.tolist())
     probabilities = learnt.predict_proba(images)
-    np.testing.assert_array_equal(probabilities, again.predict_proba(files))
     assert probabilities.shape == (18, 3) and probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert learnt.classes_.tolist() == ["high", "low", "middle"]
     assert learnt.predict(images).tolist() == learnt.classes_[probabilities.argmax(axis=1)].tolist()
@@ -98,8 +104,8 @@ def test_cross_validation_and_search(data):
     alone = clone(classifier()).fit(images[train], numbers[train]).predict(images[test])
     assert len(scores) == 2 and scores[0] == recall_score(numbers[test], alone, average="macro")
     assert set(alone) <= {0, 10, 20}
-    search = GridSearchCV(classifier(), {"seed": [0, 1]}, cv=2).fit(images, numbers)
-    assert search.best_params_["seed"] in (0, 1) and search.predict(images).shape == (18,)
+    search = GridSearchCV(classifier(), {"random_state": [0, 1]}, cv=2).fit(images, numbers)
+    assert search.best_params_["random_state"] in (0, 1) and search.predict(images).shape == (18,)
 
 
 def test_a_fitted_classifier_can_be_pickled_also_for_another_process(data, tmp_path):
@@ -220,6 +226,66 @@ def test_a_random_state_decides_the_draws_and_pixels_may_be_in_rows():
     np.testing.assert_array_equal(*drawn)
     assert not np.array_equal(drawn[0], expected)
     assert classifier().fit(images, labels).n_features_in_ == 32 * 32
+
+
+@pytest.mark.parametrize("weight", ["balanced", {"a": 3, "b": 0.5}, {"b": 4.0}, {"a": 0, "b": 1, "c": 1}])
+def test_class_weights_are_those_of_scikit_learn(weight, monkeypatch):
+    labels, seen = ["a"] * 7 + ["b"] * 3 + ["c"] * 2, []
+
+    def learn(about, recipe, examples, *others):
+        seen.append(examples.weights)
+        raise Faults("seen")
+
+    monkeypatch.setattr("freqcnn_gluon.own.classifier.learn", learn)
+    with pytest.raises(Faults, match="seen"):
+        classifier(class_weight=weight).fit(np.zeros((12, 32, 32)), labels)
+    expected = compute_sample_weight(weight, labels)
+    np.testing.assert_allclose(seen[0], expected / expected.mean(), rtol=1e-6)
+
+
+def test_a_weighted_loss_has_weighted_gradients():
+    """The gradient of a linear network is (p - y) x for each example, times its weight."""
+    draws = np.random.default_rng(0)
+    images, numbers = draws.standard_normal((8, 4, 4)).astype("f4"), draws.integers(0, 3, 8)
+    weights = draws.uniform(0, 3, 8).astype("f4")
+    net = gluon.nn.Dense(3, in_units=16)
+    net.initialize()
+    examples = Examples(images, np.arange(8), numbers, weights=weights)
+    loss, _ = _gradients(net, examples, [np.arange(8)], [mx.cpu()])
+    probabilities = softmax(images.reshape(8, 16) @ net.weight.data().asnumpy().T, axis=1)
+    assert loss == pytest.approx(-(weights * np.log(probabilities[range(8), numbers])).sum(), rel=1e-5)
+    errors = (probabilities - np.eye(3)[numbers]) * weights[:, None]
+    np.testing.assert_allclose(net.weight.grad().asnumpy(), errors.T @ images.reshape(8, 16), atol=1e-5)
+
+
+def test_class_weights_change_the_training_only_if_they_differ():
+    images, labels = np.random.default_rng(0).random((12, 32, 32)).astype("f4"), ["a", "b"] * 6
+
+    def predicted(weight, epochs=1):
+        made = classifier(class_weight=weight, epochs=epochs)
+        return clone(made).fit(images, labels).predict_proba(images)
+
+    expected = predicted(None)
+    for same in ("balanced", {"a": 5, "b": 5}, {}):
+        np.testing.assert_array_equal(predicted(same), expected)
+    preferred = [predicted(weight, 8)[:, 0].mean() for weight in ({"b": 1000}, None, {"a": 1000})]
+    assert preferred[0] + 0.1 < preferred[1] < preferred[2] - 0.1
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("balance", "The 'class_weight' parameter of compute_class_weight must be"),
+        ({"a": 1, "d": 2}, r"The classes, \['b'\], are not in class_weight"),
+        ({"a": -1}, "finite numbers of 0 or more"),
+        ({"a": 0, "b": 0}, "not all of them 0"),
+        ({"a": float("nan")}, "finite numbers"),
+        ({"a": "much"}, "could not convert"),
+    ],
+)
+def test_impossible_class_weights_are_refused(weight, message):
+    with pytest.raises(ValueError, match=f"class_weight: .*{message}"):
+        classifier(class_weight=weight).fit(["no.wav", "none.wav"], ["a", "b"])
 
 
 @pytest.mark.parametrize("check", CHECKS)

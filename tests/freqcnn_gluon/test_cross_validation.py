@@ -1,19 +1,26 @@
 """Cross-validation, the validation part, and the baseline beside a training, on a few tones."""
 
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pytest
 import recordings
+from html_tree import lines, read
+from joblib.externals import loky
+from page_browser import played
 from recordings import run_command
-from sklearn.metrics import confusion_matrix, recall_score
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 from sklearn.model_selection import LeaveOneGroupOut
 
 from data_prep.base.faults import Faults
-from freqcnn_gluon.own.cross_validation import cross_validate, fold_numbers
+from data_prep.base.files import checksum
+from freqcnn_gluon.own.about import CLIPS, WEIGHTS
+from freqcnn_gluon.own.cross_validation import PREDICTIONS, cross_validate, fold_numbers
 from freqcnn_gluon.own.fit import Recipe
 from freqcnn_gluon.own.svm import train_svm
+from freqcnn_gluon.runtime import threads
 
 QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
 
@@ -108,6 +115,64 @@ def test_an_interrupted_cross_validation_repeats_no_finished_fold(table, tmp_pat
     assert not (tmp_path / "folds" / "report.json").exists()
     report = cross_validate(*arguments)
     assert len(calls) == 4 and sum(fold["clips"] for fold in report["folds"]) == 18
+
+
+@pytest.mark.skipif(threads() > 1, reason="this process needs OMP_NUM_THREADS=1, as make test has")
+def test_folds_in_parallel_give_the_results_of_one_after_the_other(table, tmp_path, capfd, monkeypatch):
+    def trained(out):
+        report = cross_validate(table, out, 2, Recipe(size=32, epochs=1, batch_size=9), "cpu", 2)
+        assert report["versions"]["threads"] == 1
+        parts = [out / f"fold-{number}" / file for number in (1, 2) for file in (WEIGHTS, CLIPS)]
+        measured = ("metrics", "intervals", "baselines", "folds", "split", "recipe")
+        return [checksum(file) for file in (out / PREDICTIONS, *parts)], [report[key] for key in measured]
+
+    with monkeypatch.context() as patch:  # a system without semaphores, so that this process trains all
+        patch.setattr(loky, "ProcessPoolExecutor", Mock(side_effect=OSError))
+        one_by_one = trained(tmp_path / "alone")
+    assert len(set(one_by_one[0])) == 5
+    capfd.readouterr()
+    monkeypatch.setattr("freqcnn_gluon.own.fit.train_svm", lambda *arguments: pytest.fail("trained here"))
+    assert trained(tmp_path / "out") == one_by_one
+    notes = capfd.readouterr().err  # the processes print nothing
+    assert notes.count("18 clips: the median lasts") == 1 and "training:" not in notes
+    monkeypatch.setattr(loky, "ProcessPoolExecutor", lambda *arguments, **options: pytest.fail("started"))
+    assert trained(tmp_path / "out") == one_by_one  # finished folds are not repeated
+    for number in (1, 2):
+        (tmp_path / "out" / f"fold-{number}" / "report.json").write_text("{}")
+    with pytest.raises(Faults, match="(?s)2 faults:.*fold-1: holds a model of other.*fold-2: holds a model"):
+        trained(tmp_path / "out")
+
+
+def test_the_page_shows_folds_speakers_and_mistakes(table, tmp_path, capsys, browser):
+    clips = pd.read_csv(table)
+    clips.loc[0, "label"] = "low"  # a high tone, so that there is a mistake
+    clips.to_csv(tmp_path / "clips.csv", index=False)
+    words = ["cross-validate", tmp_path / "clips.csv", "--out", tmp_path / "out", "--folds", "speaker"]
+    output, code = run_command(capsys, *words, "--system", "svm", *QUICK)
+    path = tmp_path / "out" / "report.html"
+    assert code == 0 and output.out.endswith(f"report: {path}\n"), output.err
+    assert set(played(browser, path, 390, 844, "dark")) == {0.4}
+
+    page, predictions = read(path.read_text()), pd.read_csv(tmp_path / "out" / "predictions.csv")
+    sections = [section.attributes["id"] for section in page.all("section")]
+    assert sections == ["results", "confusion", "folds", "speakers", "mistakes", "card", "settings"]
+    body = lines(page.all("table", id="by-fold")[0])
+    low, high = json.loads((tmp_path / "out" / "report.json").read_text())["folds"][0]["intervals"]["uar"][
+        "clips"
+    ]
+    assert body[0][3] == f"{100 * low:.1f} to {100 * high:.1f} %"
+    for row, (fold, part) in zip(body, predictions.groupby("fold"), strict=True):
+        uar = recall_score(part["label"], part["predicted"], average="macro")
+        accuracy = accuracy_score(part["label"], part["predicted"])
+        assert [*row[:3], row[4]] == [str(fold), "6", f"{100 * uar:.1f} %", f"{100 * accuracy:.1f} %"]
+        assert row[6:] == ["33.3 %", *set(part["speaker"])]  # the majority's UAR
+    counts = confusion_matrix(predictions["label"], predictions["predicted"])
+    assert [list(map(int, row[1:])) for row in lines(page.all("table", id="matrix")[0])] == counts.tolist()
+    assert len(lines(page.all("table", id="by-speaker")[0])) == 3
+    wrong = predictions[predictions["label"] != predictions["predicted"]]
+    assert "high/0.wav" in wrong["clip"].iloc[0] and len(page.all("audio")) == len(wrong)
+    card = page.all("section", id="card")[0].text
+    assert "18, of 3 speakers" in card and "the results of 3 models" in card and "also trained on" not in card
 
 
 def test_a_fit_shows_validation_only_and_keeps_the_baseline_for_predict(table, tmp_path, capsys):

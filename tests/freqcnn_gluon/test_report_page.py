@@ -10,12 +10,12 @@ import pytest
 import recordings
 import soundfile
 from html_tree import lines, read
+from page_browser import played
 from recordings import run_command
-from selenium.webdriver.common.by import By
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
-from freqcnn_gluon.own.report_mistakes import MOST, SECONDS
-from freqcnn_gluon.own.report_page import report_page, write_page
+from freqcnn_gluon.own.report.mistakes import MOST, SECONDS
+from freqcnn_gluon.own.report.page import report_page, write_page
 from freqcnn_gluon.training.metrics import metrics
 
 HOSTILE = ('<script>alert("1")</script>', "a & b 'c' $x$ $y$", "עברית \u202e gnp.wav", "tab\tand\nline")
@@ -181,29 +181,8 @@ def test_many_labels_are_drawn_and_a_perfect_model_has_no_mistakes(content):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("wide, high", [(390, 844), (1280, 900)])
 def test_a_browser_shows_the_page_and_plays_its_sound(browser, content, tmp_path, wide, high, scheme):
-    path = write_page(tmp_path, *content)
-    browser.get("about:blank")
-    browser.get_log("browser")  # messages of the browser's own first page
-    size = {"width": wide, "height": high, "deviceScaleFactor": 1, "mobile": wide < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get(path.as_uri())
-    durations = browser.execute_async_script(
-        "const done = arguments[0]; Promise.all([...document.querySelectorAll('audio')].map(node =>"
-        " new Promise(ready => node.readyState ? ready(node.duration) :"
-        " node.onloadedmetadata = node.onerror = () => ready(node.duration)))).then(done)"
-    )
+    durations = played(browser, write_page(tmp_path, *content), wide, high, scheme)
     assert len(durations) > 2 and set(durations) == {0.5, SECONDS}
-    broken = "return [...document.images].filter(node => !node.complete || !node.naturalWidth).length"
-    assert browser.execute_script(broken) == 0 and browser.find_elements(By.TAG_NAME, "img")
-    root = "const root = document.documentElement; return root.scrollWidth - root.clientWidth"
-    assert browser.execute_script(root) == 0
-    colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-    assert colour == {"light": "rgb(253, 253, 251)", "dark": "rgb(21, 24, 28)"}[scheme]
-    loaded = "return performance.getEntriesByType('resource').map(entry => entry.name)"
-    assert all(name.startswith("data:") for name in browser.execute_script(loaded))
-    assert browser.get_log("browser") == []
 
 
 @pytest.mark.parametrize("name", ["model.json", "clips.csv", "file"])

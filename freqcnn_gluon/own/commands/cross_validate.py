@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from data_prep.base.commands import resumable
+from data_prep.base.commands import positive, resumable
 from freqcnn_gluon.own.commands.fit import add_recipe, recipe_of
-from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs, check_folder
+from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, check_folder
 
 SPEAKER = "speaker"
 
@@ -22,8 +22,10 @@ def add(commands: Commands) -> None:
         "model is trained on the other folds and predicts the clips of this one. The result is over all "
         "clips, with the baselines of `fit` and 95 % intervals. With few clips it is far more certain than "
         "the result of one `fit`.\n\nOUT/predictions.csv holds each clip's prediction, OUT/report.json the "
-        "scores, and OUT/fold-1 and so on the models, for `predict`. The same command resumes an interrupted "
-        "cross-validation. To train the model that you will use, run `fit` on all recordings.",
+        "scores, OUT/report.html shows them in a browser, and OUT/fold-1 and so on hold the models, for "
+        "`predict`. On a CPU, several folds are trained at a time, each with one thread. The same command "
+        "resumes an interrupted cross-validation. To train the model that you will use, run `fit` on all "
+        "recordings.",
         "clips.csv --out folds/",
         "clips.csv --out speakers/ --folds speaker   # leave one speaker out at a time",
         "clips.csv --out svm/ --system svm   # the baseline alone, in seconds",
@@ -40,10 +42,16 @@ def add(commands: Commands) -> None:
     )
     add_recipe(command)
     add_device(command)
-    add_jobs(command)
+    command.add_argument(
+        "--jobs",
+        type=positive,
+        help="number of folds to train at a time on a CPU, and of processes that read audio; each fold takes "
+        "the memory of one `fit` (default: one per core)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
+    from freqcnn_gluon.own.about import PAGE
     from freqcnn_gluon.own.cross_validation import cross_validate
     from freqcnn_gluon.own.output import comparison, score
 
@@ -67,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"fold {number}: {rates} on {fold['clips']} clips{speakers}")
     print(f"\n{score(report['metrics'], report['labels'], f'of {options.data}, each held out once')}")
     print(f"\n{comparison(options.system, report, '--system svm trains it alone.')}")
-    print(f"\nresults: {options.out}")
+    print(f"\nresults: {options.out}\nreport: {options.out / PAGE}")
 
 
 def folds(text: str) -> int | str:

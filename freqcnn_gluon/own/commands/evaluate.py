@@ -102,7 +102,7 @@ def _write(folder: Path, evaluation: Evaluation, about: About, split: str) -> Pa
     from data_prep.base.files import whole
     from freqcnn_gluon.own.about import CLIPS, REPORT
     from freqcnn_gluon.own.predict import write
-    from freqcnn_gluon.own.report_page import write_page
+    from freqcnn_gluon.own.report.page import write_page
 
     report = {
         "split": split,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
-from freqcnn_gluon.own.report_html import number, percent, section, table, tag
+from freqcnn_gluon.own.report.html import number, percent, section, table, tag
 
 __all__ = ["curves"]
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 import pandas as pd
 
-from freqcnn_gluon.own.report_html import Child, facts, name, number, section, tag
+from freqcnn_gluon.own.report.html import Child, facts, name, number, section, tag
 
 __all__ = ["card", "settings"]
 
@@ -18,6 +18,7 @@ ELSEWHERE = (
     "history",
     "baselines",
     "split",
+    "folds",
 )  # parts of a report in other sections
 
 
@@ -34,7 +35,7 @@ def card(report: Mapping, tested: pd.DataFrame, training: pd.DataFrame) -> Eleme
         labels += [", ", name(label)]
     data: list[tuple[str, Child]] = [("labels", tag("span", *labels[1:]))]
     data += [("training clips", _amount(training))] if len(training) else []
-    data.append(("test clips", _amount(tested)))
+    data.append(("clips, each tested once" if "folds" in report else "test clips", _amount(tested)))
     return section(
         "card",
         "Model card",
@@ -67,7 +68,15 @@ def _limits(report: Mapping, tested: pd.DataFrame, training: pd.DataFrame) -> li
         "Its probabilities are those of a softmax and were not calibrated: 90 % does not mean that nine of "
         "ten such clips are right.",
     ]
-    crossing = (set(tested["speaker"]) & set(training["speaker"])) - {""}
+    if folds := report.get("folds"):
+        limits.append(
+            f"These are the results of {len(folds)} models, each trained without one fold. The model that "
+            "you will use is another one: train it with `freqcnn fit` on all recordings."
+        )
+        counts = tested.groupby("speaker")["fold"].nunique()
+        crossing = set(counts.index[counts > 1]) - {""}
+    else:
+        crossing = (set(tested["speaker"]) & set(training["speaker"])) - {""}
     if (tested["speaker"] == "").any():
         limits.append(
             "Not all speakers are named. A speaker in training and in test makes the figures too good for "

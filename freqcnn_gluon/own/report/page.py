@@ -1,4 +1,4 @@
-"""The report page of a training or an evaluation: report.html, a single file that a browser shows.
+"""The page of a training, an evaluation or a cross-validation: report.html, a file that a browser shows.
 
 The page is made from the numbers of report.json and clips.csv. Only the players and spectrograms of the
 mistakes need the recordings.
@@ -17,10 +17,10 @@ from data_prep.base.embedded import shades
 from data_prep.base.files import whole
 from data_prep.manifest import Clip
 from freqcnn_gluon.own.about import PAGE
-from freqcnn_gluon.own.report_card import card, settings
-from freqcnn_gluon.own.report_curves import curves
-from freqcnn_gluon.own.report_html import Child, document, name, percent, section, table, tag
-from freqcnn_gluon.own.report_mistakes import mistakes
+from freqcnn_gluon.own.report.card import card, settings
+from freqcnn_gluon.own.report.curves import curves
+from freqcnn_gluon.own.report.html import Child, document, name, percent, section, table, tag
+from freqcnn_gluon.own.report.mistakes import mistakes
 from freqcnn_gluon.training.metrics import metrics
 
 __all__ = ["report_page", "write_page"]
@@ -49,9 +49,11 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
         report: The content of report.json: ``labels``, ``metrics`` (of ``training.metrics.metrics``) and
             ``split``, a sentence. Optional are ``intervals`` (of ``uar`` and ``accuracy``: low and high over
             ``clips`` and ``speakers``), ``baselines`` (``metrics`` and ``intervals`` by the name of a
-            system), and ``history`` for curves. The page lists everything else as settings.
+            system), ``history`` for curves, and ``folds`` of a cross-validation (each with ``metrics``,
+            ``intervals``, ``baselines``, ``clips`` and ``speakers``). The page lists everything else as
+            settings.
         clips: The content of clips.csv: the manifest with ``predicted``, which is missing for clips that were
-            trained on, and the columns ``p(label)``.
+            trained on, and the columns ``p(label)``. With ``folds``, every clip has its ``fold``.
         recordings: The file, start and stop in s of each row of ``clips``.
     """
     labels, measured = report["labels"], report["metrics"]
@@ -61,12 +63,14 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
         _results(report, tested),
         _confusion(labels, np.array(measured["confusion"]), measured["recall"], training),
         *([curves(report["history"])] if report.get("history") else ()),
+        *([_folds(report["folds"])] if "folds" in report else ()),
         *([_speakers(labels, tested, training)] if (tested["speaker"] != "").any() else ()),
         mistakes(labels, tested, [recordings[index] for index in np.flatnonzero(held_out)]),
         card(report, tested, training),
         settings(report),
     ]
-    title = f"FreqCNN report: UAR {percent(measured['uar'])}"
+    kind = "cross-validation" if "folds" in report else "report"
+    title = f"FreqCNN {kind}: UAR {percent(measured['uar'])}"
     lead = f"{len(tested)} clips with {len(labels)} labels. {report['split']}"
     return document(title, lead, sections)
 
@@ -74,7 +78,8 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
 def _results(report: Mapping, tested: pd.DataFrame) -> Element:
     """Return the section with the model's figures and intervals, beside those of the baselines if any."""
     correct = int((tested["predicted"] == tested["label"]).sum())
-    systems = {"this model": report, **report.get("baselines", {})}
+    ours = "the models of the folds" if "folds" in report else "this model"
+    systems = {ours: report, **report.get("baselines", {})}
     units = [unit for unit in INTERVALS if any(_limits(scores, "uar", unit) for scores in systems.values())]
     lines = [
         (system, *(text for key in ("uar", "accuracy") for text in _with_intervals(scores, key, units)))
@@ -89,7 +94,7 @@ def _results(report: Mapping, tested: pd.DataFrame) -> Element:
         table("UAR and accuracy", head, lines, id="systems"),
         tag(
             "p",
-            f"The model recognises {correct} of {len(tested)} clips. UAR is the mean of the labels' recalls.",
+            f"{correct} of {len(tested)} clips are recognised. UAR is the mean of the labels' recalls.",
         ),
     )
 
@@ -170,6 +175,25 @@ def _most_common(labels: Sequence[str], counts: np.ndarray) -> Iterator[Element]
                 for true, other in pairs
             ),
         )
+
+
+def _folds(folds: Sequence[Mapping]) -> Element:
+    """Return the section with the results of each fold of a cross-validation, in the order of the folds."""
+    systems = list(folds[0].get("baselines", {}))
+    head = ["fold", "clips", "UAR", "UAR, 95 % over clips", "accuracy", "accuracy, 95 % over clips"]
+    head += [*(f"UAR of {system}" for system in systems), "speakers held out"]
+    lines: list[list[Child]] = []
+    for number, fold in enumerate(folds, 1):
+        lines.append([str(number), str(fold["clips"])])
+        lines[-1] += [text for key in ("uar", "accuracy") for text in _with_intervals(fold, key, ["clips"])]
+        lines[-1] += [percent(fold["baselines"][system]["metrics"]["uar"]) for system in systems]
+        lines[-1].append(name(", ".join(fold["speakers"])) if fold["speakers"] else "not known")
+    words = (
+        "Each fold was predicted by a model that was trained on the other folds. The results above are over "
+        "the clips of all folds together, not means over the folds. The folder of a fold holds its model and "
+        "a report with the model's curves."
+    )
+    return section("folds", "Folds", tag("p", words), table("Results by fold", head, lines, id="by-fold"))
 
 
 def _speakers(labels: Sequence[str], tested: pd.DataFrame, training: pd.DataFrame) -> Element:

@@ -14,7 +14,7 @@ __all__ = ["Child", "document", "facts", "name", "number", "percent", "section",
 
 Child: TypeAlias = "Element | str | None"
 
-STYLE = Path(__file__).with_name("report.css")
+STYLE = Path(__file__).with_name("page.css")
 # The page may load nothing, whatever the names on it hold.
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 

@@ -15,7 +15,7 @@ from data_prep.base.faults import Faults
 from data_prep.manifest import Clip
 from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
-from freqcnn_gluon.own.report_html import name, percent, section, tag
+from freqcnn_gluon.own.report.html import name, percent, section, tag
 
 __all__ = ["MOST", "SECONDS", "mistakes"]
 
