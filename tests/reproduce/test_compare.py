@@ -106,7 +106,10 @@ def test_wrong_requests_are_one_message_each(speech, tmp_path, capsys):
         (["--folds", "5"], "4 speakers cannot be divided into 5 folds"),
         (["--hold-out", "text"], "24 clips name no text"),
         (["--assume", "window=3"], "'window' does not affect the comparison"),
-        (["--systems", "vgg11", "--size", "16", "--folds", "2"], "VGG-11: spectrograms of 16 x 16 are too small"),
+        (
+            ["--systems", "vgg11", "--size", "16", "--folds", "2"],
+            "VGG-11: spectrograms of 16 x 16 are too small",
+        ),
     ):
         assert main(["compare", str(speech), *options, *words]) == 1
         assert message in capsys.readouterr().err
