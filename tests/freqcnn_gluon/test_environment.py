@@ -32,7 +32,7 @@ def python(code, *options, **variables):
         [sys.executable, *options, "-c", code],
         cwd=ROOT,
         text=True,
-        timeout=120,
+        timeout=300,  # with PYTHONOPTIMIZE, Python compiles every module that is imported
         capture_output=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
     )
