@@ -156,8 +156,8 @@ def _distribute(
                 _raise(fault, jobs)
                 size = _together(seconds)
     except BrokenProcessPool as error:
-        ends = list(dict.fromkeys(re.findall(r"SIG[A-Z]+|EXIT\(\d+\)", str(error))))
-        if ends in ([], ["SIGKILL"]):
+        ends = re.findall(r"SIG[A-Z]+|EXIT\(\d+\)", str(error))
+        if ends == ["SIGKILL"] * len(ends):
             reason = "a process was killed, most likely for lack of memory; run again with fewer jobs"
         else:
             reason = f"a process ended early ({', '.join(ends)}); run again with one job to see at which file"
