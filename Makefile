@@ -182,7 +182,8 @@ lint: setup  ## check style and types: ruff check, ruff format --check, mypy (un
 # Each worker has one thread, because the workers would compete for the cores otherwise. All tests of a file run in
 # the same worker, so that they share its fixtures.
 test: setup  ## run the tests (6 to 8 minutes)
-	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -n logical --maxprocesses 4 --dist loadfile \
+	    --no-loadscope-reorder
 
 test-kill: setup  ## interrupt every stage at random moments, 120 times in all, and compare the results (5 minutes)
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -m kill tests/test_interruptions.py

@@ -16,6 +16,31 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("here", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("here")
 
+# The files that take longest, the longest first.
+LONG_FILES = (
+    "test_interruptions.py",
+    "test_benchmarks.py",
+    "test_fitting.py",
+    "test_workers.py",
+    "test_schedule.py",
+    "test_notebooks.py",
+    "test_classifier.py",
+    "test_check_gpu.py",
+    "test_standin.py",
+    "test_runtime.py",
+    "test_export.py",
+    "test_serving.py",
+    "test_doctor.py",
+    "test_assumptions.py",
+    "test_parallel.py",
+    "test_standin_chains.py",
+    "test_standin_enterface.py",
+    "test_readme_commands.py",
+    "test_sensitivity.py",
+    "test_explain.py",
+    "test_execute.py",
+)
+
 QUIET = (
     "--headless=new",
     "--no-sandbox",
@@ -26,6 +51,12 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files, so that the workers of ``make test`` end at the same time."""
+    place = {name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(scope="module")

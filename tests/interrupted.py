@@ -1,6 +1,10 @@
-"""Run a stage and stop it at its N-th change of a file; ``test_interruptions`` starts this as a process.
+"""Run a stage and stop it at its N-th change of a file, in a process for each run.
 
     python tests/interrupted.py STAGE OUT CORPUS LOG [HOW N MORE]
+    python tests/interrupted.py serve
+
+``test_interruptions`` starts the second form once. It imports what the stages need, which takes seconds, and
+then starts each run that it reads from stdin as a fork of itself (see ``serve``).
 
 HOW is 'kill' (kill -9 with all child processes), 'interrupt' (Ctrl-C) or 'full' (a full disk). The first
 two come MORE milliseconds after the change. After 'full', no file may grow beyond MORE bytes. A change
@@ -24,6 +28,15 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests/freqcnn_gluon")]
 CHANGES = ("os.rename", "os.remove", "os.truncate", "os.rmdir")
+IMPORTED = (
+    "freqcnn_gluon.training.loop",
+    "freqcnn_gluon.__main__",
+    "freqcnn_gluon.own.fit",
+    "data_prep.store",
+    "data_prep.standin.ut_podcast",
+    "reproduce.commands.table",
+    "test_training",
+)
 
 
 def note(log: str | Path, line: str) -> None:
@@ -177,10 +190,40 @@ def _exit_if_failed(code: int) -> None:
         raise SystemExit(code)  # the command has printed the reason
 
 
+def serve() -> list[str]:
+    """Fork a process for each request on stdin, and return its arguments in that process.
+
+    A request is a line of JSON: the path of a file for stderr and the arguments, which is answered with the
+    new process's number; or such a number, which is answered with the exit code when the process has ended.
+    """
+    for name in IMPORTED:
+        importlib.import_module(name)
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    for line in iter(sys.stdin.readline, ""):
+        request = json.loads(line)
+        if isinstance(request, int):
+            print(os.waitstatus_to_exitcode(os.waitpid(request, 0)[1]), file=answers)
+            continue
+        path, words = request
+        errors, nothing = os.open(path, os.O_WRONLY), os.open(os.devnull, os.O_RDWR)
+        child = os.fork()
+        if not child:
+            os.setsid()
+            for number, file in enumerate((nothing, nothing, errors)):
+                os.dup2(file, number)
+            answers.close()
+        os.close(errors)
+        os.close(nothing)
+        if not child:
+            return words
+        print(child, file=answers)
+    raise SystemExit
+
+
 if __name__ == "__main__":
     from data_prep.base.commands import with_plain_errors
 
-    stage, out, corpus, log, *end = sys.argv[1:]
+    stage, out, corpus, log, *end = serve() if sys.argv[1:] == ["serve"] else sys.argv[1:]
 
     @with_plain_errors
     def main() -> None:

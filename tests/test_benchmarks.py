@@ -1,5 +1,6 @@
 """The benchmarks run as documented. Their values are for people to read, so the tests do not judge them."""
 
+import importlib.util
 import json
 import re
 import shutil
@@ -19,6 +20,14 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 def run(name, *words):
     return subprocess.run([sys.executable, BENCHMARKS / name, *words], capture_output=True, text=True)
+
+
+def main_of(name):
+    """Return the ``main`` of benchmarks/``name``, to be called in this process: a new one takes seconds."""
+    spec = importlib.util.spec_from_file_location("benchmark", BENCHMARKS / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda *words: module.main([str(word) for word in words])
 
 
 def noise(path, number):
@@ -43,7 +52,7 @@ def test_every_benchmark_is_tested():
     assert names and [name for name in names if f'run("{name}"' not in tested] == []
 
 
-def test_learning_holds_out_the_named_clips(tmp_path):
+def test_learning_holds_out_the_named_clips(tmp_path, monkeypatch, capsys):
     words = ["own", clips(tmp_path, 12), "--architecture", "fnn", "--size", "32", "--set", "epochs=2"]
     words += ["--validation", "speaker=s1", "--out", tmp_path / "out", "--report", tmp_path / "runs"]
     done = run("learning.py", *words, "--test", "speaker=s2")
@@ -52,8 +61,10 @@ def test_learning_holds_out_the_named_clips(tmp_path):
     result = json.loads((tmp_path / "runs").read_text())
     assert len(result["curve"]) == 2 and result["clips"] == {"training": 4, "test": 4, "validation": 4}
 
-    done = run("learning.py", *words, "--test", "colour=red")
-    assert done.returncode == 1 and "no column 'colour'" in done.stderr and "Traceback" not in done.stderr
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    assert main_of("learning.py")(*words, "--test", "colour=red") == 1
+    errors = capsys.readouterr().err
+    assert "no column 'colour'" in errors and "Traceback" not in errors
 
 
 def test_gradients_writes_a_norm_for_every_block(tmp_path):
@@ -79,15 +90,40 @@ def test_ivector_prints_the_time_of_an_iteration():
     assert re.fullmatch(r"an iteration takes .* s: a factor of \d+\.\d\n", done.stdout)
 
 
+class Here:
+    """A candidate in this process instead of one of its own."""
+
+    def __init__(self, name, threads, **arguments):
+        from worker import created
+
+        self.candidate, start = created(name, arguments)
+        self.missing, self.versions = start.get("missing"), start.get("versions", {})
+
+    def ask(self, what, **arguments):
+        from worker import answered
+
+        return answered(self.candidate, what, arguments)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+
 @pytest.mark.skipif(not runtime._cpu_has("avx512bw"), reason="oneDNN needs AVX-512 for bfloat16")
-def test_speed_measures_everything_and_fills_the_page(tmp_path):
+def test_speed_measures_everything_and_fills_the_page(tmp_path, monkeypatch, capsys):
+    """The groups with bfloat16, which holds for a whole process, start processes; the others compute here."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "speed"))
+    speed = main_of("speed/__main__.py")
     page = (BENCHMARKS.parent / "docs" / "speed.md").read_text(encoding="utf-8")
     empty = re.sub(r"(<!-- \w+, from \S+ -->\n).*?(<!-- end -->)", r"\1\2", page, flags=re.S)
     (tmp_path / "speed.md").write_text(empty, encoding="utf-8")
     words = ["--tiny", "--results", tmp_path / "results", "--docs", tmp_path]
     network = [f"{group}-table7" for group in ("step", "inference", "memory", "peak")]
-    done = run("speed", *words, *network, "spectrograms", "growth")
-    assert done.returncode == 0, done.stderr
+    assert speed(*words, "step-table7", "memory-table7") == 0
+    monkeypatch.setattr("groups.Worker", Here)
+    assert speed(*words, "inference-table7", "peak-table7", "spectrograms", "growth") == 0
     files = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "results").glob("*.json")}
     assert sorted(files) == sorted([*network, "spectrograms", "growth-clips", "growth-step"])
     assert all(file["machine"]["threads"] >= 1 and len(file["load"]) == 2 for file in files.values())
@@ -112,8 +148,8 @@ def test_speed_measures_everything_and_fills_the_page(tmp_path):
         assert text in filled and text not in empty, text
     assert {path.name for path in tmp_path.glob("*.png")} == {"speed-step.png", "speed-growth.png"}
 
-    done = run("speed", "--tiny", "everything")
-    assert done.returncode == 1 and "there is no measurement 'everything'" in done.stderr
+    assert speed("--tiny", "everything") == 1
+    assert "there is no measurement 'everything'" in capsys.readouterr().err
 
 
 def test_the_page_shows_the_committed_results(tmp_path):

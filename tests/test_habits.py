@@ -38,6 +38,11 @@ def test_the_issue_form_requires_the_doctors_output():
     assert fields["doctor"]["validations"] == {"required": True}
 
 
+def test_the_test_files_that_begin_exist():
+    names = re.findall(r'^    "(test_\w+\.py)",$', (ROOT / "tests/conftest.py").read_text(), re.M)
+    assert len(names) > 10 and set(names) <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+
+
 def test_contributing_names_files_that_exist_and_defines_the_glossary():
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", CONTRIBUTING)
     paths = re.findall(r"`((?:data_prep|freqcnn_gluon|reproduce|tests|docs|tools)/[\w./-]+)`", CONTRIBUTING)

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_benchmarks import BENCHMARKS, clips, run
+from test_benchmarks import BENCHMARKS, clips, main_of
 
 sys.path.insert(0, str(BENCHMARKS))
 
@@ -36,18 +36,17 @@ BLOCKS = "".join(f"<!-- {name}, from x -->\n<!-- end -->\n" for name in ("overvi
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Write an experiment on 12 recordings; return the command that runs it, without its name."""
+    """Write an experiment on 12 recordings; return the words that run it."""
     clips(tmp_path, 12).rename(tmp_path / "manifest.csv")
     (tmp_path / "list.toml").write_text(LIST)
     (tmp_path / "learning.md").write_text(BLOCKS)
     places = ["--experiments", tmp_path / "list.toml", "--results", tmp_path, "--docs", tmp_path]
-    return ["learning.py", "run", "--data", tmp_path / "data", *places]
+    return ["run", "--data", tmp_path / "data", *places]
 
 
 def test_the_page_shows_the_committed_results(tmp_path):
     (tmp_path / "learning.md").write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    done = run("learning.py", "render", "--docs", tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert main_of("learning.py")("render", "--docs", tmp_path) == 0
     assert (tmp_path / "learning.md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
 
 
@@ -144,12 +143,11 @@ def test_results_of_another_setting_do_not_count(tmp_path):
     assert "not run" in text and "→" not in text and results(listed["tiny"], tmp_path / "learning") == {}
 
 
-def test_the_runner_stops_at_the_step_count_and_trains_nothing_twice(tiny, tmp_path):
-    done = run(*tiny)
-    assert done.returncode == 0 and "--fsdd FOLDER is not given" in done.stderr
+def test_the_runner_stops_at_the_step_count_and_trains_nothing_twice(tiny, tmp_path, capsys):
+    learning = main_of("learning.py")
+    assert learning(*tiny) == 0 and "--fsdd FOLDER is not given" in capsys.readouterr().err
     assert not (tmp_path / "learning").exists()
-    done = run(*tiny, "tiny", "--fsdd", tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert learning(*tiny, "tiny", "--fsdd", tmp_path) == 0
     path = tmp_path / "learning" / "tiny.json"
     runs = json.loads(path.read_text())["runs"]
     assert [(one["variant"], one["seed"]) for one in runs] == [
@@ -164,9 +162,9 @@ def test_the_runner_stops_at_the_step_count_and_trains_nothing_twice(tiny, tmp_p
     assert runs[0]["curve"] != runs[1]["curve"] and runs[0]["samples_per_second"] > 0
     assert "4 of 4" in (tmp_path / "learning.md").read_text()
     before = path.stat().st_mtime_ns
-    assert run(*tiny, "tiny", "--fsdd", tmp_path).returncode == 0 and path.stat().st_mtime_ns == before
-    done = run(*tiny, "other")
-    assert done.returncode == 1 and "there is no experiment 'other'" in done.stderr
+    assert learning(*tiny, "tiny", "--fsdd", tmp_path) == 0 and path.stat().st_mtime_ns == before
+    capsys.readouterr()
+    assert learning(*tiny, "other") == 1 and "there is no experiment 'other'" in capsys.readouterr().err
 
 
 def learned(folder, **limits):

@@ -12,7 +12,9 @@ import pytest
 import recordings
 import soundfile
 from films import write_avi
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
+from nbclient.util import run_sync
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +26,17 @@ PICTURES = {
     "attention_by_band": 1,
     "tables": 0,
 }
+
+
+# Forgets the notebook before: its names, and what it has imported from this project. Other packages stay
+# imported, because MXNet and matplotlib take seconds.
+FRESH = """%reset -f
+import sys
+sys.path[:] = [path for path in sys.path if path != {root!r}]
+for name in [name for name in sys.modules if name.partition(".")[0] in {packages}]:
+    del sys.modules[name]
+%reset -f
+""".format(root=str(ROOT), packages=("data_prep", "freqcnn_gluon", "reproduce"))
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +68,19 @@ def environment(tmp_path_factory):
         "ENTERFACE": str(here / "eNTERFACE"),
         "UT_PODCAST": str(here / "UT-Podcast"),
         "MODEL": str(here / "model"),
+        "RESULTS": str(tmp_path_factory.mktemp("results")),  # empty, so that the committed results are shown
         "EPOCHS": "1",
         "OMP_NUM_THREADS": "1",
     }
+
+
+@pytest.fixture(scope="module")
+def kernel(environment):
+    """Return one kernel for all notebooks."""
+    manager = AsyncKernelManager(kernel_name="python3")
+    run_sync(manager.start_kernel)(cwd=str(ROOT / "notebooks"), env=os.environ | environment)
+    yield manager
+    run_sync(manager.shutdown_kernel)(now=True)
 
 
 def test_every_notebook_is_tested():
@@ -65,14 +88,10 @@ def test_every_notebook_is_tested():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_shows_its_pictures(path, environment, monkeypatch, tmp_path):
-    for name, value in environment.items():
-        monkeypatch.setitem(os.environ, name, value)
-    monkeypatch.setitem(
-        os.environ, "RESULTS", str(tmp_path)
-    )  # an empty folder, so that the committed results are shown
+def test_a_notebook_runs_and_shows_its_pictures(path, kernel):
     notebook = nbformat.read(path, 4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(FRESH))
+    NotebookClient(notebook, km=kernel, timeout=120).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == PICTURES[path.stem]

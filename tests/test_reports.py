@@ -1,6 +1,5 @@
 """The log of public reports names tests that exist and states an outcome for each row."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -10,9 +9,8 @@ ROWS = re.findall(r"^\| \d+ \|.*$", (TESTS / "REPORTS.md").read_text(encoding="u
 
 def defined():
     """Return the names of all test functions."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.rglob("test_*.py")]
-    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    return {function.name for function in functions if function.name.startswith("test_")}
+    texts = [path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py")]
+    return {name for text in texts for name in re.findall(r"^def (test_\w+)\(", text, re.M)}
 
 
 def test_the_log_names_tests_that_exist():

@@ -174,7 +174,9 @@ def environment(venv: Path) -> Lines:
             f"MXNet does not compute ({line}). {_loader()}Run `make clean setup`, or see Troubleshooting in"
             " README.",
         )
-    for library in LIBRARIES:
+    # One after the other only if they cannot all be imported, because each process takes a second.
+    together, _ = run(python, "-c", f"import freqcnn_gluon, {', '.join(LIBRARIES)}")
+    for library in [] if together else LIBRARIES:
         fine, line = run(python, "-c", f"import freqcnn_gluon, {library}")
         if not fine:
             yield "WRONG", f"{library} cannot be imported ({line}). Run `make clean setup`."

@@ -36,7 +36,7 @@ from freqcnn_gluon.training.examples import Examples  # noqa: E402
 from freqcnn_gluon.training.settings import Settings  # noqa: E402
 from freqcnn_gluon.training.workers import Workers  # noqa: E402
 
-SIZE = 64  # side of the spectrograms in comparisons
+SIZE, TRIAL_SIZE = 64, 32  # side of the spectrograms in comparisons
 STEPS = 4  # timed steps
 # Relative differences from the CPU, as norms. Rounding can move an input of relu across 0, and with it the
 # gradients below: between two ways to compute tanh on a CPU, Table 10's gradients differ by up to 0.3 %.
@@ -81,16 +81,16 @@ def difference(ours: list[np.ndarray], expected: list[np.ndarray]) -> float:
     return float(np.linalg.norm(ours_flat - flat) / np.linalg.norm(flat))
 
 
-def computed(table: str, device: mx.Context) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def computed(table: str, device: mx.Context, size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return outputs, in training and in prediction, and gradients of a network with fixed weights."""
     classes = architecture(table).classes
-    net = without_dropout(build(table, classes, SIZE))
+    net = without_dropout(build(table, classes, size))
     runtime.seed(0)
     net.initialize(mx.init.Xavier(), ctx=mx.cpu())
     net.collect_params().reset_ctx(device)
     loop.compute_in("float32", net, device.device_type)
     net.hybridize(static_alloc=True, static_shape=True)
-    images, labels = noise(8, SIZE, classes).batch(np.arange(8))
+    images, labels = noise(8, size, classes).batch(np.arange(8))
     x = mx.nd.array(images, ctx=device)
     with autograd.record():
         trained = net(x)
@@ -104,11 +104,12 @@ def computed(table: str, device: mx.Context) -> tuple[list[np.ndarray], list[np.
 
 def numbers(table: str, devices: list[mx.Context], trial: bool) -> Finding:
     """Compare outputs and gradients with the CPU's."""
-    (outputs, gradients), (wanted, slopes) = (computed(table, device) for device in (devices[0], mx.cpu()))
+    size, pair = TRIAL_SIZE if trial else SIZE, (devices[0], mx.cpu())
+    (outputs, gradients), (wanted, slopes) = (computed(table, device, size) for device in pair)
     off, off_slopes = difference(outputs, wanted), difference(gradients, slopes)
     return graded(
         off < OUTPUTS and off_slopes < GRADIENTS,
-        f"{table} at {SIZE} x {SIZE}: outputs differ from the CPU's by {off:.1e} (limit {OUTPUTS:g}), "
+        f"{table} at {size} x {size}: outputs differ from the CPU's by {off:.1e} (limit {OUTPUTS:g}), "
         f"gradients by {off_slopes:.1e} (limit {GRADIENTS:g}).",
         outputs=off,
         gradients=off_slopes,
@@ -140,7 +141,8 @@ def trained_weights(
     devices: list[mx.Context], folder: Path | None, stop: tuple[int, ...] = (), **changes: Any
 ) -> list[np.ndarray]:
     """Train a small network of Table 7, interrupted before the steps ``stop``; return weights and outputs."""
-    classes, steps, data = 4, [0], noise(24, 32, 4)
+    settings = Settings(**{"epochs": 3, "batch_size": 8, "micro_batch": 4, **changes})
+    classes, steps, data = 4, [0], noise(3 * settings.batch_size, 32, 4)
     step = loop.Training.step
 
     def counted(self: loop.Training, batch: np.ndarray, done: float) -> None:
@@ -149,7 +151,6 @@ def trained_weights(
             raise KeyboardInterrupt
         step(self, batch, done)
 
-    settings = Settings(**{"epochs": 3, "batch_size": 8, "micro_batch": 4, **changes})
     loop.Training.step = counted  # type: ignore[method-assign]
     try:
         while True:
@@ -167,13 +168,14 @@ def trained_weights(
 
 def resume(devices: list[mx.Context], trial: bool) -> Finding:
     """Compare a training that stops in an epoch, and between two, with one that does not."""
+    less = {"epochs": 2, "batch_size": 4, "micro_batch": 2} if trial else {}
     gpu.PLACE = loop.PLACE = 1  # a place after every batch
     checkpoint.SECONDS_BETWEEN = 0  # and a checkpoint there
     with tempfile.TemporaryDirectory() as folder:
         # The first use of a convolution chooses its algorithm. All of these trainings then share it.
-        expected = trained_weights(devices, None)
-        again = trained_weights(devices, None)
-        resumed = trained_weights(devices, Path(folder), stop=(3, 6))
+        expected = trained_weights(devices, None, **less)
+        again = trained_weights(devices, None, **less)
+        resumed = trained_weights(devices, Path(folder), stop=(3, 6), **less)
     same, repeats = (all(map(np.array_equal, other, expected)) for other in (resumed, again))
     off = difference(resumed, expected)
     return graded(
@@ -207,7 +209,7 @@ def timed(work: Callable[[], Any], times: int) -> float:
 def speed(table: str, devices: list[mx.Context], trial: bool) -> Finding:
     """Measure memory and images per second at the paper's size: forward, step, and the feed alone."""
     paper, device = architecture(table), devices[0]
-    size, batch_size = (32, 8) if trial else (paper.size, paper.batch_size)
+    size, batch_size = (TRIAL_SIZE, 8) if trial else (paper.size, paper.batch_size)
     net, before = build(table, paper.classes, size), used_bytes(device)
     share = memory.micro_batch(net, size, batch_size, devices=[device])
     estimate = memory.needed_bytes(net, size, batch_size, devices=[device])
@@ -251,10 +253,10 @@ def two(devices: list[mx.Context], trial: bool) -> Finding:
     """Compare two devices with one: the same micro-batches, without dropout, one epoch."""
     if len(devices) < 2:
         return Finding("note", "two GPUs: not checked, because there is one.")
-    weights, seconds = [], []
+    weights, seconds, size = [], [], TRIAL_SIZE if trial else SIZE
     for own in (devices[:1], devices[:2]):
-        classes, data = 4, noise(32, SIZE, 4)
-        net = without_dropout(build("table7", classes, SIZE))
+        classes, data = 4, noise(32, size, 4)
+        net = without_dropout(build("table7", classes, size))
         settings = Settings(epochs=1, batch_size=16, micro_batch=8)
         start = time.perf_counter()
         loop.train(net, settings, data, {}, classes, own)

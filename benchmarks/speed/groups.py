@@ -107,7 +107,7 @@ def peak(table: str, tiny: bool) -> dict:
     """Measure the share of the machine's convolution peak that the training step of each block reaches."""
     common = {"table": table, "size": _size(table, tiny), "batch": BATCHES[table]}
     with Worker("candidates.blocks:Blocks", runtime.threads(), **common) as worker:
-        return worker.ask("shares", rounds=_rounds(tiny)) | common
+        return worker.ask("shares", rounds=_rounds(tiny), shrink=8 if tiny else 1) | common
 
 
 def spectrograms(tiny: bool) -> dict:

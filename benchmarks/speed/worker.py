@@ -2,8 +2,8 @@
 
     python benchmarks/speed/worker.py candidates.gluon:Step '{"table": "table7", "size": 224, "batch": 8}'
 
-The process creates ``Step(table=..., ...)``. It then answers each line of JSON on stdin, ``["run"]`` or
-``["method", {arguments}]``, with a line of JSON on stdout.
+The process creates ``Step(table=..., ...)``. It then answers each line of JSON on stdin,
+``["run", {}]`` or ``["method", {arguments}]``, with a line of JSON on stdout.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -31,30 +32,37 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
+def created(name: str, arguments: dict) -> tuple[Any, dict]:
+    """Create the candidate 'module:class'; return it, and its versions or why it cannot run here."""
+    module, _, kind = name.partition(":")
+    try:
+        candidate = getattr(importlib.import_module(module), kind)(**arguments)
+    except (ImportError, Faults) as error:  # a package or, for bfloat16, the processor
+        return None, {"missing": str(error)}
+    return candidate, {"versions": candidate.versions}
+
+
+def answered(candidate: Any, what: str, arguments: dict) -> Any:
+    """Return the candidate's answer; ``alternate.Worker.ask`` lists what can be asked."""
+    if what == "run":
+        started = time.perf_counter()
+        candidate.run()
+        return time.perf_counter() - started
+    if what == "peak":
+        return peak_bytes()
+    if what == "forget":
+        return forget_peak()
+    return getattr(candidate, what)(**arguments)
+
+
 def main() -> None:
     # Send everything that libraries print to stderr, so that only answers go to stdout.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    module, _, name = sys.argv[1].partition(":")
-    try:
-        candidate = getattr(importlib.import_module(module), name)(**json.loads(sys.argv[2]))
-        answer = {"versions": candidate.versions}
-    except (ImportError, Faults) as error:  # a package or, for bfloat16, the processor
-        answer = {"missing": str(error)}
+    candidate, answer = created(sys.argv[1], json.loads(sys.argv[2]))
     print(json.dumps(answer), file=answers)
     for line in sys.stdin:
-        what, *arguments = json.loads(line)
-        if what == "run":
-            started = time.perf_counter()
-            candidate.run()
-            answer = time.perf_counter() - started
-        elif what == "peak":
-            answer = peak_bytes()
-        elif what == "forget":
-            answer = forget_peak()
-        else:
-            answer = getattr(candidate, what)(**arguments[0])
-        print(json.dumps(answer), file=answers)
+        print(json.dumps(answered(candidate, *json.loads(line))), file=answers)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def _frames_and_rate(path):
         return 0, 1
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(recordings())
 def test_every_format_rate_and_channel_count_is_read_or_refused_by_name(tmp_path_factory, recording):
     (format, subtype), rate, shape, content, seed = recording
@@ -94,7 +94,7 @@ def wholes(tmp_path_factory):
     return found | {"avi": path.read_bytes()}
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data())
 def test_files_that_were_cut_or_changed_anywhere(wholes, tmp_path_factory, data):
     suffix = data.draw(st.sampled_from(sorted(wholes)))

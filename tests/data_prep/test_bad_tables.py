@@ -34,7 +34,7 @@ def table(data):
     return "\n".join(map(line, [head, *rows])).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.data())
 def test_any_table_is_a_valid_manifest_or_faults_by_line(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("tables") / "clips.csv"
@@ -64,7 +64,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=5), max_size=12), st.data())
 @pytest.mark.parametrize("corpus", [ut_podcast, chains, enterface, own])
 def test_any_folder_is_a_manifest_or_faults(corpus, tmp_path_factory, paths, data):

@@ -5,17 +5,16 @@ import hashlib
 import itertools
 import json
 import multiprocessing
-import os
 import re
-import signal
+import shutil
 import sys
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from spoken import LOCK, count_up, die, say, spoken_in, take_lock
 
 from data_prep.base.faults import Faults
 from data_prep.standin import accents, folder, ut_podcast
@@ -27,7 +26,8 @@ SECONDS = (0.6, 0.9)
 
 
 def few(out, **changes):
-    ut_podcast.write(out, **{"clips": FEW, "seconds": SECONDS, **changes})
+    """Write few clips, one at a time unless ``changes`` say otherwise, because helpers start slowly."""
+    ut_podcast.write(out, **{"clips": FEW, "seconds": SECONDS, "jobs": 1, **changes})
 
 
 def contents(root):
@@ -40,16 +40,6 @@ def contents(root):
 
 def sounds(root):
     return {path: digest for path, digest in contents(root).items() if path.endswith(".wav")}
-
-
-def say(*args):
-    return ESpeak().say(*args)
-
-
-def spoken_in(accent, voice, sentence):
-    espeak = ESpeak()
-    wanted = accents.pronounce(espeak, accent, voice, sentence, rising=False)
-    return wanted, espeak.say(wanted, voice, "m3", 120, 50, 50)[1]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +95,7 @@ def test_all_accents_have_the_same_distribution_of_voices():
 
 
 def test_bytes_depend_on_seed_and_name_only(corpus, tmp_path):
-    few(tmp_path / "one", jobs=1)
+    few(tmp_path / "one")
     assert contents(tmp_path / "one") == contents(corpus)
     fewer = {"test": {"UK": 2, "AU": 1}, "train": {"AU": 2}}
     few(tmp_path / "fewer", clips=fewer)
@@ -153,7 +143,7 @@ def test_the_marker_identifies_the_standin(corpus, tmp_path):
 
 
 def test_missing_files_are_made_again_and_the_others_kept(corpus, tmp_path):
-    few(tmp_path)
+    shutil.copytree(corpus, tmp_path, dirs_exist_ok=True)
     first, *others = [tmp_path / path for path in sounds(tmp_path)]
     first.unlink()
     (tmp_path / "speakers.csv").unlink()
@@ -180,9 +170,12 @@ def test_an_interrupted_standin_resumes(corpus, tmp_path, monkeypatch):
 
 
 def test_other_settings_replace_all_clips(corpus, tmp_path):
-    few(tmp_path, seed=5, clips={"train": {"US": 2}})
-    few(tmp_path)
-    assert contents(tmp_path) == contents(corpus)
+    other = {"seed": 5, "clips": {"train": {"US": 2}}}
+    shutil.copytree(corpus, tmp_path / "replaced")
+    few(tmp_path / "replaced", **other)
+    few(tmp_path / "new", **other)
+    assert contents(tmp_path / "replaced") == contents(tmp_path / "new")
+    assert len(sounds(tmp_path / "new")) == 2
 
 
 def test_a_real_corpus_is_left_alone(tmp_path):
@@ -218,7 +211,7 @@ def test_every_phrase_is_spoken_whole_by_australians():
         *texts.THINGS,
         *texts.ENDS,
     ]
-    for wanted, spoken in each_in_fresh_process(spoken_in, [("AU", "en", phrase) for phrase in phrases], 2):
+    for wanted, spoken in each_in_fresh_process(spoken_in, [("AU", "en", phrase) for phrase in phrases]):
         assert heard("".join(spoken)) == heard(wanted)
 
 
@@ -234,7 +227,7 @@ def test_every_voice_and_variant_is_heard():
         ("[[D@ b'eIk3 dr'oUv b'aI]].", voice, variant, 130, 50, 50) for voice, variant in voices + variants
     ]
     distinct = set()
-    for samples, _ in each_in_fresh_process(say, calls, 2):
+    for samples, _ in each_in_fresh_process(say, calls):
         assert samples.std() > 0.01 and 0.8 < len(samples) / 22050 < 3
         distinct.add(samples.tobytes())
     assert len(distinct) == len(set(voices + variants))
@@ -246,21 +239,9 @@ def test_an_unknown_voice_is_a_fault(voice, variant):
         list(each_in_fresh_process(say, [("hello", voice, variant, 150, 50, 50)]))
 
 
-def die(_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_child_that_dies_is_a_fault():
     with pytest.raises(Faults, match="exit code -9"):
         list(each_in_fresh_process(die, [(1,), (2,)], jobs=2))
-
-
-LOCK = threading.Lock()
-
-
-def take_lock(number):
-    with LOCK:
-        return number
 
 
 def test_a_lock_that_a_thread_of_this_process_holds_does_not_stop_a_call():
@@ -274,11 +255,6 @@ def test_a_lock_that_a_thread_of_this_process_holds_does_not_stop_a_call():
 def test_a_call_sees_the_memory_of_no_other_call():
     numbers = list(each_in_fresh_process(count_up, [(), (), ()]))
     assert numbers == [1, 1, 1]
-
-
-def count_up(counted=[0]):
-    counted[0] += 1
-    return counted[0]
 
 
 def fault_in_a_daemon(_):

@@ -71,7 +71,7 @@ def test_all_emotions_say_the_same():
 
 
 def test_five_sentences_are_the_maximum(tmp_path):
-    enterface.write(tmp_path, subjects=(1,), sentences=5, jobs=2)
+    enterface.write(tmp_path, subjects=(1,), sentences=5, jobs=1)
     frame = corpus.scan(tmp_path).manifest
     assert len(frame) == 30 and set(frame["text"]) == set("12345")
     with pytest.raises(Faults, match="the number of sentences is 6"):

@@ -16,14 +16,14 @@ from freqcnn_gluon.training import loop as training
 @pytest.mark.parametrize(
     "system, size, network",
     [
-        ("table2", 64, {"segments": 4, "attention": "feature"}),
-        ("table7", 64, {}),
-        ("table10", 64, {}),
+        ("table2", 32, {"segments": [4, 4, 4, 4, 2], "attention": "feature"}),
+        ("table7", 32, {}),
+        ("table10", 32, {}),
         ("fnn", 64, {}),
         ("cnn", 64, {}),
-        ("alexnet", 224, {}),
-        ("resnet18", 64, {}),
-        ("resnet50", 64, {}),
+        ("alexnet", 64, {}),
+        ("resnet18", 32, {}),
+        ("resnet50", 32, {}),
     ],
 )
 def test_operations_count_every_multiplication_and_addition(system, size, network, monkeypatch):

@@ -20,6 +20,14 @@ def net(**arguments):
     return made
 
 
+IMAGE = np.random.default_rng(0).random((32, 32), np.float32)
+
+
+@pytest.fixture(scope="module")
+def blocks():
+    return attended(net(), IMAGE)
+
+
 @pytest.mark.parametrize("attention", ["feature", "spatial"])
 @pytest.mark.parametrize("axis", ["frequency", "time"])
 @pytest.mark.parametrize("reading", INPUTS)
@@ -70,10 +78,9 @@ def test_a_network_without_attention_is_a_fault():
 
 
 @pytest.mark.parametrize("title", ["Ba$$in.wav: a$$b 1.000", "$x^{2$", "<b>&amp; שלום 😂", "y" * 1000])
-def test_a_title_of_any_characters_is_drawn_literally(tmp_path, title):
-    image = np.random.default_rng(0).random((32, 32), np.float32)
-    figure = picture(image, attended(net(), image), title, None, 8000)
+def test_a_title_of_any_characters_is_drawn_literally(blocks, tmp_path, title):
+    figure = picture(IMAGE, blocks, title, None, 8000)
     heading = figure.subfigs[0].axes[0].title
     assert heading.get_text() == fitted(title) and not heading.get_parse_math()
-    draw(image, attended(net(), image), title, tmp_path / "a.png", seconds=2.5, top=8000)
+    draw(IMAGE, blocks, title, tmp_path / "a.png", seconds=2.5, top=8000)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

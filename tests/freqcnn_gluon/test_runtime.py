@@ -43,12 +43,6 @@ def test_importing_the_package_restores_numpys_aliases_without_a_warning():
     assert done.stderr == ""
 
 
-def test_mxnet_can_be_imported_after_the_package():
-    code = "import freqcnn_gluon, mxnet; print(mxnet.nd.ones(3).sum())"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, timeout=60)
-    assert "[3.]" in done.stdout, done.stderr
-
-
 def test_threads_are_set_to_the_cores_before_numpy_is_imported_unless_the_user_has_set_them():
     code = """
 import builtins, os, sys
@@ -145,6 +139,7 @@ def test_nvrtc_has_the_name_that_cudnn_opens(tmp_path):
     ],
 )
 def test_the_engine_depends_on_the_cores_and_does_not_announce_itself(cores, environment, engine):
+    """This also shows that MXNet can be imported after the package."""
     program = (
         "import warnings; warnings.simplefilter('ignore');"  # MXNet's own
         "import os, freqcnn_gluon; from freqcnn_gluon import runtime; runtime.contexts('cpu');"
@@ -153,6 +148,8 @@ def test_the_engine_depends_on_the_cores_and_does_not_announce_itself(cores, env
     )
     done = python(program, OMP_NUM_THREADS=cores, **environment)
     assert (done.stdout, done.stderr) == (f"3.0 {engine}\n", "heard\n")
+    if engine == "None":  # MXNet announces an engine only if its variable is set
+        return
     words = "import warnings; warnings.simplefilter('ignore'); from freqcnn_gluon.__main__ import main;"
     described = python(words + "main(['describe', 'table7'])", OMP_NUM_THREADS=cores)
     assert (

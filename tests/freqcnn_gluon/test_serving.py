@@ -20,7 +20,7 @@ from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.export import to_onnx
 
 HERE = Path(__file__)
-IMAGES = np.random.default_rng(0).random((24, 32, 32)).astype("f4")
+IMAGES = np.random.default_rng(0).random((12, 32, 32)).astype("f4")
 
 
 def made():
@@ -40,8 +40,8 @@ def cold():
 
 def test_threads_may_use_a_cold_model(cold):
     with ThreadPoolExecutor(8) as threads:
-        parts = list(threads.map(lambda i: cold.probabilities(IMAGES[i % 24 : i % 24 + 1]), range(96)))
-    expected = np.concatenate([cold.probabilities(IMAGES[i : i + 1]) for i in range(24)])
+        parts = list(threads.map(lambda i: cold.probabilities(IMAGES[i % 12 : i % 12 + 1]), range(48)))
+    expected = np.concatenate([cold.probabilities(IMAGES[i : i + 1]) for i in range(12)])
     np.testing.assert_allclose(np.concatenate(parts), np.tile(expected, (4, 1)), atol=1e-5)
 
 

@@ -145,8 +145,8 @@ def test_the_probabilities_are_those_of_python(tmp_path):
     "change",
     [{"hop": 0.45}, {"frame": 0.045}, {"floor_db": 75.0}, {"version": "1.7"}, {"rate": 15000}],
 )
-def test_an_export_with_another_image_is_refused(tmp_path, monkeypatch, change):
-    made = model()
+def test_an_export_with_another_image_is_refused(saved, tmp_path, monkeypatch, change):
+    made, _ = saved
     monkeypatch.setattr(
         export, "image_graph", lambda settings: image_graph(ImageSettings(**(vars(settings) | change)))
     )

@@ -193,8 +193,8 @@ def test_every_alternative_trains_and_predicts(id, value, tmp_path):
     """Training and test batches differ in size, as in a real run, where one alternative once crashed."""
     chosen = choices(3, [f"{id}={value}"])
     net = build("table2", 3, 32, **chosen["network"])
-    settings = Settings(**chosen["training"] | {"epochs": 2}, batch_size=8, micro_batch=8)
-    images, labels = np.random.default_rng(0).random((16, 32, 32), np.float32), np.arange(16) % 3
-    parts = Examples(images, np.arange(16), labels), Examples(images, np.arange(12), labels[:12])
+    settings = Settings(**chosen["training"] | {"epochs": 2}, batch_size=4, micro_batch=4)
+    images, labels = np.random.default_rng(0).random((8, 32, 32), np.float32), np.arange(8) % 3
+    parts = Examples(images, np.arange(8), labels), Examples(images, np.arange(6), labels[:6])
     outcome = train(net, settings, parts[0], {"test": parts[1]}, 3, runtime.contexts("cpu"), tmp_path, id)
     assert np.isfinite(outcome.probabilities["test"]).all() and len(outcome.history) == 2

@@ -23,7 +23,7 @@ from reproduce.tables.comparison import compared_in
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 REPORTS = sorted(REFERENCE.glob("standin/table*/*/*/report.json"))
-PEER = next(path for path in REPORTS if "table08/i-vector" in path.as_posix())
+PEER = next(path for path in REPORTS if "table11/cnn-dbn" in path.as_posix())  # a small one
 NETWORK = next(path for path in REPORTS if "table03/fnn" in path.as_posix())
 
 
@@ -89,7 +89,7 @@ VALUES = st.none() | st.booleans() | st.integers(-2, 10**9) | st.floats() | st.t
 VALUES |= st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=2), VALUES, max_size=2)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data())
 def test_an_edited_report_raises_faults_or_agrees_with_its_predictions(tmp_path_factory, data):
     path = data.draw(st.sampled_from([NETWORK, PEER]))

@@ -13,6 +13,7 @@ import pytest
 from distributed import LocalCluster
 
 from data_prep.base.faults import Faults
+from reproduce.__main__ import main
 from reproduce.runs import cluster
 
 ROOT = Path(__file__).parents[2]
@@ -111,12 +112,26 @@ def test_the_dashboards_port_and_a_workers_are_recognised(dask_cluster, monkeypa
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{silent}", "tcp://127.0.0.1", "tcp://127.0.0.1:{ssh}"])
-def test_a_command_with_a_wrong_address_prepares_nothing(address, ports, tmp_path):
-    words = f"-m reproduce table 3 --profile quick --device cpu --scheduler {address.format(**ports)}"
+COMMAND = "table 3 --profile quick --device cpu --scheduler"
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{silent}", "tcp://127.0.0.1"])
+def test_a_command_with_a_wrong_address_prepares_nothing(address, ports, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(cluster, "SECONDS", 3)
+    folders = ["--data", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
+    assert main([*COMMAND.split(), address.format(**ports), *folders]) == 1
+    output, errors = capfd.readouterr()
+    assert output == "" and errors.count("\n") == 1
+    assert errors.startswith("error: no Dask scheduler answers")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_with_a_wrong_address_ends_with_one_sentence(ports, tmp_path):
+    """Threads of the client could print until the process has ended."""
+    words, address = ["-m", "reproduce", *COMMAND.split()], "tcp://127.0.0.1:{ssh}".format(**ports)
     folders = ["--data", tmp_path / "data", "--results", tmp_path / "results"]
     done = subprocess.run(
-        [sys.executable, *words.split(), *folders],
+        [sys.executable, *words, address, *folders],
         cwd=ROOT,
         text=True,
         capture_output=True,

@@ -14,8 +14,7 @@ from reproduce.tables import TABLES
 BETTER = ((300, 10, 22), (5, 70, 14), (20, 20, 200))
 
 
-@pytest.fixture
-def ran(monkeypatch):
+def recorded(patch):
     """Record the assumptions of every call of run_all, in which 'relu' is better than the others."""
     jobs, assumed = [], []
 
@@ -33,13 +32,30 @@ def ran(monkeypatch):
         return [report(source="standin", fold=fold, speakers=40, **more) for fold in job.table.folds]
 
     resolved = module.resolve
-    monkeypatch.setattr(module, "resolve", resolve)
-    monkeypatch.setattr(module, "run_all", run_all)
+    patch.setattr(module, "resolve", resolve)
+    patch.setattr(module, "run_all", run_all)
     return assumed
 
 
-def test_every_alternative_is_run_alone(ran, tmp_path):
-    rendered = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
+@pytest.fixture
+def ran(monkeypatch):
+    return recorded(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def table3(tmp_path_factory):
+    """Return Table 3 with every alternative as Markdown, its rows, and the assumptions of its runs."""
+    folder = tmp_path_factory.mktemp("sensitivity")
+    with pytest.MonkeyPatch.context() as patch:
+        ran = recorded(patch)
+        rendered = module.sensitivity(TABLES[3], Options({}, results=folder))
+    assert rendered + "\n" == (folder / "standin" / "sensitivity03.md").read_text()
+    frame = pd.read_csv(folder / "standin" / "sensitivity03.csv")
+    return rendered, frame.set_index(["assumption", "alternative"]), ran
+
+
+def test_every_alternative_is_run_alone(table3):
+    rendered, _, ran = table3
     assert ran[0] == [] and all(len(assume) == 1 for assume in ran[1:])
     tried = [assume[0] for assume in ran[1:]]
     assert len(set(tried)) == len(tried) and "fc_batchnorm=True" in tried
@@ -58,7 +74,6 @@ def test_every_alternative_is_run_alone(ran, tmp_path):
     assert "STAND-IN" in rendered and "Not varied, since any number is possible: epochs." in rendered
     # At this size, a batch fits into 12 GB as well as into 16.
     assert "Not trained, since another training is the same: memory=12.0 (as choices as listed)." in rendered
-    assert rendered + "\n" == (tmp_path / "standin" / "sensitivity03.md").read_text()
 
 
 def test_a_scale_is_not_varied_where_no_layer_has_it(ran, tmp_path):
@@ -128,9 +143,8 @@ def test_a_setting_of_images_is_not_varied_where_it_has_no_effect(ran, tmp_path)
     assert all(item in line for item in ("floor_db=60.0", "floor_db=100.0", "version=1.7"))
 
 
-def test_the_difference_and_its_test(ran, tmp_path):
-    module.sensitivity(TABLES[3], Options({}, results=tmp_path))
-    frame = pd.read_csv(tmp_path / "standin" / "sensitivity03.csv").set_index(["assumption", "alternative"])
+def test_the_difference_and_its_test(table3):
+    _, frame, _ = table3
     relu, sigmoid = (frame.loc[("conv_pool_activation", name)] for name in ("relu", "sigmoid"))
     recalls = (300 / 332 + 70 / 89 + 200 / 240) - (270 / 332 + 60 / 89 + 180 / 240)
     assert relu["difference"] == pytest.approx(100 * recalls / 3, abs=1e-3) and relu["p"] < 0.001
@@ -143,10 +157,9 @@ def test_an_assumption_chosen_by_the_options_is_not_varied(ran, tmp_path):
     assert not any(override.startswith("schedule=") for assume in ran for override in assume[1:])
 
 
-def test_a_failed_alternative_is_shown_as_failed(ran, tmp_path):
-    rendered = module.sensitivity(TABLES[3], Options({}, results=tmp_path))
+def test_a_failed_alternative_is_shown_as_failed(table3, ran, tmp_path):
+    rendered, frame, _ = table3
     assert re.search(r"\| gamma +\| 1.0 +\| failed +\| +\|", rendered)
-    frame = pd.read_csv(tmp_path / "standin" / "sensitivity03.csv").set_index(["assumption", "alternative"])
     assert frame["failed"].sum() == 1 and frame.loc[("gamma", "1.0"), ["uar", "difference"]].isna().all()
     with pytest.raises(Faults, match="failed: the loss is not finite"):
         module.sensitivity(TABLES[3], Options({}, assume=["gamma=1.0"], results=tmp_path))

@@ -1,6 +1,7 @@
 """The draw of reports to rerun, and the comparison of a report with its new run."""
 
 import copy
+import functools
 import json
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from reproduce.runs.report import Report
 from reproduce.runs.run import Run
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tables_read_once():
+    """Read the reports of a committed table once for all tests, which leave them as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "reports_in", functools.cache(module.reports_in))
+        yield
 
 
 @pytest.fixture

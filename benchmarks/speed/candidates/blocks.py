@@ -16,19 +16,22 @@ from candidates.gluon import Network
 from freqcnn_gluon.training.cost import STEP, operations
 
 CONVOLUTIONS = [(64, 3, 128), (64, 5, 128), (64, 7, 128), (128, 5, 64), (256, 3, 32), (32, 7, 224)]
+MATRIX = 2048
 
 
 class Blocks(Network):
     """The stages of ``table``, each trained alone on the output of the stage before it."""
 
-    def shares(self, rounds: int) -> dict:
+    def shares(self, rounds: int, shrink: int = 1) -> dict:
         """Return each stage's seconds for a training step, its operations, and its share of the peak.
 
         Operations are those of the stage's convolutions and dense layers, with twice as many backward as
-        forward.
+        forward. ``shrink`` divides the sides of the convolutions and of the product that measure the peak.
         """
         x = mx.nd.array(self.examples.images[:, None])
-        convolution = max(_convolution(*shape, rounds) for shape in CONVOLUTIONS)
+        convolution = max(
+            _convolution(channels, kernel, side // shrink, rounds) for channels, kernel, side in CONVOLUTIONS
+        )
         stages = {}
         for number, block in enumerate(self.net.stages):
             name = f"{'conv. and pool' if number % 2 else 'block'} {number // 2 + 1}"
@@ -40,7 +43,7 @@ class Blocks(Network):
         counted = sum(stage["operations"] for stage in stages.values())
         return {
             "convolution_peak": convolution,
-            "matrix_peak": _matrix(rounds),
+            "matrix_peak": _matrix(rounds, MATRIX // shrink),
             "stages": stages,
             "share": counted / whole / convolution,
             "versions": self.versions,
@@ -74,7 +77,7 @@ def _convolution(channels: int, kernel: int, side: int, rounds: int) -> float:
     return 2 * x.size * channels * kernel**2 / _median(lambda: layer(x).wait_to_read(), rounds)
 
 
-def _matrix(rounds: int, side: int = 2048) -> float:
+def _matrix(rounds: int, side: int) -> float:
     a = mx.nd.random.normal(shape=(side, side))
     mx.nd.dot(a, a).wait_to_read()
     return 2 * side**3 / _median(lambda: mx.nd.dot(a, a).wait_to_read(), rounds)
