@@ -16,7 +16,7 @@ from curves.render import MARK, render
 RESULTS = BENCHMARKS / "results"
 PAGE = BENCHMARKS.parent / "docs" / "learning.md"
 # Numbers that name something: tables and sections, networks, a year, and kinds of number formats and CPUs.
-NAMES = r"Tables? \d+|Sec\. \d\.\d|`table\d+`|\(.*?, 2017\)|bfloat16|AVX-512|\]\([^)]*\)"
+NAMES = r"Tables? \d+|Sec\. \d\.\d|`table\d+`|\(.*?, 2017\)|VGG-11|bfloat16|AVX-512|\]\([^)]*\)"
 LIST = """
 [[experiment]]
 name = "tiny"
