@@ -23,20 +23,26 @@ from data_prep.sound.spectrogram import ImageSettings
 from data_prep.windows import whole_image
 from freqcnn_gluon import runtime
 from freqcnn_gluon.own.about import About
-from freqcnn_gluon.own.fit import Recipe, learn
+from freqcnn_gluon.own.fit import learn
 from freqcnn_gluon.own.predict import BadInput, checked_images
+from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.training.examples import Examples
 
 __all__ = ["FreqCNNClassifier", "spectrograms"]
 
 
-def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None = None) -> np.ndarray:
+def spectrograms(
+    files: Sequence[Path | str], size: int = 64, jobs: int | None = None, frequency: str = "mel"
+) -> np.ndarray:
     """Compute the spectrogram images of whole recordings.
+
+    A model takes images with the settings in its ``about.images``.
 
     Args:
         files: The recordings.
         size: The side of an image in pixels.
         jobs: The number of processes, None for one per core.
+        frequency: The images' frequency axis, 'mel' or 'linear'. Models of earlier versions are 'linear'.
 
     Returns:
         The images (n, size, size), float32.
@@ -50,7 +56,7 @@ def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None =
         if not isinstance(file, (str, os.PathLike)):
             raise BadInput(f"a recording is {file!r:.80}, not the path of a file")
     with pool(jobs, len(files)) as stream:
-        results = list(stream(partial(whole_image, ImageSettings(size)), files))
+        results = list(stream(partial(whole_image, ImageSettings(size, frequency=frequency)), files))
     if faults := [fault for result in results if isinstance(result, Faults) for fault in result.faults]:
         raise BadInput(dict.fromkeys(faults))
     return np.stack(results)
@@ -64,11 +70,11 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     files: images have a fixed size. y are labels (n,) of any type.
 
     Args:
-        architecture: See ``fit.Recipe``, also for the next five.
+        architecture: See ``recipe.Recipe``, also for the next five.
         size: The side of the spectrograms in pixels.
-        epochs: The number of passes through the data.
+        epochs: The number of passes through the data, None for the number of ``Recipe.epochs_for``.
         batch_size: The number of clips per training step.
-        learning_rate: The initial learning rate of SGD.
+        learning_rate: The highest learning rate of SGD.
         seed: The seed if ``random_state`` is None; the older name.
         device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
         jobs: The number of processes that read files, None for one per core.
@@ -86,13 +92,14 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         self,
         architecture: str = "table7",
         size: int = 64,
-        epochs: int = 20,
+        epochs: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 0.01,
         seed: int = 0,
         device: str = "auto",
         jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        frequency: str = "mel",
     ):
         self.architecture = architecture
         self.size = size
@@ -103,6 +110,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.jobs = jobs
         self.random_state = random_state
+        self.frequency = frequency
 
     def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
         """Train from scratch on ``X`` and ``y``.
@@ -116,23 +124,30 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
             state = state.randint(2**31 - 1)
         try:
             recipe = Recipe(
-                self.architecture, self.size, self.epochs, self.batch_size, self.learning_rate, state
+                self.architecture,
+                self.size,
+                self.epochs,
+                self.batch_size,
+                self.learning_rate,
+                state,
+                self.frequency,
             )
         except Faults as faults:
             raise BadInput(faults.faults) from None
         if y is None:
             raise BadInput("the classifier requires y to be passed, but the target y is None")
         given = _checked_labels(y)
-        images = self._images(X, self.size)
+        images = self._images(X, recipe.images)
         if len(given) != len(images):
             raise BadInput(f"there are {len(images)} recordings and {len(given)} labels; pass one label each")
         self.classes_, numbers = np.unique(given, return_inverse=True)
         if len(self.classes_) < 2:
             raise BadInput("there is one label (1 class); a classifier needs two or more")
         self.n_features_in_ = recipe.size**2
-        settings = ImageSettings(recipe.size)
         labels = tuple(map(str, self.classes_))
-        about = About(labels, recipe.architecture, settings, math.inf, math.inf, versions=runtime.versions())
+        about = About(
+            labels, recipe.architecture, recipe.images, math.inf, math.inf, versions=runtime.versions()
+        )
         examples = Examples(images, np.arange(len(images)), numbers)
         with _keep_generators():
             self.model_, outcome = learn(about, recipe, examples, {}, self.device)
@@ -142,20 +157,20 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
         """Compute the probabilities (n, classes), in the order of ``classes_``."""
         check_is_fitted(self)
-        return self.model_.probabilities(self._images(X, self.model_.about.images.size))
+        return self.model_.probabilities(self._images(X, self.model_.about.images))
 
     def predict(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
         """Predict the most likely labels (n,)."""
         numbers = self.predict_proba(X).argmax(axis=1)
         return self.classes_[numbers]
 
-    def _images(self, X: np.ndarray | Sequence[Path | str], size: int) -> np.ndarray:
+    def _images(self, X: np.ndarray | Sequence[Path | str], settings: ImageSettings) -> np.ndarray:
         """Return the images (n, size, size) of ``X``, which are checked, or computed from its files."""
         if issparse(X):
             raise TypeError("X is a sparse matrix; pass a dense array of images: X.toarray()")
-        values = np.asarray(X)
+        values, size = np.asarray(X), settings.size
         if values.ndim == 1 and (values.dtype.kind in "OUS" or not len(values)):
-            return spectrograms(list(X), size, self.jobs)
+            return spectrograms(list(X), settings.size, self.jobs, settings.frequency)
         if values.ndim < 2:
             raise BadInput("X is not images or files. Reshape your data to (n, size, size), or pass paths")
         if values.dtype.kind == "O":

@@ -16,8 +16,9 @@ from data_prep.base.files import locked, whole
 from data_prep.corpora import own
 from freqcnn_gluon.own.about import CLIPS, REPORT
 from freqcnn_gluon.own.division import validated
-from freqcnn_gluon.own.fit import Recipe, checked_settings, fit_divided
+from freqcnn_gluon.own.fit import checked_settings, fit_divided
 from freqcnn_gluon.own.predict import write
+from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.own.scores import score_columns
 
 __all__ = ["cross_validate", "fold_numbers"]

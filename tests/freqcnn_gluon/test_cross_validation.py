@@ -12,7 +12,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.cross_validation import cross_validate, fold_numbers
-from freqcnn_gluon.own.fit import Recipe
+from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.own.svm import train_svm
 
 QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]

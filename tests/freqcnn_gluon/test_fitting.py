@@ -15,8 +15,9 @@ from recordings import run_command
 from data_prep.base.faults import Faults
 from freqcnn_gluon.own.classifier import spectrograms
 from freqcnn_gluon.own.commands.fit import _advice
-from freqcnn_gluon.own.fit import DIVERGED, Recipe, fit
+from freqcnn_gluon.own.fit import DIVERGED, fit
 from freqcnn_gluon.own.model import Model
+from freqcnn_gluon.own.recipe import Recipe
 
 QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
 
@@ -80,12 +81,12 @@ def test_the_datas_own_partitions_are_kept_and_speakers_in_both_are_reported(dat
 
 
 def test_a_training_that_was_too_short_is_told_what_helps():
-    recipe = Recipe(epochs=20, batch_size=16)
-    low, learnt, diverged = ({"loss": 0.9, "accuracy": 0.5}, {"loss": 0.1, "accuracy": 0.9}, {"loss": 9.0})
-    advice = _advice(low, clips=400, classes=3, recipe=recipe)
+    low, learnt = ({"epoch": 20, "loss": loss, "accuracy": right} for loss, right in ((0.9, 0.5), (0.1, 0.9)))
+    diverged = {"epoch": 20, "loss": 9.0}
+    advice = _advice(low, clips=400, classes=3, batch_size=16)
     assert "only 50.0 % of its own training clips" in advice and "--epochs 40 or more" in advice
-    assert _advice(learnt, 400, 3, recipe) is None and _advice(diverged, 400, 3, recipe) is None
-    assert "10 training steps are too few" in _advice(learnt, 8, 3, Recipe(epochs=10))
+    assert _advice(learnt, 400, 3, 16) is None and _advice(diverged, 400, 3, 16) is None
+    assert "10 training steps are too few" in _advice({**learnt, "epoch": 10}, 8, 3, 16)
 
 
 @pytest.mark.parametrize(
