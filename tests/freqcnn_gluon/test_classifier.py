@@ -43,11 +43,11 @@ class PaddedClassifier(FreqCNNClassifier):
         self.columns_ = shape[1] if len(shape) == 2 else 0
         return super().fit(X, y)
 
-    def _images(self, X, size):
+    def _images(self, X, settings):
         values = X if issparse(X) else np.asarray(X)
         if not issparse(X) and values.ndim == 2 and values.shape[1] == self.columns_ > 0:
-            values = np.pad(values, ((0, 0), (0, size**2 - self.columns_)))
-        return super()._images(values, size)
+            values = np.pad(values, ((0, 0), (0, settings.size**2 - self.columns_)))
+        return super()._images(values, settings)
 
 
 # 32 is the smallest size of the default architecture. The checks take some 50 s on one core without two
