@@ -60,7 +60,9 @@ def _parts(trials: Trials, results: Results) -> str:
         )
     rows = []
     for part in trials.parts.values():
-        rows.append([part.text, *(_cell(_of(trials, results, part, task)) for task in trials.tasks)])
+        cells = [_cell(_of(trials, results, part, task)) for task in trials.tasks]
+        tried = [task in part.tasks for task in trials.tasks]
+        rows.append([part.text, *(cell or "not run" * listed for cell, listed in zip(cells, tried))])
         if part is base:
             cells = [_cell(_of(trials, results, part, task), "averaged") for task in trials.tasks]
             rows.append(["weights averaged over the last quarter of the epochs", *cells])
@@ -122,7 +124,14 @@ def _tests(trials: Trials, results: Results) -> str:
             rows.append(
                 [test.text, f"{seed}", f"{clips['train']} / {clips['test']}", *cells, _verdict(result), took]
             )
-    head = ["task", "seed", "clips: training / test", *SYSTEMS.values(), "`fit` and the SVM", "training, s"]
+    head = [
+        "task",
+        "seed",
+        "clips: training / test",
+        *SYSTEMS.values(),
+        "`fit` against the SVM",
+        "training, s",
+    ]
     return "\n".join([*table(head, rows), "", "; ".join(dict.fromkeys(machines))])
 
 
@@ -131,7 +140,8 @@ def _score(scores: Mapping[str, Any]) -> str:
 
 
 def _verdict(result: Mapping[str, Any]) -> str:
+    """Return whether the network's UAR is above the SVM's, within its interval, or below the interval."""
     ours, svm = (result["systems"][name] for name in ("freqcnn", "svm"))
     if ours["uar"] >= svm["uar"]:
         return "ahead"
-    return "within the interval" if ours["intervals"]["uar"]["clips"][1] >= svm["uar"] else "behind"
+    return "within its interval" if ours["uar"] >= svm["intervals"]["uar"]["clips"][0] else "behind"
