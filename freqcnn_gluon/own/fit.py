@@ -15,7 +15,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 import pandas as pd
 
@@ -96,7 +95,7 @@ def checked_settings(recipe: Recipe, system: str, validation_share: float, devic
     if system == SVM and validation_share:
         raise Faults("validation share: an SVM has no epochs to show it for; leave it out")
     if system != SVM:
-        choose(device)  # reports an unusable device before anything is prepared
+        _dtype(recipe, choose(device)[0])  # reports an unusable device or dtype before anything is prepared
     return {**asdict(recipe), "validation_share": validation_share, "system": system}
 
 
@@ -231,7 +230,7 @@ def learn(
         recipe.seed,
         recipe.learning_rate,
         normalise="frequency",
-        dtype=_dtype(recipe, model.devices),
+        dtype=_dtype(recipe, model.devices[0].device_type),
     )
     with runtime.computing_in(settings.dtype):
         outcome = train(
@@ -248,9 +247,8 @@ def learn(
     return model, outcome
 
 
-def _dtype(recipe: Recipe, devices: list[mx.Context]) -> str:
-    """Return the number format of a training. Raise Faults if the devices do not have it."""
-    kind = devices[0].device_type
+def _dtype(recipe: Recipe, kind: str) -> str:
+    """Return the number format of a training. Raise Faults if devices of this kind do not have it."""
     dtype = runtime.fast_dtype(kind) if recipe.dtype == "auto" else recipe.dtype
     runtime.check_dtype(dtype, kind)
     return dtype

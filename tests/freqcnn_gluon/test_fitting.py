@@ -166,7 +166,7 @@ def test_an_impossible_size_is_refused_before_anything_is_read(data, tmp_path, c
     assert code == 1 and "use a multiple of 32" in output.err and not (tmp_path / "m").exists()
 
 
-def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_path, capsys):
+def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_path, capsys, monkeypatch):
     words = ["--architecture", "table3", "--size", "8", "--epochs", "0", "--batch-size", "-1"]
     words += ["--learning-rate", "nan", "--seed", str(2**32), "--frequency", "bark", "--dtype", "float16"]
     output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", *words)
@@ -182,6 +182,10 @@ def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_pa
         "dtype: 'float16' is not known; choose auto or float32 or bfloat16",
     ):
         assert sentence in output.err
+    with monkeypatch.context() as patch:
+        patch.setattr("freqcnn_gluon.runtime._cpu_has", lambda flag: False)
+        output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", "--dtype", "bfloat16")
+    assert code == 1 and "dtype bfloat16 needs AVX-512" in output.err and not (tmp_path / "m").exists()
     output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
     assert code == 1 and "test share: 1.5 is not between 0 and 1" in output.err
     for wrong in (
