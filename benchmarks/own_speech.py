@@ -171,7 +171,7 @@ def _test(trial: Mapping[str, Any], root: Path, data: Path) -> dict[str, Any]:
         table = Path(folder) / "clips.csv"
         frame[["path", "label", "speaker", "partition"]].to_csv(table, index=False)
         started = time.perf_counter()
-        fit(table, Path(folder) / "model", Recipe(seed=trial["seed"]), device="cpu")
+        fit(table, Path(folder) / "model", Recipe(seed=trial["seed"], **test["recipe"]), device="cpu")
         seconds = time.perf_counter() - started
         report = json.loads((Path(folder) / "model" / "report.json").read_text(encoding="utf-8"))
     systems = {"freqcnn": report, **report["baselines"]}

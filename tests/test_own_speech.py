@@ -76,7 +76,7 @@ def test_every_figure_follows_its_result(tmp_path):
         for name, uar in (("freqcnn", 0.6), ("svm", 0.65), ("majority", 0.2))
     }
     machine = {"machine": {"cpu": "a CPU", "threads": 2}, "finished": "2026-01-02T03:04:05+00:00"}
-    training = {"epochs": 7, "seconds": 61.4}
+    training = {"epochs": 7, "seconds": 61.4, "accuracy": 0.875}
     tests.add(test, {"clips": {"train": 30, "test": 9}, "systems": systems, "training": training, **machine})
     render(listed, tmp_path, tmp_path / "own-speech.md")
     page = (tmp_path / "own-speech.md").read_text()
@@ -84,7 +84,7 @@ def test_every_figure_follows_its_result(tmp_path):
     assert ["the recipe", "50.0 (40.0–60.0)"] in cells and ["all changes", "75.0 (65.0–85.0)"] in cells
     assert any(line[-1] == "25.0 (15.0–35.0)" for line in cells) and "40, 50 training clips" in page
     ours, svm, majority = "60.0 (50.0–70.0)", "65.0 (55.0–75.0)", "20.0 (10.0–30.0)"
-    ends = ["within its interval", "61 (7 epochs)"]
+    ends = ["within its interval", "87.5", "61 (7 epochs)"]
     assert ["other speakers", "0", "30 / 9", ours, svm, majority, *ends] in cells
     assert "a CPU, threads: 2, 2026-01-02" in page
 

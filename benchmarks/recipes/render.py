@@ -114,15 +114,24 @@ def _tests(trials: Trials, results: Results) -> str:
             }
             result = results.of(identity)
             if result is None:
-                rows.append([test.text, f"{seed}", *["not run"] * 6])
+                rows.append([test.text, f"{seed}", *["not run"] * 7])
                 continue
             machine = result["machine"]
             machines.append(f"{machine['cpu']}, threads: {machine['threads']}, {result['finished'][:10]}")
             cells = [_score(result["systems"][name]) for name in SYSTEMS]
             clips, training = result["clips"], result["training"]
             took = f"{training['seconds']:.0f} ({training['epochs']} epochs)"
+            learnt = f"{100 * training['accuracy']:.1f}"
             rows.append(
-                [test.text, f"{seed}", f"{clips['train']} / {clips['test']}", *cells, _verdict(result), took]
+                [
+                    test.text,
+                    f"{seed}",
+                    f"{clips['train']} / {clips['test']}",
+                    *cells,
+                    _verdict(result),
+                    learnt,
+                    took,
+                ]
             )
     head = [
         "task",

@@ -46,13 +46,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Test:
-    """Recordings to compare ``fit`` with the baseline on."""
+    """Recordings to compare ``fit`` with the baseline on, and settings other than its defaults."""
 
     name: str
     corpus: str
     text: str
     test: str
     clips: int | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     seeds: Sequence[int] = (0,)
 
 

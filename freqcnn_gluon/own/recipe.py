@@ -23,7 +23,7 @@ BOUNDS = {  # lowest and highest value of each whole number in a recipe
 }
 STEPS = 400  # fewest training steps
 STEPS_PER_CLASS = 25  # fewest training steps for each class
-EPOCHS = 10  # fewest epochs
+EPOCHS = 20  # fewest epochs
 
 
 @dataclass(frozen=True)
