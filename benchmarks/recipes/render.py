@@ -139,6 +139,7 @@ def _tests(trials: Trials, results: Results) -> str:
         "clips: training / test",
         *SYSTEMS.values(),
         "`fit` against the SVM",
+        "training accuracy",
         "training, s",
     ]
     return "\n".join([*table(head, rows), "", "; ".join(dict.fromkeys(machines))])
