@@ -25,7 +25,7 @@ _EXPORTS = {
     "train": "training.loop",
     "Model": "own.model",
     "OnnxModel": "own.onnx_model",
-    "Recipe": "own.fit",
+    "Recipe": "own.recipe",
     "fit": "own.fit",
     "cross_validate": "own.cross_validation",
     "evaluate": "own.predict",

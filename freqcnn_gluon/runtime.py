@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from data_prep.base.cores import cores
@@ -29,7 +30,9 @@ __all__ = [
     "SEVERAL_CORES",
     "check_dtype",
     "child_environment",
+    "computing_in",
     "contexts",
+    "fast_dtype",
     "mixed_precision",
     "prepare",
     "seed",
@@ -214,6 +217,44 @@ def mixed_precision(dtype: str) -> None:
         listed = amp.list_conditional_fp32_ops(amp.amp.bfloat16)
         amp.init(dtype, target_precision_ops=["Convolution"], conditional_fp32_ops=[*listed, flattening])
     _dtype = dtype
+
+
+def fast_dtype(kind: str) -> str:
+    """Return the dtype in which devices of ``kind`` train fastest: bfloat16 on CPUs that compute in it."""
+    native = any(_cpu_has(name) for name in ("avx512_bf16", "amx_bf16"))
+    return "bfloat16" if kind == "cpu" and native and _cpu_has("avx512bw") else "float32"
+
+
+@contextlib.contextmanager
+def computing_in(dtype: str) -> Iterator[None]:
+    """Allow networks to be built in ``dtype`` in the block, and restore the process's dtype after it.
+
+    A network that was built in the block keeps its dtype. No other thread may build a network meanwhile.
+    """
+    global _dtype
+    if dtype in ("float32", _dtype):
+        yield
+        return
+    from mxnet.contrib import amp
+
+    modules = _operator_modules()
+    kept, dtype_before, begun = [dict(vars(module)) for module in modules], _dtype, amp.amp._amp_initialized
+    _dtype = ""
+    try:
+        yield
+    finally:
+        for module, names in zip(modules, kept):
+            vars(module).update(names)
+        amp.amp._amp_initialized, _dtype = begun, dtype_before
+
+
+def _operator_modules() -> list[ModuleType]:
+    """Return the modules whose functions MXNet's automatic mixed precision replaces."""
+    import mxnet as mx
+
+    prefixes = [prefix[1:-1] for prefix in mx.base._OP_NAME_PREFIX_LIST]
+    roots = (mx.symbol, mx.ndarray)
+    return [*roots, *(getattr(root, name) for root in roots for name in ("op", "_internal", *prefixes))]
 
 
 def seed(value: int) -> None:

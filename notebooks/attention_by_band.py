@@ -40,9 +40,10 @@ from reproduce.corpora import scanned
 from reproduce.render.notebooks import attention_by_band, draw_bands
 
 clips = scanned("ut_podcast", UT_PODCAST and Path(UT_PODCAST), DATA)
-model = fit(clips.root / "audio" / "train", MODEL, Recipe(size=64, epochs=EPOCHS))
+model = fit(clips.root / "audio" / "train", MODEL, Recipe(size=64, epochs=EPOCHS, frequency="linear"))
 tested = clips.manifest[clips.manifest["partition"] == "test"].groupby("label").head(CLIPS)
-images = spectrograms([path for path, _, _ in manifest.clips(tested, clips.root)], model.about.images.size)
+paths = [path for path, _, _ in manifest.clips(tested, clips.root)]
+images = spectrograms(paths, model.about.images.size, frequency="linear")
 weights = attention_by_band(model.net, images, tested["label"])
 draw_bands(weights, model.about.images.rate / 2, clips.root)
 

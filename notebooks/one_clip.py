@@ -38,7 +38,7 @@ from reproduce.corpora import scanned
 from reproduce.render.notebooks import one_clip, through_the_network
 
 clips = scanned("ut_podcast", UT_PODCAST and Path(UT_PODCAST), DATA)
-model = fit(clips.root / "audio" / "train", MODEL, Recipe(size=64, epochs=EPOCHS))
+model = fit(clips.root / "audio" / "train", MODEL, Recipe(size=64, epochs=EPOCHS, frequency="linear"))
 one_clip(clips, model.about.images)
 
 # %% [markdown]

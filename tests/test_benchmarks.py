@@ -67,6 +67,14 @@ def test_learning_holds_out_the_named_clips(tmp_path, monkeypatch, capsys):
     assert "no column 'colour'" in errors and "Traceback" not in errors
 
 
+def test_own_speech_shows_the_committed_results(tmp_path):
+    page = BENCHMARKS.parent / "docs" / "own-speech.md"
+    shutil.copy(page, tmp_path)
+    done = run("own_speech.py", "render", "--docs", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / page.name).read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+
+
 def test_gradients_writes_a_norm_for_every_block(tmp_path):
     for partition in ("train", "test"):
         for number, label in enumerate(("AU", "UK", "US")):

@@ -10,9 +10,14 @@ from PIL import Image
 from scipy import fft
 from scipy.signal.windows import hamming
 
+from data_prep.sound.mel import band_edges, filters
+
 VERSIONS = ("1.8.2", "1.7")
 SCALES = ("db", "linear", "power")
 TIME_AXES = ("whole", "windows")
+FREQUENCIES = ("linear", "mel")
+MEL_BANDS = 64
+TINY = 1e-16  # added to a magnitude before its logarithm, as MIRtoolbox does
 BLOCK = 2**16  # samples transformed at a time: 512 kB, which stay in a core's cache
 
 
@@ -35,6 +40,8 @@ class ImageSettings:
             last two are divided by the clip's maximum.
         time_axis: One of TIME_AXES: 'whole' squeezes the whole clip into one image. 'windows' cuts it into
             windows of ``size`` frames, whose images have one column for each frame.
+        frequency: One of FREQUENCIES: 'linear' is the paper's axis. 'mel' has the MEL_BANDS bands of
+            ``mel.filters``; the magnitude of a band is the root of its weighted power.
     """
 
     size: int
@@ -45,19 +52,20 @@ class ImageSettings:
     version: str = "1.8.2"
     scale: str = "db"
     time_axis: str = "whole"
+    frequency: str = "linear"
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings that an image depends on, for JSON.
 
-        ``scale`` and ``time_axis`` are left out at their defaults, so that the hashes and files of versions
-        without them stay valid.
+        ``scale``, ``time_axis`` and ``frequency`` are left out at their defaults, so that the hashes and
+        files of versions without them stay valid.
 
         Returns:
             Keyword arguments of ImageSettings that give the same images.
         """
         left_out = ["floor_db", "version"] if self.scale != "db" else ["scale"]
-        if self.time_axis == "whole":
-            left_out.append("time_axis")
+        defaults = {"time_axis": "whole", "frequency": "linear"}
+        left_out += [name for name, value in defaults.items() if getattr(self, name) == value]
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
@@ -192,7 +200,7 @@ def _magnitude(
         if power:
             np.square(rows, out=rows)
         if in_db:
-            rows += 1e-16
+            rows += TINY
             np.log10(rows, out=rows)
             rows *= 10.0 if power else 20.0
     return magnitude
@@ -231,25 +239,59 @@ def scaled(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
         settings: The image's settings.
 
     Returns:
-        float32 (frames, bins), low frequencies first.
+        float32 (frames, bins or mel bands), low frequencies first.
 
     Raises:
-        ValueError: The scale is unknown.
+        ValueError: The scale or the frequency axis is unknown.
     """
-    if settings.scale not in SCALES:
-        raise ValueError(f"scale is {settings.scale!r}; give one of {', '.join(SCALES)}")
-    in_db = settings.scale == "db"
-    magnitude, _, _ = mirspectrum(
+    for name, known in (("scale", SCALES), ("frequency", FREQUENCIES)):
+        if getattr(settings, name) not in known:
+            raise ValueError(f"{name} is {getattr(settings, name)!r}; give one of {', '.join(known)}")
+    magnitude = (
+        _of_mel_bands(samples, settings) if settings.frequency == "mel" else _of_bins(samples, settings)
+    )
+    highest = settings.floor_db if settings.scale == "db" else magnitude.max() or 1.0  # 0 in digital silence
+    return (magnitude / highest).astype(np.float32)
+
+
+def _of_bins(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """Return the spectrogram (frames, bins) in the unit of ``settings.scale``."""
+    return mirspectrum(
         samples,
         settings.rate,
         settings.frame,
         settings.hop,
         power=settings.scale == "power",
-        db=settings.floor_db if in_db else None,
+        db=settings.floor_db if settings.scale == "db" else None,
+        version=settings.version,
+    )[0].T
+
+
+def _of_mel_bands(samples: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """Return the spectrogram (frames, MEL_BANDS) in the unit of ``settings.scale``."""
+    points = transform_points(settings)
+    # A signal that is shorter than a frame gets the same transform, because the filters belong to it.
+    power, _, _ = mirspectrum(
+        samples,
+        settings.rate,
+        settings.frame,
+        settings.hop,
+        power=True,
+        length=points,
         version=settings.version,
     )
-    highest = settings.floor_db if in_db else magnitude.max() or 1.0  # 0 in digital silence
-    return (magnitude.T / highest).astype(np.float32)
+    bands = np.sqrt(power.T @ filters(points, settings.rate, MEL_BANDS).T)
+    if settings.scale == "power":
+        return np.square(bands)
+    if settings.scale == "db":
+        bands = 20 * np.log10(bands + TINY)
+        _raise_floor(bands, settings.floor_db, BLOCK // MEL_BANDS, settings.version)
+    return bands
+
+
+def transform_points(settings: ImageSettings) -> int:
+    """Return the length of the DFT of a whole frame, the next power of two."""
+    return 1 << (int(settings.frame * settings.rate) - 1).bit_length()
 
 
 def resized(frames: np.ndarray, size: int) -> np.ndarray:
@@ -259,6 +301,14 @@ def resized(frames: np.ndarray, size: int) -> np.ndarray:
     # MATLAB's imresize is bicubic by default, and also widens the kernel when it reduces.
     pixels = pixels.resize((size, size), Image.Resampling.BICUBIC)
     return np.clip(np.asarray(pixels), 0.0, 1.0)  # the kernel's negative lobes overshoot at edges
+
+
+def row_edges(settings: ImageSettings) -> np.ndarray:
+    """Return the frequencies in Hz between the rows of an image, from its bottom to its top (size + 1,)."""
+    if settings.frequency == "mel":
+        edges = band_edges(settings.rate, MEL_BANDS)
+        return np.interp(np.linspace(0, 1, settings.size + 1), np.linspace(0, 1, MEL_BANDS + 1), edges)
+    return np.linspace(0, settings.rate / 2, settings.size + 1)
 
 
 def frame_count(samples: int, settings: ImageSettings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,15 +55,17 @@ class Attended:
         """How much attention adds at each location, (freq, time): the mean of |sum_k h * A^g|."""
         return np.abs(self._gain()).mean(axis=0)
 
-    def summary(self, seconds: float, top: float) -> str:
+    def summary(self, seconds: float, frequencies: Sequence[float]) -> str:
         """Return ``parts`` as text.
 
         Args:
             seconds: The clip's length in s.
-            top: The highest frequency in Hz.
+            frequencies: See ``picture``.
         """
-        end, unit = (seconds, "s") if self.axis == "time" else (top, "Hz")
-        edges = np.linspace(0, end, len(self.parts) + 1)
+        values, unit = ([0, seconds], "s") if self.axis == "time" else (frequencies, "Hz")
+        edges = np.interp(
+            np.linspace(0, 1, len(self.parts) + 1), np.linspace(0, 1, len(values)), np.asarray(values)
+        )
         return ", ".join(
             f"{low:.4g}-{high:.4g} {unit} {weight:.3f}"
             for low, high, weight in zip(edges[:-1], edges[1:], self.parts)
@@ -94,17 +97,26 @@ def attended(net: FreqCNN, image: np.ndarray) -> list[Attended]:
 
 
 def draw(
-    image: np.ndarray, blocks: list[Attended], title: str, path: Path, seconds: float, top: float
+    image: np.ndarray,
+    blocks: list[Attended],
+    title: str,
+    path: Path,
+    seconds: float,
+    frequencies: Sequence[float],
 ) -> None:
     """Write ``picture`` to ``path`` as a PNG file."""
-    figure = picture(image, blocks, title, seconds, top)
+    figure = picture(image, blocks, title, seconds, frequencies)
     with whole(path) as aside:
         save_png(figure, aside, title, dpi=110)
 
 
 @plain_text()
 def picture(
-    image: np.ndarray, blocks: list[Attended], title: str, seconds: float | None, top: float
+    image: np.ndarray,
+    blocks: list[Attended],
+    title: str,
+    seconds: float | None,
+    frequencies: Sequence[float],
 ) -> Figure:
     """Draw the spectrogram and, below it, the weighted places, parts and feature maps of each block.
 
@@ -113,16 +125,18 @@ def picture(
         blocks: The results of ``attended`` for this image.
         title: The figure's title, which is drawn literally; a long one is cut and wrapped.
         seconds: The clip's length in s; for None, time is shown as the share of the clip.
-        top: The highest frequency in Hz.
+        frequencies: The frequencies in Hz at evenly spaced heights of the spectrogram, from the bottom to
+            the top. Two are enough for a linear axis.
     """
     time = "s" if seconds else "share of the clip"
     seconds = seconds or 1
     figure = Figure(figsize=(11, 3.4 * (1 + len(blocks))), layout="constrained")
     rows = figure.subfigures(1 + len(blocks), 1)
-    extent = (0, seconds, 0, top / 1000)
+    extent = (0, seconds, 0, frequencies[-1] / 1000)
     clip = rows[0].subplots()
     clip.imshow(image, origin="lower", aspect="auto", cmap="Greys", extent=extent)
     clip.set(title=fitted(title), xlabel=time, ylabel="kHz")
+    _label_heights(clip, frequencies)
     for row, block in zip(rows[1:], blocks):
         row.suptitle(f"block {block.block}", fontsize="medium")
         places, parts, maps = row.subplots(1, 3, width_ratios=(3, 1, 2))
@@ -130,13 +144,25 @@ def picture(
         style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "alpha": 0.6}
         places.imshow(block.gain_by_place, extent=extent, interpolation="bilinear", **style)
         places.set(title="gain by place", xlabel=time, ylabel="kHz")
-        _draw_parts(parts, block, seconds, top, time)
+        _label_heights(places, frequencies)
+        _draw_parts(parts, block, seconds, frequencies, time)
         _draw_maps(maps, block)
     return figure
 
 
-def _draw_parts(axes: Axes, block: Attended, seconds: float, top: float, time: str) -> None:
-    n = len(block.parts)
+def _label_heights(axes: Axes, frequencies: Sequence[float]) -> None:
+    """Label the kHz axis of a spectrogram, which is drawn with heights of equal size, if it is not linear."""
+    top = frequencies[-1] / 1000
+    heights = np.linspace(0, top, len(frequencies))
+    if not np.allclose(heights, np.asarray(frequencies) / 1000):
+        labels = [0, *(top / 2**octave for octave in range(4, -1, -1))]
+        axes.set_yticks(
+            np.interp(labels, np.asarray(frequencies) / 1000, heights), [f"{x:g}" for x in labels]
+        )
+
+
+def _draw_parts(axes: Axes, block: Attended, seconds: float, frequencies: Sequence[float], time: str) -> None:
+    n, top = len(block.parts), frequencies[-1]
     along_time = block.axis == "time"
     edges = np.linspace(0, seconds if along_time else top / 1000, n + 1)
     middle, width = (edges[1:] + edges[:-1]) / 2, 0.8 * np.diff(edges)
@@ -146,6 +172,7 @@ def _draw_parts(axes: Axes, block: Attended, seconds: float, top: float, time: s
     else:
         axes.barh(middle, block.parts, width, color="0.4")
         axes.set(title="mean weight by band", ylabel="kHz", ylim=(0, top / 1000))
+        _label_heights(axes, frequencies)
 
 
 def _draw_maps(axes: Axes, block: Attended) -> None:

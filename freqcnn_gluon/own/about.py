@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from data_prep.base.faults import Faults
-from data_prep.sound.spectrogram import VERSIONS, ImageSettings
+from data_prep.sound.spectrogram import FREQUENCIES, VERSIONS, ImageSettings
 from freqcnn_gluon.network.architectures import ARCHITECTURES
 
 __all__ = [
@@ -153,6 +153,8 @@ class About:
             raise ValueError(f"its images have the scale {self.images.scale!r}, not {ImageSettings.scale!r}")
         if self.images.time_axis != ImageSettings.time_axis:
             raise ValueError(f"its time axis is {self.images.time_axis!r}, not {ImageSettings.time_axis!r}")
+        if self.images.frequency not in FREQUENCIES:
+            raise ValueError(f"its frequency axis {self.images.frequency!r} is not known")
         if not (0.01 <= self.median <= self.longest) or math.isnan(self.longest):
             lengths = f"{self.median!r} s (median) and {self.longest!r} s (longest)"
             raise ValueError(f"its clips' lengths are impossible: {lengths}")

@@ -26,11 +26,13 @@ class AudioToImages(TransformerMixin, BaseEstimator):
     Args:
         size: The side of an image in pixels.
         jobs: The number of processes that read files, None for one per core.
+        frequency: The images' frequency axis, 'mel' or 'linear'.
     """
 
-    def __init__(self, size: int = 64, jobs: int | None = None):
+    def __init__(self, size: int = 64, jobs: int | None = None, frequency: str = "mel"):
         self.size = size
         self.jobs = jobs
+        self.frequency = frequency
 
     def fit(self, X: Sequence[Path | str], y: Sequence | None = None) -> AudioToImages:
         """Check the settings and that ``X`` (n,) can be names of files. No file is read.
@@ -48,7 +50,7 @@ class AudioToImages(TransformerMixin, BaseEstimator):
         Raises:
             BadInput: Recordings cannot be read. All of them are named.
         """
-        return spectrograms(_column(X), self.size, self.jobs)
+        return spectrograms(_column(X), self.size, self.jobs, self.frequency)
 
     def __sklearn_tags__(self) -> Tags:
         """Return scikit-learn's tags: X is one column of strings, and ``transform`` needs no ``fit``."""

@@ -25,20 +25,26 @@ from data_prep.sound.spectrogram import ImageSettings
 from data_prep.windows import whole_image
 from freqcnn_gluon import runtime
 from freqcnn_gluon.own.about import RANGES, About
-from freqcnn_gluon.own.fit import Recipe, learn
+from freqcnn_gluon.own.fit import learn
 from freqcnn_gluon.own.predict import BadInput, checked_images
+from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.training.examples import Examples
 
 __all__ = ["FreqCNNClassifier", "check_image_size", "spectrograms"]
 
 
-def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None = None) -> np.ndarray:
+def spectrograms(
+    files: Sequence[Path | str], size: int = 64, jobs: int | None = None, frequency: str = "mel"
+) -> np.ndarray:
     """Compute the spectrogram images of whole recordings.
+
+    A model takes images with the settings in its ``about.images``.
 
     Args:
         files: The recordings.
         size: The side of an image in pixels.
         jobs: The number of processes, None for one per core.
+        frequency: The images' frequency axis, 'mel' or 'linear'. Models of earlier versions are 'linear'.
 
     Returns:
         The images (n, size, size), float32.
@@ -53,7 +59,7 @@ def spectrograms(files: Sequence[Path | str], size: int = 64, jobs: int | None =
     if others := [file for file in files if not isinstance(file, (str, os.PathLike))]:
         raise BadInput(f"a recording is {file!r:.80}, not the path of a file" for file in others)
     with pool(jobs, len(files)) as stream:
-        results = list(stream(partial(whole_image, ImageSettings(size)), files))
+        results = list(stream(partial(whole_image, ImageSettings(size, frequency=frequency)), files))
     if faults := [fault for result in results if isinstance(result, Faults) for fault in result.faults]:
         raise BadInput(dict.fromkeys(faults))
     return np.stack(results)
@@ -74,12 +80,12 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     put ``AudioToImages`` and this classifier into a Pipeline with ``memory``.
 
     Args:
-        architecture: See ``fit.Recipe``, also for the next five.
+        architecture: See ``recipe.Recipe``, also for the next five.
         size: The side of the spectrograms in pixels; None for that of the images, or the default of
             ``Recipe`` for files.
-        epochs: The number of passes through the data.
+        epochs: The number of passes through the data, None for the number of ``Recipe.epochs_for``.
         batch_size: The number of clips per training step.
-        learning_rate: The initial learning rate of SGD.
+        learning_rate: The highest learning rate of SGD.
         seed: The seed if ``random_state`` is None; the older name.
         device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
         jobs: The number of processes that read files, None for one per core.
@@ -89,6 +95,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
             dict from labels to weights (1 for a label that it lacks), or 'balanced' for weights in inverse
             proportion to the number of training examples. The weights are scaled to a mean of 1 over the
             training examples, so that they do not change the learning rate.
+        frequency: The frequency axis of the images of files, 'mel' or 'linear'.
 
     Attributes:
         n_features_in_: The number of pixels of an image, after ``fit``.
@@ -101,7 +108,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         self,
         architecture: str = "table7",
         size: int | None = None,
-        epochs: int = 20,
+        epochs: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 0.01,
         seed: int = 0,
@@ -109,6 +116,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         class_weight: Mapping | str | None = None,
+        frequency: str = "mel",
     ):
         self.architecture = architecture
         self.size = size
@@ -120,6 +128,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
         self.jobs = jobs
         self.random_state = random_state
         self.class_weight = class_weight
+        self.frequency = frequency
 
     def fit(self, X: np.ndarray | Sequence[Path | str], y: Sequence) -> FreqCNNClassifier:
         """Train from scratch on ``X`` and ``y``.
@@ -139,6 +148,7 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
                 self.batch_size,
                 self.learning_rate,
                 state,
+                self.frequency,
             )
         except Faults as faults:
             raise BadInput(faults.faults) from None
@@ -146,16 +156,17 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
             raise BadInput("the classifier requires y to be passed, but the target y is None")
         given = _checked_labels(y)
         weights = _loss_weights(self.class_weight, given)
-        images = self._images(X, recipe.size)
+        images = self._images(X, recipe.images)
         if len(given) != len(images):
             raise BadInput(f"there are {len(images)} recordings and {len(given)} labels; pass one label each")
         self.classes_, numbers = np.unique(given, return_inverse=True)
         if len(self.classes_) < 2:
             raise BadInput("there is one label (1 class); a classifier needs two or more")
         self.n_features_in_ = recipe.size**2
-        settings = ImageSettings(recipe.size)
         labels = tuple(map(str, self.classes_))
-        about = About(labels, recipe.architecture, settings, math.inf, math.inf, versions=runtime.versions())
+        about = About(
+            labels, recipe.architecture, recipe.images, math.inf, math.inf, versions=runtime.versions()
+        )
         examples = Examples(images, np.arange(len(images)), numbers, weights=weights)
         with _keep_generators():
             self.model_, outcome = learn(about, recipe, examples, {}, self.device)
@@ -165,20 +176,20 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
         """Compute the probabilities (n, classes), in the order of ``classes_``."""
         check_is_fitted(self)
-        return self.model_.probabilities(self._images(X, self.model_.about.images.size))
+        return self.model_.probabilities(self._images(X, self.model_.about.images))
 
     def predict(self, X: np.ndarray | Sequence[Path | str]) -> np.ndarray:
         """Predict the most likely labels (n,)."""
         numbers = self.predict_proba(X).argmax(axis=1)
         return self.classes_[numbers]
 
-    def _images(self, X: np.ndarray | Sequence[Path | str], size: int) -> np.ndarray:
+    def _images(self, X: np.ndarray | Sequence[Path | str], settings: ImageSettings) -> np.ndarray:
         """Return the images (n, size, size) of ``X``, which are checked, or computed from its files."""
         if issparse(X):
             raise TypeError("X is a sparse matrix; pass a dense array of images: X.toarray()")
-        values = np.asarray(X)
+        values, size = np.asarray(X), settings.size
         if values.ndim == 1 and (values.dtype.kind in "OUS" or not len(values)):
-            return spectrograms(list(X), size, self.jobs)
+            return spectrograms(list(X), settings.size, self.jobs, settings.frequency)
         if values.ndim < 2:
             raise BadInput("X is not images or files. Reshape your data to (n, size, size), or pass paths")
         if values.dtype.kind == "O":

@@ -23,9 +23,10 @@ from data_prep.corpora import own
 from freqcnn_gluon.devices import choose
 from freqcnn_gluon.own.about import ABOUT, CLIPS, MAJORITY, REPORT, SVM
 from freqcnn_gluon.own.division import validated
-from freqcnn_gluon.own.fit import Recipe, checked_settings, diverged, fit_divided
+from freqcnn_gluon.own.fit import checked_settings, diverged, fit_divided
 from freqcnn_gluon.own.predict import write
 from freqcnn_gluon.own.preparation import prepare
+from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.own.report.page import write_page
 from freqcnn_gluon.own.scores import score_columns
 from freqcnn_gluon.runtime import child_environment, start
@@ -177,7 +178,7 @@ def _train_at_once(plan: _Folds, jobs: int | None) -> None:
     if not unfinished:
         return
     # This process prints the data's faults and notes once, and makes the spectrograms.
-    prepare(plan.divided(unfinished[0])[0], plan.root, plan.images, plan.recipe.size, jobs)
+    prepare(plan.divided(unfinished[0])[0], plan.root, plan.images, plan.recipe.images, jobs)
     variables = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     bar = Bar(total=len(folds), initial=len(finished), desc="folds", unit="fold", dynamic_ncols=True)
     with child_environment(variables):

@@ -17,7 +17,8 @@ from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 from data_prep.base.faults import Faults
 from data_prep.base.files import whole
 from data_prep.sound import audio
-from data_prep.sound.spectrogram import ImageSettings, image
+from data_prep.sound.mel import LOWEST
+from data_prep.sound.spectrogram import MEL_BANDS, ImageSettings, image
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.waveform import image_graph
@@ -159,7 +160,7 @@ def feature_steps(about: About) -> dict[str, dict]:
             "partial_last_frame": "dropped",
         },
         "window": {"name": "hamming", "symmetric": True, "a0": 0.54, "a1": 0.46},
-        "spectrum": {"points": "next power of two", "value": "magnitude"},
+        "spectrum": {"points": "next power of two", "value": "magnitude", **_mel(images)},
         "decibels": {"factor": 20, "offset": 1e-16},
         "floor": {"db": images.floor_db, "below": "frame" if images.version == "1.7" else "clip"},
         "scale": {"of": images.scale, "from_db": [-images.floor_db, 0], "to": [0, 1]},
@@ -175,6 +176,13 @@ def feature_steps(about: About) -> dict[str, dict]:
         },
         "average": {"over": "windows", "of": "probabilities", "weights": "equal"},
     }
+
+
+def _mel(images: ImageSettings) -> dict:
+    """Return the parameters of the mel bands, if there are any."""
+    if images.frequency != "mel":
+        return {}
+    return {"mel": {"bands": MEL_BANDS, "lowest_hz": LOWEST, "highest_hz": images.rate / 2, "scale": "kaldi"}}
 
 
 def _graph(net: HybridBlock) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,14 @@ from data_prep import manifest, store
 from data_prep.base.faults import Faults, note
 from data_prep.base.files import locked, whole
 from data_prep.corpora import own
-from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
-from freqcnn_gluon.network.architectures import architecture, check_size
 from freqcnn_gluon.network.describe import parameter_count
-from freqcnn_gluon.own.about import ABOUT, CLIPS, RANGES, REPORT, SVM, About
+from freqcnn_gluon.own.about import ABOUT, CLIPS, REPORT, SVM, About
 from freqcnn_gluon.own.division import NAMES, divide
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.preparation import Data, prepare
+from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.own.report.page import write_page
 from freqcnn_gluon.own.results import write_results
 from freqcnn_gluon.own.svm import Svm, train_svm
@@ -39,65 +38,13 @@ from freqcnn_gluon.training.loop import Outcome, train
 from freqcnn_gluon.training.memory import micro_batch
 from freqcnn_gluon.training.settings import Settings
 
-__all__ = ["Recipe", "checked_settings", "diverged", "fit", "fit_divided", "learn"]
+__all__ = ["checked_settings", "diverged", "fit", "fit_divided", "learn"]
 
-BOUNDS = {  # lowest and highest value of each whole number in a recipe
-    "size": RANGES["size"],
-    "epochs": (1, math.inf),
-    "batch_size": (1, math.inf),
-    "seed": (0, 2**32 - 1),  # the seeds of numpy and scikit-learn
-}
 DIVERGED = 2  # a training has failed if its loss is above this multiple of log(classes), the loss of guessing
 SYSTEMS = ("freqcnn", SVM)
-EARLIER = {"validation_share": 0.0, "system": "freqcnn"}  # of reports of earlier versions, which lack them
+# Settings in reports of earlier versions, which lack them
+EARLIER = {"validation_share": 0.0, "system": "freqcnn", "frequency": "linear", "dtype": "float32"}
 IDENTITY = ["clip", "label", "partition", "key"]  # columns of a clip that decide the training
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The settings of a training on your own recordings.
-
-    Attributes:
-        architecture: 'table2', 'table7' or 'table10'.
-        size: The side of the spectrograms in pixels. The paper's 224 and 256 need a GPU or patience.
-        epochs: The number of epochs.
-        batch_size: The number of clips per training step.
-        learning_rate: The initial learning rate of SGD.
-        seed: The seed of the split and of every draw in the training.
-
-    Raises:
-        Faults: A setting is out of range. The message lists all such settings.
-    """
-
-    architecture: str = "table7"
-    size: int = 64
-    epochs: int = 20
-    batch_size: int = 16
-    learning_rate: float = 0.01
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        faults = {}
-        for name, (low, high) in BOUNDS.items():
-            value = getattr(self, name)
-            if isinstance(value, Integral) and low <= int(value) <= high:
-                object.__setattr__(self, name, int(value))  # JSON has no numpy numbers
-            else:
-                bounds = f"of {low} or more" if high == math.inf else f"from {low} to {high}"
-                faults[name] = f"{name.replace('_', ' ')}: {value!r} is not a whole number {bounds}"
-        if isinstance(self.learning_rate, Real) and 0 < self.learning_rate < math.inf:
-            object.__setattr__(self, "learning_rate", float(self.learning_rate))
-        else:
-            faults["learning_rate"] = f"learning rate: {self.learning_rate!r} is not a finite number above 0"
-        checks: tuple[tuple[str, Callable], ...] = (("architecture", architecture), ("size", check_size))
-        for name, check in checks:
-            try:
-                if name not in faults:
-                    check(getattr(self, name))
-            except Faults as fault:
-                faults[name] = str(fault)
-        if faults:
-            raise Faults(faults.values())
 
 
 def fit(
@@ -148,7 +95,7 @@ def checked_settings(recipe: Recipe, system: str, validation_share: float, devic
     if system == SVM and validation_share:
         raise Faults("validation share: an SVM has no epochs to show it for; leave it out")
     if system != SVM:
-        choose(device)  # reports an unusable device before anything is prepared
+        _dtype(recipe, choose(device)[0])  # reports an unusable device or dtype before anything is prepared
     return {**asdict(recipe), "validation_share": validation_share, "system": system}
 
 
@@ -183,10 +130,10 @@ def fit_divided(
     if not done.exists():
         with locked(work, "trains this model"):
             if not done.exists():  # another process may have finished it meanwhile
-                data = prepare(frame, root, images or work, recipe.size, jobs)
+                data = prepare(frame, root, images or work, recipe.images, jobs)
                 return _train_and_save(data, split, out, recipe, settings, device, jobs, log_dir)
     clips = manifest.clips(frame, root)
-    _check_same(out, settings, frame.assign(key=store.content_keys(clips, ImageSettings(recipe.size), jobs)))
+    _check_same(out, settings, frame.assign(key=store.content_keys(clips, recipe.images, jobs)))
     shutil.rmtree(work, ignore_errors=True)  # left over if a command was interrupted just before its end
     return Svm.load(out) if settings["system"] == SVM else Model.load(out, device)
 
@@ -206,7 +153,7 @@ def _train_and_save(
     about = About(
         data.labels,
         recipe.architecture,
-        ImageSettings(recipe.size),
+        recipe.images,
         float(np.median(data.seconds[trained])),
         float(data.seconds[trained].max()),
         versions=runtime.versions(),
@@ -275,13 +222,22 @@ def learn(
         The trained model, and the outcome of ``training.loop.train``.
     """
     model = Model.blank(about, runtime.contexts(device))
-    batch_size = min(recipe.batch_size, len(training))
-    share = micro_batch(model.net, recipe.size, -(-batch_size // len(model.devices)), devices=model.devices)
-    settings = Settings(recipe.epochs, batch_size, share, recipe.seed, recipe.learning_rate)
-    classes = len(about.labels)
-    outcome = train(
-        model.net, settings, training, evaluated, classes, model.devices, folder, "training", callback
+    batch_size, classes = min(recipe.batch_size, len(training)), len(about.labels)
+    settings = Settings(
+        recipe.epochs_for(len(training), classes),
+        batch_size,
+        micro_batch(model.net, recipe.size, -(-batch_size // len(model.devices)), devices=model.devices),
+        recipe.seed,
+        recipe.learning_rate,
+        normalise="frequency",
+        dtype=_dtype(recipe, model.devices[0].device_type),
     )
+    with runtime.computing_in(settings.dtype):
+        outcome = train(
+            model.net, settings, training, evaluated, classes, model.devices, folder, "training", callback
+        )
+    if settings.dtype != "float32":
+        model = copy.copy(model)  # its network computes in float32
     loss = outcome.history[-1]["loss"]
     if diverged(loss, classes):
         note(
@@ -289,6 +245,13 @@ def learn(
             f"again with a smaller learning rate than {recipe.learning_rate:g}"
         )
     return model, outcome
+
+
+def _dtype(recipe: Recipe, kind: str) -> str:
+    """Return the number format of a training. Raise Faults if devices of this kind do not have it."""
+    dtype = runtime.fast_dtype(kind) if recipe.dtype == "auto" else recipe.dtype
+    runtime.check_dtype(dtype, kind)
+    return dtype
 
 
 def diverged(loss: float, classes: int) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from scipy.fft import dct, rfft
 from scipy.signal.windows import hamming
+
+from data_prep.sound.mel import filters
 
 __all__ = ["cepstra", "statistics"]
 
 FRAME, HOP = 0.025, 0.01  # s
 FILTERS, COEFFICIENTS = 40, 20
-LOWEST = 20.0  # Hz, where the first filter begins; the last ends at half the sampling rate
 FLOOR = float(np.finfo(np.float32).eps)  # least energy of a filter, as in Kaldi
 
 
@@ -31,7 +30,7 @@ def cepstra(samples: np.ndarray, rate: int) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
     points = 1 << (width - 1).bit_length()
     power = np.abs(rfft(frames * hamming(width), points, axis=1)) ** 2
-    energies = np.maximum(power @ _filters(points, rate).T, FLOOR)
+    energies = np.maximum(power @ filters(points, rate, FILTERS).T, FLOOR)
     return dct(np.log(energies), norm="ortho", axis=1)[:, :COEFFICIENTS]
 
 
@@ -45,13 +44,3 @@ def statistics(samples: np.ndarray, rate: int) -> np.ndarray:
     static = cepstra(np.asarray(samples, np.float64), rate)
     slopes = np.gradient(static, axis=0)
     return np.concatenate([values for track in (static, slopes) for values in (track.mean(0), track.std(0))])
-
-
-@functools.cache
-def _filters(points: int, rate: int) -> np.ndarray:
-    """Return triangular filters (FILTERS, points / 2 + 1), evenly spaced on Kaldi's mel scale."""
-    mel = 1127 * np.log1p(np.arange(points // 2 + 1) * rate / points / 700)
-    low, high = (1127 * np.log1p(frequency / 700) for frequency in (LOWEST, rate / 2))
-    edges = np.linspace(low, high, FILTERS + 2)
-    left, centre, right = (edges[shift : FILTERS + shift, None] for shift in range(3))
-    return np.maximum(0, np.minimum((mel - left) / (centre - left), (right - mel) / (right - centre)))

@@ -64,20 +64,21 @@ class Data:
         return [self.clips[place] for place in np.flatnonzero(part)]
 
 
-def prepare(frame: pd.DataFrame, root: Path, folder: Path, size: int, jobs: int | None = None) -> Data:
+def prepare(
+    frame: pd.DataFrame, root: Path, folder: Path, settings: ImageSettings, jobs: int | None = None
+) -> Data:
     """Compute the spectrograms of divided clips, and check that the parts are disjoint.
 
     Args:
         frame: The manifest with the partitions 'train', 'test' and, possibly, 'validation'.
         root: The folder that contains the manifest's paths.
         folder: The folder for the store of spectrograms, which may hold one of the same clips.
-        size: The side of a spectrogram in pixels.
+        settings: The settings of the spectrograms.
         jobs: The number of processes that read audio, None for one per core.
 
     Raises:
         Faults: Clips cannot be read, or the same sound is in two parts.
     """
-    settings = ImageSettings(size)
     stored = frame.assign(partition="")  # the store knows no part named validation
     spectrograms = store.build(stored, root, store.store_folder(folder, settings), settings, jobs)
     frame = frame.assign(key=spectrograms.keys(frame["clip"]))
@@ -86,7 +87,7 @@ def prepare(frame: pd.DataFrame, root: Path, folder: Path, size: int, jobs: int 
     frame[["file", "sound"]] = contents([path for path, *_ in clips], jobs)
     check_disjoint(frame, root)
     seconds, rates = np.transpose([audio.seconds_and_rate(*clip) for clip in clips])
-    _note_lengths(seconds, frame["clip"], size)
+    _note_lengths(seconds, frame["clip"], settings.size)
     return Data(
         frame,
         clips,

@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 import onnx.parser
 
-from data_prep.sound.spectrogram import ImageSettings
+from data_prep.sound.mel import filters
+from data_prep.sound.spectrogram import MEL_BANDS, ImageSettings, transform_points
 
 __all__ = ["image_graph"]
 
@@ -68,6 +69,16 @@ SPECTRUM = """
   points_needed = ReduceMin <axes = [0], keepdims = 1> (candidates)
   stride = Div(points, points_needed)
   magnitude = Slice(all_bins, start_0, bins, axis_2, stride)
+"""
+BANDS = """
+  # Step 6 with mel bands: (batch, frames, bands). The transform always has all its points.
+  real = MatMul(windowed, cosines)
+  imaginary = MatMul(windowed, sines)
+  real_square = Mul(real, real)
+  imaginary_square = Mul(imaginary, imaginary)
+  energy = Add(real_square, imaginary_square)
+  band_energy = MatMul(energy, mel_filters)
+  magnitude = Sqrt(band_energy)
 """
 DECIBELS = """
   # Steps 7 and 8.
@@ -149,10 +160,14 @@ def image_graph(settings: ImageSettings) -> onnx.GraphProto:
     size = settings.size
     head = f"(float[batch, samples] waveform) => (float[batch, 1, {size}, {size}] image)"
     resizing = WEIGHTS.format(m="frame_count") + BIN_COUNT + WEIGHTS.format(m="bin_count")
-    body = FRAMES + SPECTRUM + _scaling(settings) + resizing + IMAGE
+    spectrum = BANDS if settings.frequency == "mel" else SPECTRUM
+    body = FRAMES + spectrum + _scaling(settings) + resizing + IMAGE
     graph = onnx.parser.parse_graph(f"image {head} {{{body}}}")
     constants = _constants(settings)
-    graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+    used = {name for node in graph.node for name in node.input}
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(value, name) for name, value in constants.items() if name in used
+    )
     return graph
 
 
@@ -165,7 +180,7 @@ def _constants(settings: ImageSettings) -> dict[str, np.ndarray]:
     """Return the constants of the graph by name."""
     length = settings.frame * settings.rate  # the hop is a fraction of the unrounded length
     width = int(length)
-    points = 1 << (width - 1).bit_length()  # the next power of two
+    points = transform_points(settings)
     # Products are reduced to one period, so that float64 represents the angles of the transform well.
     turns = np.outer(np.arange(width), np.arange(points // 2 + 1)) % points / points
     numbers = {
@@ -177,7 +192,7 @@ def _constants(settings: ImageSettings) -> dict[str, np.ndarray]:
     values = {
         "zero_float": 0, "one_float": 1, "c_0_5": 0.5, "c_1_5": 1.5, "c_2": 2, "c_2_5": 2.5, "c_4": 4,
         "two_pi": 2 * math.pi, "a0": 0.54, "a1": 0.46, "tiny": 1e-16, "decibels_of_e": 20 / math.log(10),
-        "floor_db": settings.floor_db,
+        "floor_db": settings.floor_db, "mel_filters": filters(points, settings.rate, MEL_BANDS).T,
         "cosines": np.cos(2 * np.pi * turns), "sines": np.sin(2 * np.pi * turns),
     }  # fmt: skip
     return {

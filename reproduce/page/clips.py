@@ -136,7 +136,7 @@ def _attention(content: Mapping, weights: Path, clip: str, label: str, image: np
     predicted = content["predictions"][clip]["predicted"]
     title = f"{clip} ({label}, recognised as {predicted})"
     return Picture(
-        as_webp(picture(image, blocks, title, None, rate / 2)),
+        as_webp(picture(image, blocks, title, None, (0, rate / 2))),
         f"Attention in the clip {clip}. Mean weights: {mean_weights}.",
         f"{clip}, {label}, recognised as {predicted}. Mean weights: {mean_weights}.",
     )

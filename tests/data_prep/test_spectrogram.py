@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import kaldi_native_fbank as kaldi
 import numpy as np
 import pytest
 import soundfile
@@ -10,7 +11,17 @@ from scipy.signal import stft
 from scipy.signal.windows import hamming
 
 from data_prep.sound import audio
-from data_prep.sound.spectrogram import BLOCK, SCALES, VERSIONS, ImageSettings, image, mirspectrum
+from data_prep.sound.spectrogram import (
+    BLOCK,
+    MEL_BANDS,
+    SCALES,
+    VERSIONS,
+    ImageSettings,
+    image,
+    mirspectrum,
+    row_edges,
+    scaled,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mirtoolbox"
 ARCHIVE = np.load(GOLDEN / "golden.npz")
@@ -248,3 +259,36 @@ def test_reducing_is_antialiased():
 
 def test_image_of_a_single_frame():
     assert image(np.sin(np.arange(800)), ImageSettings(32)).shape == (32, 32)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_mel_bands_are_kaldis(scale, version):
+    samples = np.random.default_rng(11).standard_normal(8000) * np.linspace(0.01, 1, 8000) ** 2
+    options = kaldi.FbankOptions()
+    frames, mel = options.frame_opts, options.mel_opts
+    frames.frame_length_ms, frames.frame_shift_ms, frames.window_type = 50, 25, "hamming"
+    frames.dither, frames.preemph_coeff, frames.remove_dc_offset = 0, 0, False
+    mel.num_bins, mel.low_freq, mel.high_freq = MEL_BANDS, 20, 0
+    options.use_log_fbank, options.use_power = False, True
+    computer = kaldi.OnlineFbank(options)
+    computer.accept_waveform(16000, samples.astype(np.float32).tolist())
+    computer.input_finished()
+    power = np.stack([computer.get_frame(frame) for frame in range(computer.num_frames_ready)])
+    if scale == "db":
+        decibels = 10 * np.log10(power)
+        loudest = decibels.max(axis=1, keepdims=True) if version == "1.7" else decibels.max()
+        expected = np.maximum(decibels - loudest, -80) / 80 + 1
+    else:
+        expected = power if scale == "power" else np.sqrt(power)
+        expected = expected / expected.max()
+    settings = ImageSettings(64, version=version, scale=scale, frequency="mel")
+    np.testing.assert_allclose(scaled(samples, settings), expected, atol=2e-4)
+
+
+def test_the_frequency_axis_is_part_of_the_settings_unless_it_is_linear():
+    linear, mel = ImageSettings(64), ImageSettings(64, frequency="mel")
+    assert "frequency" not in linear.as_json() and ImageSettings(**mel.as_json()) == mel
+    assert row_edges(linear).tolist() == np.linspace(0, 8000, 65).tolist()
+    with pytest.raises(ValueError, match="frequency is 'bark'; give one of linear, mel"):
+        image(np.ones(800), ImageSettings(16, frequency="bark"))

@@ -48,11 +48,11 @@ class PaddedClassifier(FreqCNNClassifier):
         self.columns_ = shape[1] if len(shape) == 2 else 0
         return super().fit(X, y)
 
-    def _images(self, X, size):
+    def _images(self, X, settings):
         values = X if issparse(X) else np.asarray(X)
         if not issparse(X) and values.ndim == 2 and values.shape[1] == self.columns_ > 0:
-            values = np.pad(values, ((0, 0), (0, size**2 - self.columns_)))
-        return super()._images(values, size)
+            values = np.pad(values, ((0, 0), (0, settings.size**2 - self.columns_)))
+        return super()._images(values, settings)
 
 
 # 32 is the smallest size of the default architecture. The checks take some 50 s on one core without two
@@ -83,7 +83,7 @@ def classifier(**arguments):
 def test_files_and_their_images_give_the_same_results(data):
     files, labels = data
     images = spectrograms(files, size=32, jobs=1)
-    np.testing.assert_array_equal(images[3], image(audio.read(files[3]), ImageSettings(32)))
+    np.testing.assert_array_equal(images[3], image(audio.read(files[3]), ImageSettings(32, frequency="mel")))
     again = classifier().fit([str(file) for file in files], labels.tolist())
     expected = classifier().fit(images, labels).predict_proba(images)
     np.testing.assert_array_equal(again.predict_proba(files), expected)

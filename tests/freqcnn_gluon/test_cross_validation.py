@@ -18,7 +18,7 @@ from data_prep.base.faults import Faults
 from data_prep.base.files import checksum
 from freqcnn_gluon.own.about import CLIPS, WEIGHTS
 from freqcnn_gluon.own.cross_validation import PREDICTIONS, cross_validate, fold_numbers
-from freqcnn_gluon.own.fit import Recipe
+from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.own.svm import train_svm
 from freqcnn_gluon.runtime import threads
 

@@ -6,6 +6,8 @@ import pytest
 
 from data_prep.base.drawing import fitted
 from data_prep.base.faults import Faults
+from data_prep.sound.spectrogram import ImageSettings, row_edges
+from data_prep.sound.spectrogram import image as spectrogram
 from freqcnn_gluon.network.architectures import architecture
 from freqcnn_gluon.network.attention import INPUTS
 from freqcnn_gluon.network.explain import Attended, attended, draw, picture
@@ -56,19 +58,37 @@ def test_the_summary_gives_each_part_its_own_weight(axis, text):
     """The first part, s_1 of Eq. (7), is the lowest, and the image's first row is drawn at the bottom."""
     weights = np.repeat([[0.1], [0.9]], 16, axis=1)
     one = Attended(4, np.ones((16, 4, 4)), weights, False, axis)
-    assert one.summary(3, 8000) == text
+    assert one.summary(3, (0, 8000)) == text
     image = np.zeros((32, 32), np.float32)
     image[0] = 1
-    shown = picture(image, [one], "", 3, 8000).subfigs[0].axes[0].images[0]
+    shown = picture(image, [one], "", 3, (0, 8000)).subfigs[0].axes[0].images[0]
     left, right, bottom, top = shown.get_extent()
     assert (left, right, bottom, top) == (0, 3, 0, 8) and shown.origin == "lower"
+
+
+def test_a_mel_axis_is_labelled_where_its_frequencies_are():
+    """A tone lies in the row whose edges enclose it, the parts meet where rows do, and so do the labels."""
+    settings = ImageSettings(32, frequency="mel")
+    edges = row_edges(settings)
+    for hertz in (300, 1000, 3000):
+        image = spectrogram(np.sin(2 * np.pi * hertz * np.arange(16000) / 16000), settings)
+        row = image.mean(axis=1).argmax()
+        assert edges[row] <= hertz <= edges[row + 1]
+    one = Attended(4, np.ones((16, 4, 4)), np.repeat([[0.1], [0.9]], 16, axis=1), False, "frequency")
+    assert one.summary(3, edges) == f"0-{edges[16]:.4g} Hz 0.100, {edges[16]:.4g}-8000 Hz 0.900".replace(
+        "0-", f"{edges[0]:.4g}-", 1
+    )
+    axes = picture(image, [one], "", 3, edges).subfigs[0].axes[0]
+    heights = dict(zip((label.get_text() for label in axes.get_yticklabels()), axes.get_yticks()))
+    assert list(heights) == ["0", "0.5", "1", "2", "4", "8"]
+    assert np.searchsorted(edges, 1000) == np.ceil(heights["1"] / 8 * 32)
 
 
 def test_draw_writes_a_png(tmp_path):
     image = np.random.default_rng(0).random((32, 32), np.float32)
     for axis in ("frequency", "time"):
         path = tmp_path / f"{axis}.png"
-        draw(image, attended(net(axis=axis), image), "a clip", path, seconds=2.5, top=8000)
+        draw(image, attended(net(axis=axis), image), "a clip", path, seconds=2.5, frequencies=(0, 8000))
         assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 20_000
 
 
@@ -79,8 +99,8 @@ def test_a_network_without_attention_is_a_fault():
 
 @pytest.mark.parametrize("title", ["Ba$$in.wav: a$$b 1.000", "$x^{2$", "<b>&amp; שלום 😂", "y" * 1000])
 def test_a_title_of_any_characters_is_drawn_literally(blocks, tmp_path, title):
-    figure = picture(IMAGE, blocks, title, None, 8000)
+    figure = picture(IMAGE, blocks, title, None, (0, 8000))
     heading = figure.subfigs[0].axes[0].title
     assert heading.get_text() == fitted(title) and not heading.get_parse_math()
-    draw(IMAGE, blocks, title, tmp_path / "a.png", seconds=2.5, top=8000)
+    draw(IMAGE, blocks, title, tmp_path / "a.png", seconds=2.5, frequencies=(0, 8000))
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

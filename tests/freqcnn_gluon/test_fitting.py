@@ -3,6 +3,8 @@
 import contextlib
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict
 
 import numpy as np
@@ -13,10 +15,14 @@ import soundfile
 from recordings import run_command
 
 from data_prep.base.faults import Faults
+from data_prep.sound import audio
+from data_prep.sound.spectrogram import ImageSettings, image
+from freqcnn_gluon import runtime
 from freqcnn_gluon.own.classifier import spectrograms
 from freqcnn_gluon.own.commands.fit import _advice
-from freqcnn_gluon.own.fit import DIVERGED, Recipe, fit
+from freqcnn_gluon.own.fit import DIVERGED, fit
 from freqcnn_gluon.own.model import Model
+from freqcnn_gluon.own.recipe import Recipe
 
 QUICK = ["--size", "32", "--epochs", "1", "--device", "cpu", "--jobs", "1"]
 
@@ -80,12 +86,12 @@ def test_the_datas_own_partitions_are_kept_and_speakers_in_both_are_reported(dat
 
 
 def test_a_training_that_was_too_short_is_told_what_helps():
-    recipe = Recipe(epochs=20, batch_size=16)
-    low, learnt, diverged = ({"loss": 0.9, "accuracy": 0.5}, {"loss": 0.1, "accuracy": 0.9}, {"loss": 9.0})
-    advice = _advice(low, clips=400, classes=3, recipe=recipe)
+    low, learnt = ({"epoch": 20, "loss": loss, "accuracy": right} for loss, right in ((0.9, 0.5), (0.1, 0.9)))
+    diverged = {"epoch": 20, "loss": 9.0}
+    advice = _advice(low, clips=400, classes=3, batch_size=16)
     assert "only 50.0 % of its own training clips" in advice and "--epochs 40 or more" in advice
-    assert _advice(learnt, 400, 3, recipe) is None and _advice(diverged, 400, 3, recipe) is None
-    assert "10 training steps are too few" in _advice(learnt, 8, 3, Recipe(epochs=10))
+    assert _advice(learnt, 400, 3, 16) is None and _advice(diverged, 400, 3, 16) is None
+    assert "10 training steps are too few" in _advice({**learnt, "epoch": 10}, 8, 3, 16)
 
 
 @pytest.mark.parametrize(
@@ -160,11 +166,11 @@ def test_an_impossible_size_is_refused_before_anything_is_read(data, tmp_path, c
     assert code == 1 and "use a multiple of 32" in output.err and not (tmp_path / "m").exists()
 
 
-def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_path, capsys):
+def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_path, capsys, monkeypatch):
     words = ["--architecture", "table3", "--size", "8", "--epochs", "0", "--batch-size", "-1"]
-    words += ["--learning-rate", "nan", "--seed", str(2**32)]
+    words += ["--learning-rate", "nan", "--seed", str(2**32), "--frequency", "bark", "--dtype", "float16"]
     output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", *words)
-    assert code == 1 and "6 faults" in output.err and not (tmp_path / "m").exists()
+    assert code == 1 and "8 faults" in output.err and not (tmp_path / "m").exists()
     for sentence in (
         "no architecture 'table3'",
         "size: 8 is not a whole number from 16 to 4096",
@@ -172,8 +178,14 @@ def test_impossible_settings_are_all_listed_before_anything_is_read(data, tmp_pa
         "batch size: -1 is not a whole number of 1 or more",
         "learning rate: nan is not a finite number above 0",
         "seed: 4294967296 is not a whole number from 0 to 4294967295",
+        "frequency: 'bark' is not known; choose linear or mel",
+        "dtype: 'float16' is not known; choose auto or float32 or bfloat16",
     ):
         assert sentence in output.err
+    with monkeypatch.context() as patch:
+        patch.setattr("freqcnn_gluon.runtime._cpu_has", lambda flag: False)
+        output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", "--dtype", "bfloat16")
+    assert code == 1 and "dtype bfloat16 needs AVX-512" in output.err and not (tmp_path / "m").exists()
     output, code = run_command(capsys, "fit", data, "--out", tmp_path / "m", "--test-share", "1.5")
     assert code == 1 and "test share: 1.5 is not between 0 and 1" in output.err
     for wrong in (
@@ -194,7 +206,7 @@ def test_every_accepted_seed_trains(data, tmp_path, seed):
     assert (tmp_path / "model" / "model.json").exists()
 
 
-@pytest.mark.parametrize(("rate", "diverges"), [(1e6, True), (0.01, False)])
+@pytest.mark.parametrize(("rate", "diverges"), [(1e3, True), (0.01, False)])
 def test_a_training_that_diverged_is_noted(data, tmp_path, capsys, rate, diverges):
     words = [*QUICK[:2], "--epochs", "3", *QUICK[4:], "--learning-rate", str(rate)]
     output, code = run_command(capsys, "fit", data, "--out", tmp_path / "model", *words)
@@ -204,4 +216,51 @@ def test_a_training_that_diverged_is_noted(data, tmp_path, capsys, rate, diverge
     assert (loss > DIVERGED * np.log(3)) == diverges
     if diverges:
         assert f"its loss is {loss:.3g}, and guessing has 1.1; train again with a smaller" in output.err
-        assert output.err.count("than 1e+06") == 1
+        assert output.err.count("than 1000") == 1
+
+
+@pytest.mark.parametrize(
+    "recipe, clips, classes, epochs",
+    [
+        (Recipe(), 160, 4, 40),  # 10 steps an epoch, and 400 in all
+        (Recipe(), 150, 4, 43),  # 403 steps
+        (Recipe(batch_size=64), 24, 3, 400),  # one batch of all clips
+        (Recipe(), 160, 40, 100),  # 25 steps for each class
+        (Recipe(), 6400, 4, 20),
+        (Recipe(epochs=3), 160, 4, 3),
+    ],
+)
+def test_the_epochs_are_enough_for_the_steps(recipe, clips, classes, epochs):
+    assert recipe.epochs_for(clips, classes) == epochs
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "float32",
+        pytest.param(
+            "bfloat16",
+            marks=pytest.mark.skipif(not runtime._cpu_has("avx512bw"), reason="bfloat16 needs AVX-512"),
+        ),
+    ],
+)
+def test_a_model_has_standardised_mel_bands_and_computes_in_float32(data, tmp_path, dtype):
+    """It predicts bit for bit what its folder does in a process that never trained."""
+    recipe = Recipe(size=32, epochs=2, batch_size=8, dtype=dtype)
+    model = fit(data, tmp_path / "model", recipe, device="cpu", jobs=1)
+    clips = pd.read_csv(tmp_path / "model" / "clips.csv")
+    trained = [data / path for path in clips["path"][clips["partition"] == "train"]]
+    settings = ImageSettings(32, frequency="mel")
+    images = np.stack([image(audio.read(path, 16000), settings) for path in trained])
+    assert model.about.images == settings
+    np.testing.assert_allclose(
+        model.net.inputs.mean.data().asnumpy()[0, 0, :, 0], images.mean(axis=(0, 2)), atol=1e-5
+    )
+    code = "import sys, numpy as np; from freqcnn_gluon import Model; np.save(sys.argv[3], "
+    code += "Model.load(sys.argv[1], 'cpu').probabilities(np.load(sys.argv[2])))"
+    np.save(tmp_path / "images.npy", images)
+    words = [tmp_path / "model", tmp_path / "images.npy", tmp_path / "probabilities.npy"]
+    subprocess.run([sys.executable, "-c", code, *map(str, words)], check=True, timeout=300)
+    np.testing.assert_array_equal(
+        model.probabilities(images), np.load(tmp_path / "probabilities.npy"), strict=True
+    )

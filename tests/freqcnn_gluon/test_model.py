@@ -148,6 +148,7 @@ def test_missing_and_swapped_files(saved, tmp_path):
         ({"images": {"size": 32, "version": "2"}}, "its MIRtoolbox version '2' is not known"),
         ({"images": {"size": 32, "time_axis": "windows"}}, "its time axis is 'windows', not 'whole'"),
         ({"images": {"size": 32, "scale": "power"}}, "its images have the scale 'power', not 'db'"),
+        ({"images": {"size": 32, "frequency": "bark"}}, "its frequency axis 'bark' is not known"),
         ({"median": 5.0}, "lengths are impossible: 5.0 s \\(median\\) and 3.0 s"),
         ({"longest": float("nan")}, "its clips' lengths"),
         ({"format": 1}, "its format is 1, and this program reads 2 and 3"),

@@ -66,6 +66,7 @@ def test_the_worked_example_is_the_programs(page, numbers):
     )
 
 
+@pytest.mark.parametrize("frequency", spectrogram.FREQUENCIES)
 @pytest.mark.parametrize("version", spectrogram.VERSIONS)
 @pytest.mark.parametrize(
     "size, rate, frame, hop, floor_db, seconds",
@@ -77,8 +78,10 @@ def test_the_worked_example_is_the_programs(page, numbers):
         (16, 16000, 0.05, 0.5, 80.0, 0.03),  # shorter than a frame
     ],
 )
-def test_the_program_computes_the_same_image(page, size, rate, frame, hop, floor_db, seconds, version):
-    settings = spectrogram.ImageSettings(size, rate, frame, hop, floor_db, version)
+def test_the_program_computes_the_same_image(
+    page, size, rate, frame, hop, floor_db, seconds, version, frequency
+):
+    settings = spectrogram.ImageSettings(size, rate, frame, hop, floor_db, version, frequency=frequency)
     random = np.random.default_rng(size)
     samples = random.normal(size=int(seconds * rate)) * np.linspace(0.001, 1, int(seconds * rate)) ** 2
     found = page["image"](samples, **settings.as_json())
@@ -95,7 +98,7 @@ def test_the_program_hears_files_of_any_rate_as_this_project_does(page, tmp_path
     samples = page["resample"](page["mono"](integers / 32768)[first:last], source, 16000)
     expected = audio.read(path, 16000, 0.1, 0.4)
     np.testing.assert_allclose(samples, expected, atol=1e-9)
-    settings = spectrogram.ImageSettings(64)
+    settings = spectrogram.ImageSettings(64, frequency="mel")
     np.testing.assert_allclose(
         page["image"](samples, **settings.as_json()), spectrogram.image(expected, settings), atol=1e-6, rtol=0
     )

@@ -20,7 +20,7 @@ from recordings import run_command
 from sklearn.metrics import accuracy_score, recall_score
 
 from data_prep.sound import audio
-from data_prep.sound.spectrogram import ImageSettings, image
+from data_prep.sound.spectrogram import image
 from freqcnn_gluon.__main__ import main
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.predict import predictions, write
@@ -183,7 +183,7 @@ def test_predict_prints_the_networks_probabilities(model, data, capsys):
     output, code = run_command(capsys, "predict", model, path, "--json", "--device", "cpu")
     line = json.loads(output.out)
     loaded = Model.load(model, "cpu")
-    expected = loaded.probabilities(image(audio.read(path), ImageSettings(32))[None])[0]
+    expected = loaded.probabilities(image(audio.read(path), loaded.about.images)[None])[0]
     assert code == 0 and line["file"] == str(path) and line["label"] == "high"
     assert list(line["probabilities"]) == list(loaded.about.labels)
     assert list(line["probabilities"].values()) == pytest.approx(expected.tolist(), abs=1e-6)
@@ -362,7 +362,7 @@ def test_explain_draws_a_picture_and_prints_the_weights_of_the_bands(model, data
     output, code = run_command(capsys, "explain", model, data / "low" / "0.wav", "--out", tmp_path / "a.png")
     lines = output.out.splitlines()
     assert code == 0 and lines[0].startswith(f"{data / 'low' / '0.wav'}: low ")
-    assert re.fullmatch(r"block 4: 0-4000 Hz 0\.\d{3}, 4000-8000 Hz 0\.\d{3}", lines[1])
+    assert re.fullmatch(r"block 4: 20-\d+ Hz 0\.\d{3}, \d+-8000 Hz 0\.\d{3}", lines[1])
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 

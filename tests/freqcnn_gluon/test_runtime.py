@@ -286,3 +286,48 @@ except Faults:
     assert np.isfinite(losses["bfloat16"]).all() and len(losses["bfloat16"]) == 2
     ours, other = losses["float32"][0], losses["bfloat16"][0]  # of the first epoch
     assert 0 < abs(ours - other) < 0.03 * ours  # bfloat16 has 8 significant bits: 0.4 %
+
+
+@pytest.mark.skipif(not runtime._cpu_has("avx512bw"), reason="bfloat16 needs AVX-512")
+def test_after_a_training_in_bfloat16_the_process_computes_in_float32_again():
+    """The same network predicts bit for bit as before, and a graph that was built in between differs."""
+    code = """
+import freqcnn_gluon
+import mxnet as mx, numpy as np
+from freqcnn_gluon import runtime
+from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training.loop import compute_in
+net, images = build("table7", 2, 32), mx.nd.random.uniform(shape=(2, 1, 32, 32))
+net.initialize()
+def output():
+    net.hybridize()  # forgets the graph
+    return net(images).asnumpy()
+before = output()
+with runtime.computing_in("bfloat16"):
+    compute_in("bfloat16", net)
+    within = output()
+runtime.mixed_precision("float32")
+net.apply(lambda layer: setattr(layer, "_lifted", False) if hasattr(layer, "_lifted") else None)
+after = output()
+assert (after == before).all() and (within != before).any() and np.abs(within - before).max() < 0.05
+with runtime.computing_in("bfloat16"):  # and again
+    compute_in("bfloat16", net)
+    assert (output() == within).all()
+"""
+    words, one = [sys.executable, "-c", code], os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=60, env=one)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, kind, dtype",
+    [
+        ("avx512bw avx512_bf16", "cpu", "bfloat16"),
+        ("avx512bw amx_bf16", "cpu", "bfloat16"),
+        ("avx512bw", "cpu", "float32"),  # it would emulate bfloat16
+        ("avx512bw avx512_bf16", "gpu", "float32"),
+    ],
+)
+def test_the_fast_dtype_is_what_the_processor_computes_in(monkeypatch, flags, kind, dtype):
+    monkeypatch.setattr(runtime, "_cpu_has", lambda flag: flag in flags.split())
+    assert runtime.fast_dtype(kind) == dtype

@@ -25,6 +25,8 @@ SETTINGS = [
     ImageSettings(32, 8000, floor_db=50.0),
     ImageSettings(33, 11025, 0.0317, 0.333),  # neither frame nor hop is a whole number of samples
     ImageSettings(64, 22050, 0.03, 0.3, 60.0),  # frames of 661 samples, hops of 198.45
+    ImageSettings(64, frequency="mel"),
+    ImageSettings(96, 8000, version="1.7", frequency="mel"),
 ]
 
 
@@ -143,7 +145,14 @@ def test_the_probabilities_are_those_of_python(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"hop": 0.45}, {"frame": 0.045}, {"floor_db": 75.0}, {"version": "1.7"}, {"rate": 15000}],
+    [
+        {"hop": 0.45},
+        {"frame": 0.045},
+        {"floor_db": 75.0},
+        {"version": "1.7"},
+        {"rate": 15000},
+        {"frequency": "mel"},
+    ],
 )
 def test_an_export_with_another_image_is_refused(saved, tmp_path, monkeypatch, change):
     made, _ = saved

@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     from data_prep.base.faults import one_line
     from data_prep.sound import audio
-    from data_prep.sound.spectrogram import image
+    from data_prep.sound.spectrogram import image, row_edges
     from freqcnn_gluon.network.explain import attended, draw
     from freqcnn_gluon.own.model import Model
     from freqcnn_gluon.own.output import most_likely
@@ -42,9 +42,9 @@ def run(options: argparse.Namespace) -> None:
     blocks = attended(model.net, spectrogram)
     labels = most_likely(model.probabilities(spectrogram[None])[0], model.about.labels)
     out = options.out or options.file.with_name(f"{options.file.stem}-attention.png")
-    seconds, top = len(samples) / settings.rate, settings.rate / 2
-    draw(spectrogram, blocks, f"{options.file.name}: {labels}", out, seconds, top)
+    seconds, frequencies = len(samples) / settings.rate, row_edges(settings).tolist()
+    draw(spectrogram, blocks, f"{options.file.name}: {labels}", out, seconds, frequencies)
     print(one_line(f"{options.file}: {labels}"))
     for attention in blocks:
-        print(f"block {attention.block}: {attention.summary(seconds, top)}")
+        print(f"block {attention.block}: {attention.summary(seconds, frequencies)}")
     print(one_line(f"picture: {out}"))

@@ -11,7 +11,7 @@ from data_prep.base.commands import resumable
 from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs, check_folder
 
 if TYPE_CHECKING:
-    from freqcnn_gluon.own.fit import Recipe
+    from freqcnn_gluon.own.recipe import Recipe
 
 LOW = 0.8  # accuracy of the training clips below which a network has not learnt even these
 ENOUGH = 100  # training steps after which BatchNorm's running statistics fit the trained network
@@ -59,15 +59,26 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--size", type=int, default=64, help="side of the spectrograms in pixels (default: 64)"
     )
-    command.add_argument("--epochs", type=int, default=20, help="number of epochs (default: 20)")
+    command.add_argument(
+        "--frequency", default="mel", help="frequency axis of the spectrograms, mel or linear (default: mel)"
+    )
+    command.add_argument(
+        "--epochs", type=int, help="number of epochs (default: enough for 400 steps or more)"
+    )
     command.add_argument(
         "--batch-size", type=int, default=16, help="number of clips per training step (default: 16)"
     )
     command.add_argument(
-        "--learning-rate", type=float, default=0.01, help="initial learning rate of SGD (default: 0.01)"
+        "--learning-rate", type=float, default=0.01, help="highest learning rate of SGD (default: 0.01)"
     )
     command.add_argument(
         "--seed", type=int, default=0, help="seed of the split and the training (default: 0)"
+    )
+    command.add_argument(
+        "--dtype",
+        default="auto",
+        help="number format of convolutions in the training: float32, bfloat16, or auto for the faster one "
+        "(default: auto)",
     )
     command.add_argument(
         "--validation-share",
@@ -116,13 +127,13 @@ def run(options: argparse.Namespace) -> None:
     print(f"\nmodel: {options.out}")
     if (page := options.out / PAGE).exists():  # models of earlier versions have none
         print(f"report: {page}")
-    if history and (advice := _advice(history[-1], clips, len(report["labels"]), recipe)):
+    if history and (advice := _advice(history[-1], clips, len(report["labels"]), recipe.batch_size)):
         print(f"note: {advice}")
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
     """Return the settings of a training that the options of ``add_recipe`` state."""
-    from freqcnn_gluon.own.fit import Recipe
+    from freqcnn_gluon.own.recipe import Recipe
 
     return Recipe(
         options.architecture,
@@ -131,25 +142,35 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         options.batch_size,
         options.learning_rate,
         options.seed,
+        options.frequency,
+        options.dtype,
     )
 
 
-def _advice(last: dict, clips: int, classes: int, recipe: Recipe) -> str | None:
-    """Return what to do if the training was too short, or None."""
+def _advice(last: dict, clips: int, classes: int, batch_size: int) -> str | None:
+    """Return what to do if the training was too short, or None.
+
+    Args:
+        last: The last epoch's entry in the history.
+        clips: The number of training clips.
+        classes: The number of classes.
+        batch_size: The number of clips per training step.
+    """
     from freqcnn_gluon.own.fit import diverged
 
-    steps = clips * recipe.epochs // min(recipe.batch_size, clips)
+    epochs = last["epoch"]
+    steps = clips * epochs // min(batch_size, clips)
     if diverged(last["loss"], classes):  # more epochs would not help, and its own note advises what does
         return None
     if steps < ENOUGH:
         return (
             f"{steps} training steps are too few for BatchNorm's running statistics, which predictions use. "
-            f"Train with --epochs {-(-ENOUGH * recipe.epochs // max(1, steps))} or more into another folder."
+            f"Train with --epochs {-(-ENOUGH * epochs // max(1, steps))} or more into another folder."
         )
     if last["accuracy"] < LOW:
         return (
             f"the network classified only {100 * last['accuracy']:.1f} % of its own training clips correctly "
-            f"in the last epoch, so it has not learnt them yet. Train with --epochs {2 * recipe.epochs} or "
+            f"in the last epoch, so it has not learnt them yet. Train with --epochs {2 * epochs} or "
             "more into another folder."
         )
     return None
