@@ -1,8 +1,9 @@
-"""The notebooks run, show pictures, match their .py files, and have no outputs in git."""
+"""The notebooks run, show pictures, match their .py files, and keep the outputs of their sources."""
 
 import base64
 import io
 import os
+import sys
 from pathlib import Path
 
 import jupytext
@@ -18,6 +19,10 @@ from nbclient.util import run_sync
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from keep_outputs import HASH, sources, with_outputs  # noqa: E402
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PICTURES = {
     "figure1_spectrograms": 1,
@@ -99,12 +104,45 @@ def test_a_notebook_runs_and_shows_its_pictures(path, kernel):
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("L"))
         assert pixels.shape[1] > 600 and pixels.std() > 15  # an empty picture has a deviation near 0
     if path.stem == "tables":
-        shown = "".join(output.data.get("text/markdown", "") for output in outputs if "data" in output)
+        shown = _markdown(notebook)
         assert shown.count("STAND-IN") == 7 and "79.32" in shown  # the paper's UAR of FreqCNN in Table 3
+        assert shown == _markdown(nbformat.read(path, 4))  # the committed outputs show the committed results
+
+
+def _markdown(notebook):
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.data.get("text/markdown", "") for output in outputs if "data" in output)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_matches_its_script_and_keeps_no_output(path):
+def test_a_notebook_matches_its_script_and_shows_the_outputs_of_its_sources(path):
     notebook, script = nbformat.read(path, 4), jupytext.read(path.with_suffix(".py"))
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in script.cells]
-    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+    assert notebook.metadata[HASH] == sources(notebook)
+    pictures = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) == PICTURES[path.stem]
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_only_outputs_of_the_same_sources_and_without_paths_of_the_machine_are_kept():
+    path = NOTEBOOKS[0]
+    notebook, executed = nbformat.read(path, 4), nbformat.read(path, 4)
+    code = [cell for cell in executed.cells if cell.cell_type == "code"][0]
+    code.outputs = [
+        nbformat.v4.new_output("stream", name="stderr", text="50 %"),
+        nbformat.v4.new_output("stream", text="a result"),
+    ]
+    kept = with_outputs(notebook, executed)
+    (first, *_) = [cell for cell in kept.cells if cell.cell_type == "code"]
+    assert [output.text for output in first.outputs] == ["a result"]
+    code.outputs[1].text = f"written to {ROOT}/results"
+    with pytest.raises(ValueError, match="contains a path of this machine"):
+        with_outputs(notebook, executed)
+    code.source += "\n"
+    with pytest.raises(ValueError, match="its sources have changed"):
+        with_outputs(notebook, executed)
