@@ -186,7 +186,7 @@ def test_a_stopped_parent_leaves_nobody_behind(kind, how, code):
         "from data_prep.base import processes; from data_prep.base.commands import with_plain_errors\n"
         "processes.PATIENCE = 0\n"
         "def work(number): time.sleep(0.2); return os.getpid()\n"
-        "def long(number): print(os.getpid(), flush=True); time.sleep(600)\n"
+        "def long(number): os.write(1, b'%d\\n' % os.getpid()); time.sleep(600)\n"
         "@with_plain_errors\n"
         "def main():\n"
         f"    if {kind == 'apart'}: processes.apart(long, range(6), 2)\n"

@@ -33,7 +33,9 @@ def classifier(**arguments):
 
 def test_images_are_those_of_the_recordings(files):
     transformer = AudioToImages(size=32, jobs=1)
-    expected = np.stack([image(audio.read(path), ImageSettings(32)) for path in files["path"]])
+    expected = np.stack(
+        [image(audio.read(path), ImageSettings(32, frequency="mel")) for path in files["path"]]
+    )
     for given in (files["path"], files[["path"]], [Path(path) for path in files["path"]]):
         np.testing.assert_array_equal(transformer.fit_transform(given), expected)
     np.testing.assert_array_equal(AudioToImages(32, jobs=2).transform(files["path"].tolist()), expected)
@@ -41,7 +43,8 @@ def test_images_are_those_of_the_recordings(files):
 
 def test_the_transformer_follows_the_conventions(files):
     transformer = AudioToImages(size=32, jobs=1)
-    assert clone(transformer).get_params() == transformer.get_params() == {"size": 32, "jobs": 1}
+    params = {"size": 32, "jobs": 1, "frequency": "mel"}
+    assert clone(transformer).get_params() == transformer.get_params() == params
     assert transformer.fit(files["path"]) is transformer and vars(transformer) == transformer.get_params()
     again = pickle.loads(pickle.dumps(transformer))
     np.testing.assert_array_equal(
