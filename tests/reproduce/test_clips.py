@@ -53,7 +53,7 @@ def decoded(picture):
 def test_spectrograms_are_the_stores_images_of_the_clips_named(trained):
     reports, folder, data = trained
     shown = pictures(TABLE, reports, folder, data).clips
-    (store,) = (data / "Tones" / "ut_podcast").glob("images-64-*")
+    (store,) = (data / "Tones" / "ut_podcast").glob("images-32-*")
     store = Store(store)
     assert [picture.caption.split(":")[0] for picture in shown] == ["AU", "UK", "US"]
     for picture in shown:
@@ -71,7 +71,7 @@ def test_attention_is_what_the_kept_network_weights(trained):
     run, clip = reports[0].content["run"], shown.clips[0].caption.split(": ")[1]
     net = build(run["system"], 3, run["size"], **run["choices"]["network"])
     load_parameters(net, (folder / reports[0].link).with_name("model.safetensors"), [mx.cpu()])
-    (store,) = (data / "Tones" / "ut_podcast").glob("images-64-*")
+    (store,) = (data / "Tones" / "ut_podcast").glob("images-32-*")
     store = Store(store)
     for one in attended(net, np.array(store.images[store.rows([clip])[0]])):
         parts = ", ".join(f"{part:.2f}" for part in one.parts)

@@ -37,6 +37,7 @@ from reproduce.runs.schedule import run_all
 from reproduce.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
+SIZE = TABLES[3].quick.size
 LIMIT = 120  # seconds; enough on a busy machine too
 # Every epoch of the workers takes a while and leaves a checkpoint, and every training is logged. Dask runs
 # this code twice in a process.
@@ -89,7 +90,7 @@ def alone(setting):
 
 
 def prepared(options):
-    image = ImageSettings(size=64, **choices(3, ())["image"])
+    image = ImageSettings(size=SIZE, **choices(3, ())["image"])
     return prepare("ut_podcast", options.roots["ut_podcast"], options.data, image, {}, False, 1)
 
 
@@ -245,9 +246,9 @@ def test_runs_that_cannot_be_shared_out_are_refused(setting, monkeypatch, change
 def test_runs_without_enough_memory_do_not_begin(setting, monkeypatch):
     table, systems, options = setting
     options = replace(options, assume=["epochs=2"], jobs=2, results=options.results / "never")
-    net = build("fnn", 3, 64)
-    fixed, item = training_bytes(net, 64)
-    needed = fixed + item * micro_batch(net, 64, resolve(table, options).sizes.batch_size)
+    net = build("fnn", 3, SIZE)
+    fixed, item = training_bytes(net, SIZE)
+    needed = fixed + item * micro_batch(net, SIZE, resolve(table, options).sizes.batch_size)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     monkeypatch.setattr(parallel, "_cluster", lambda *arguments: pytest.fail("a run began"))
     monkeypatch.setattr(parallel, "MEMORY_LIMIT", 2 * needed - 2)
@@ -273,7 +274,7 @@ def test_runs_that_share_a_gpu_fit_into_its_memory(setting, monkeypatch, numbers
     table, systems, options = setting
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     options = replace(options, assume=["epochs=2"], jobs=jobs, results=options.results / "never")
-    fixed, item = memory.gpu_bytes(build("fnn", 3, 64), 64)
+    fixed, item = memory.gpu_bytes(build("fnn", 3, SIZE), SIZE)
     one = fixed + item * resolve(table, options).sizes.batch_size + memory.CONTEXT
     cards = [devices.Gpu(number, "Card", (7, 5), 2 * one + memory.SPARE + spare) for number in numbers]
     for module in (memory, parallel):
