@@ -96,7 +96,8 @@ def list_clips(
     """
     root, label = Path(root).absolute(), label or corpus.labels[0]
     if not root.is_dir():
-        raise Faults(f"{root}: does not exist; give the folder of {corpus.title} ({corpus.layout})")
+        problem = "is not a folder" if root.exists() else "does not exist"
+        raise Faults(f"{root}: {problem}; give the folder of {corpus.title} ({corpus.layout})")
     sounds, others = recordings(root)
     paths = [path for path in sounds if path.suffix.lower() == corpus.suffix]
     clips, faults, notes = _matched(corpus, paths)

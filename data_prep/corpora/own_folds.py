@@ -82,6 +82,10 @@ def protocol(frame: pd.DataFrame, hold_out: str, folds: int) -> pd.DataFrame:
         return frame
     groups = _groups(frame, hold_out)
     count = groups.nunique()
+    if hold_out == "speaker" and groups.groupby(frame["label"]).nunique().max() == 1:
+        raise Faults(
+            "each label has one speaker, so whole speakers cannot be held out; hold out text or clip instead"
+        )
     numbers = splits.group_folds(frame["label"], groups, None if folds == count else folds, SEED)
     if numbers is None:
         raise Faults(

@@ -9,7 +9,7 @@ from data_prep.base.files import whole
 from freqcnn_gluon.training import workers
 from reproduce.assumptions import choices
 from reproduce.corpora import counted
-from reproduce.options import Options
+from reproduce.options import COMPARE, Options
 from reproduce.render.table import write
 from reproduce.runs.resolve import resolve
 from reproduce.runs.schedule import run_all
@@ -48,7 +48,8 @@ def _results(table: Table, options: Options) -> str:
     stem = folder / table.stem
     with whole(stem.with_suffix(".json")) as path:
         path.write_text(json.dumps([report.link for report in reports], indent=1), encoding="utf-8")
-    return write(table, reports, stem)
+    page = write(table, reports, stem)
+    return page if table.number != COMPARE else f"{page}\nThis table is in {stem}.md.\n"
 
 
 @_make.register

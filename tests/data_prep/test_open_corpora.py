@@ -324,6 +324,10 @@ def test_an_incomplete_corpus_can_be_accepted(tmp_path, capsys):
 def test_a_folder_without_clips(tmp_path):
     with pytest.raises(Faults, match=f"{tmp_path}/nowhere: does not exist"):
         list_clips(OPEN_CORPORA["fsdd"], tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(Faults, match=f"{tmp_path}/file: is not a folder"):
+        list_clips(OPEN_CORPORA["fsdd"], tmp_path / "file")
+    (tmp_path / "file").unlink()
     touch(tmp_path, "a/b.wav")
     with pytest.raises(Faults, match="holds no clips of the Free Spoken Digit Dataset.*it holds a$"):
         list_clips(OPEN_CORPORA["fsdd"], tmp_path)

@@ -71,6 +71,7 @@ def test_systems_meet_on_the_same_clips_and_folds(speech, tmp_path, capsys):
     p = binomtest(won, won + lost).pvalue if won + lost else 1
     assert frame.loc["SVM", "p_adjusted"] == pytest.approx(p, rel=1e-4)
     page = capsys.readouterr().out
+    assert page.endswith(f"This table is in {tmp_path / 'results' / 'talk' / 'compare.md'}.\n\n")
     assert "whole speakers held out" in page and "NOT THE PAPER'S CORPUS" in page
     assert "within" not in page and "outside" not in page
 
