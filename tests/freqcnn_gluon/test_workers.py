@@ -48,9 +48,9 @@ def trained(out: Path, step=0.0, micro_batch=4, kept=False) -> list[np.ndarray]:
     ``step`` seconds are added to each evaluation, so that the training can be killed in a known epoch.
     """
     number, data = os.environ.get(RANK, ""), examples(24)
-    checkpoint.SECONDS_BETWEEN = 0
     predict = training.predict
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "SECONDS_BETWEEN", 0)
         patch.setattr(training, "predict", lambda *arguments: time.sleep(step) or predict(*arguments))
         net = network()
         chosen = settings(batch_size=8, micro_batch=micro_batch, epochs=4, seed=3, schedule="cosine")
