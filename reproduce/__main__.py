@@ -109,19 +109,9 @@ def _add_compare(commands: Commands) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     from reproduce.commands.compare import compare
-    from reproduce.tables.compare import SIZES
 
-    sizes = replace(SIZES, size=options.size, batch_size=options.batch_size)
     with resumable(options.results):
-        page = compare(
-            comparison_of(options),
-            options.systems,
-            options.hold_out,
-            options.folds,
-            options.architecture,
-            sizes,
-            options.epochs,
-        )
+        page = compare(*comparison_of(options))
     print(page)
 
 

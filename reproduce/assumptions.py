@@ -21,11 +21,6 @@ __all__ = ["Assumption", "Choices", "assumptions", "choices", "markdown", "not_a
 
 PATH = Path(__file__).with_name("assumptions.toml")
 COMPARED = {3, 8, 11}  # the tables whose systems ``compare`` runs
-OF_CORPORA = {
-    "ut_podcast_speaker",
-    "enterface_subjects",
-    "enrolment",
-}  # of the paper's
 
 Choices = dict[str, dict[str, Any]]  # where -> id -> value, as read from TOML
 
@@ -46,6 +41,7 @@ class Assumption:
         why: The reason for the choice.
         tried: With 'any', the numbers that ``sensitivity`` tries.
         least: With 'any', the smallest number; None accepts any number above 0.
+        compared: Whether the systems depend on it on other recordings than the paper's, too.
     """
 
     id: str
@@ -58,12 +54,13 @@ class Assumption:
     why: str
     tried: list[Any] = field(default_factory=list)
     least: float | None = None
+    compared: bool = True
 
     def concerns(self, table: int) -> bool:
         """Return whether a table depends on it. COMPARE depends on what its systems depend on."""
         if table != COMPARE:
             return table in self.tables
-        return self.where != "data" and self.id not in OF_CORPORA and not COMPARED.isdisjoint(self.tables)
+        return self.where != "data" and self.compared and not COMPARED.isdisjoint(self.tables)
 
     def values_to_try(self) -> list[Any]:
         """List the values that ``sensitivity`` tries in place of the choice."""

@@ -20,9 +20,10 @@ from data_prep.standin import chains as standin_chains
 from data_prep.standin import enterface as standin_enterface
 from data_prep.standin import ut_podcast as standin_ut_podcast
 from data_prep.standin.folder import is_standin
+from reproduce.options import OWN
 from reproduce.sources import PAPER, RESERVED, STANDIN
 
-__all__ = ["CORPORA", "OWN", "Corpus", "Split", "counted", "prepare", "scanned"]
+__all__ = ["CORPORA", "Corpus", "Split", "counted", "prepare", "scanned"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,6 @@ def _no_standin(root: Path, jobs: int | None) -> None:
     raise Faults("there are no recordings: give a folder with a folder for each label, or a CSV file")
 
 
-OWN = "own"
-"""The name in CORPORA of anybody's labelled recordings, on which ``compare`` runs."""
 CORPORA = {
     "ut_podcast": Kind("UT-Podcast", ut_podcast, standin_ut_podcast.write, "UT-Podcast", False, "shared"),
     "chains": Kind("CHAINS", chains, standin_chains.write, "CHAINS", False, "redrawn"),

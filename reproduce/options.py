@@ -5,14 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-__all__ = ["COMPARE", "OWN_SIZES", "PROFILES", "Options"]
+__all__ = ["COMPARE", "FREQCNN", "OWN", "PROFILES", "STEPS", "SYSTEMS", "Comparison", "Options"]
 
 PROFILES = ("paper", "quick")
-OWN_SIZES = "own"
-"""The profile of ``compare``, whose sizes are given on the command line."""
+OWN = "own"
+"""The name of anybody's labelled recordings among the corpora, and the profile of their comparison."""
 COMPARE = 0
 """The number that stands for the table of ``compare``, which the paper does not have."""
+STEPS = 400
+"""Fewest training steps of a network in ``compare``, unless the number of epochs is given."""
+FREQCNN = "freqcnn"
+SYSTEMS = {
+    FREQCNN: ("FreqCNN", ""),  # its architecture is an option
+    "fnn": ("FNN", "fnn"),
+    "cnn": ("CNN", "cnn"),
+    "alexnet": ("AlexNet", "alexnet"),
+    "vgg11": ("VGG-11", "vgg11"),
+    "resnet18": ("ResNet-18", "resnet18"),
+    "resnet34": ("ResNet-34", "resnet34"),
+    "resnet50": ("ResNet-50", "resnet50"),
+    "ivector": ("i-Vector", "ivector"),
+    "gmm": ("VQ-GMM", "gmm"),
+    "svm": ("SVM", "functionals_svm"),
+    "rbf": ("RBF", "bdpca_rbf"),
+    "dnn": ("DNN", "spectrogram_dnn"),
+    "dbn": ("CNN-DBN", "mel_dbn"),
+}
+"""The systems of ``compare``: name on the command line -> row of the table and name of the system."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +42,7 @@ class Options:
 
     Attributes:
         roots: Name of a corpus -> its folder; None uses its stand-in.
-        profile: 'paper', 'quick' or OWN_SIZES; None chooses 'paper' with a corpus folder and 'quick' without.
+        profile: 'paper', 'quick' or OWN; None chooses 'paper' with a corpus folder and 'quick' without.
         seeds: Number of trainings of each system, with the seeds 0, 1, ...
         device: As ``devices.choose`` takes it: 'auto', 'cpu', 'gpu', 'gpu:0,1', ...
         dtype: The number format of the networks' arithmetic, see ``runtime.mixed_precision``.
@@ -45,3 +66,28 @@ class Options:
     assume: Sequence[str] = ()
     data: Path = Path("data")
     results: Path = Path("results")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The options of ``compare`` alone.
+
+    Attributes:
+        systems: Names from SYSTEMS, in any order.
+        hold_out: A member of ``own_folds.HOLD_OUT``; None chooses by what the clips name.
+        folds: The number of folds, unless the clips state them.
+        architecture: FreqCNN's architecture.
+        size: Side of the networks' spectrograms in pixels.
+        batch_size: Clips for each training step of the networks.
+        epochs: Epochs of the networks; None takes LEAST_EPOCHS, or more if STEPS steps need more.
+    """
+
+    LEAST_EPOCHS: ClassVar[int] = 7
+
+    systems: Sequence[str] = tuple(SYSTEMS)
+    hold_out: str | None = None
+    folds: int = 5
+    architecture: str = "table7"  # as for ``freqcnn fit``
+    size: int = 64
+    batch_size: int = 16
+    epochs: int | None = None

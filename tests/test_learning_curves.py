@@ -79,7 +79,7 @@ def result(variant, seed, value):
     }
 
 
-def rendered(folder, values):
+def rendered(folder, values, **further):
     """Render the tiny experiment with a training for each of ``values``; return the lines of the page."""
     (folder / "list.toml").write_text(LIST)
     (folder / "learning.md").write_text(BLOCKS)
@@ -87,7 +87,7 @@ def rendered(folder, values):
     step = {"seconds": {"MXNet": {"median": 6.0}}, "batch": 2, "size": 32}
     (folder / "step-fnn.json").write_text(json.dumps({"values": step}))
     (folder / "learning").mkdir(exist_ok=True)
-    runs = [result(list(variant), seed, value) for (variant, seed), value in values.items()]
+    runs = [result(list(variant), seed, value) | further for (variant, seed), value in values.items()]
     content = {"setting": listed["tiny"].setting(), "runs": runs}
     (folder / "learning" / "tiny.json").write_text(json.dumps(content))
     render(listed, folder, folder / "learning.md")
@@ -167,8 +167,8 @@ def test_the_runner_stops_at_the_step_count_and_trains_nothing_twice(tiny, tmp_p
     assert learning(*tiny, "other") == 1 and "there is no experiment 'other'" in capsys.readouterr().err
 
 
-def learned(folder, **limits):
-    """Train a small network on 8 images of noise, and return the curve without its times."""
+def trained(folder, **limits):
+    """Train a small network on 8 images of noise."""
     import pandas as pd
     from curves.clips import Clips
     from curves.training import Conditions, learn
@@ -181,7 +181,33 @@ def learned(folder, **limits):
     parts = {"training": np.arange(5), "validation": np.arange(5, 8)}
     result = learn("fnn", clips, parts, choices(3), Conditions(3, **limits), 0, folder)
     assert result["clips"] == {"training": 6, "validation": 3}  # the fifth clip counts twice
+    return result
+
+
+def learned(folder, **limits):
+    """Return the curve of such a training without its times."""
+    result = trained(folder, **limits)
+    assert result["diverged"] == ""
     return [{name: value for name, value in entry.items() if name != "seconds"} for entry in result["curve"]]
+
+
+def test_a_training_that_diverges_is_a_result(tmp_path, monkeypatch):
+    from freqcnn_gluon.training import loop
+
+    calls, gradients = [], loop._gradients
+
+    def diverging(*arguments):
+        calls.append(arguments)
+        return gradients(*arguments) if len(calls) < 4 else (float("nan"), 0)
+
+    monkeypatch.setattr(loop, "_gradients", diverging)
+    result = trained(tmp_path / "training", steps=8)
+    assert [entry["steps"] for entry in result["curve"]] == [2]
+    assert result["diverged"].startswith("the loss is not finite in epoch 2, batch 2, first in ")
+    assert str(tmp_path) not in result["diverged"]
+    lines = rendered(tmp_path, {((), 0): 1.0}, diverged="the loss is not finite")
+    assert any("diverged: the loss is not finite" in line for line in lines)
+    assert not any("1.00" in line for line in lines)
 
 
 def test_an_interrupted_training_resumes_and_accuracy_ends_it(tmp_path, monkeypatch):

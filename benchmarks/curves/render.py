@@ -137,29 +137,36 @@ def _choices(variant: Sequence[str]) -> str:
 def _curves(done: Results) -> str:
     rows = []
     for (variant, seed), result in done.items():
-        curve = result["curve"]
-        rows.append(
-            [
-                _choices(variant),
-                str(seed),
-                f"{result['clips']['training']} / {result['clips']['validation']}",
-                str(curve[-1]["steps"]),
-                f"{curve[0]['loss']:.2f} → {curve[-1]['loss']:.2f}",
-                " ".join(f"{entry['accuracy']:.2f}" for entry in curve),
-                " ".join(f"{entry['validation']['uar']:.2f}" for entry in curve),
-                f"{result['samples_per_second']:.1f}",
-            ]
-        )
+        clips = f"{result['clips']['training']} / {result['clips']['validation']}"
+        rows.append([_choices(variant), str(seed), clips, *_curve(result)])
     head = ["choice", "seed", "clips: training / validation", "steps", "training loss, first → last epoch"]
     head += ["training accuracy by epoch", "validation UAR by epoch", "samples per second"]
     return "\n".join(table(head, rows))
+
+
+def _curve(result: Mapping[str, Any]) -> list[str]:
+    """Return the steps, the losses, the accuracies, the recalls and the speed of one training."""
+    curve = result["curve"]
+    if result.get("diverged"):  # results of before do not state it, and did not diverge
+        return [str(curve[-1]["steps"]) if curve else "–", f"diverged: {result['diverged']}", "–", "–", "–"]
+    return [
+        str(curve[-1]["steps"]),
+        f"{curve[0]['loss']:.2f} → {curve[-1]['loss']:.2f}",
+        " ".join(f"{entry['accuracy']:.2f}" for entry in curve),
+        " ".join(f"{entry['validation']['uar']:.2f}" for entry in curve),
+        f"{result['samples_per_second']:.1f}",
+    ]
 
 
 def _means(done: Results) -> str:
     """Return a line for each choice that several seeds were trained with."""
     lines = []
     for variant in dict.fromkeys(variant for variant, _ in done):
-        last = [result["curve"][-1] for (choice, _), result in done.items() if choice == variant]
+        last = [
+            result["curve"][-1]
+            for (choice, _), result in done.items()
+            if choice == variant and not result.get("diverged")
+        ]
         if len(last) > 1:
             accuracy = mean(entry["accuracy"] for entry in last)
             recall = mean(entry["validation"]["uar"] for entry in last)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from mxnet.gluon import HybridBlock
 
 from freqcnn_gluon import runtime
 from freqcnn_gluon.network.zoo import build
+from freqcnn_gluon.training.divergence import Diverged
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import Training
 from freqcnn_gluon.training.memory import MEMORY, micro_batch
@@ -72,7 +72,8 @@ def learn(
         title: Text of the progress bar.
 
     Returns:
-        The learning curve with an entry for each epoch, what it was measured on, and what it took.
+        The learning curve with an entry for each epoch, what it was measured on, what it took, and how the
+        training diverged, if it did.
     """
     examples = {
         name: Examples(clips.images, *clips.part(chosen, over_sampled=name == "training"))
@@ -89,15 +90,21 @@ def learn(
             raise Reached
 
     load = os.getloadavg()[0]
-    with contextlib.suppress(Reached):
+    diverged = ""
+    try:
         run.run(stop)
+    except Reached:
+        pass
+    except Diverged as fault:
+        diverged = str(fault).partition(";")[0]  # the rest is about checkpoints
     curve = _curve(run.place.history, list(examples), len(training), settings.batch_size)
     seconds = sum(entry["seconds"] for entry in curve)
     return {
         "seed": seed,
         "curve": curve,
         "seconds": round(seconds, 1),  # with the evaluations
-        "samples_per_second": round(curve[-1]["steps"] * settings.batch_size / seconds, 2),
+        "samples_per_second": round(curve[-1]["steps"] * settings.batch_size / seconds, 2) if curve else None,
+        "diverged": diverged,
         "classes": len(clips.labels),
         "clips": {"training": len(training), **{name: len(part) for name, part in examples.items()}},
         "micro_batch": settings.micro_batch,

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -29,6 +30,8 @@ __all__ = ["apart", "interrupts_held", "pool"]
 PATIENCE = 1.0
 TASK = 0.05  # s, the target length of a task; handing over a task costs 1 ms, or 2 ms if it returns images
 MOST = 16  # most items in a task, because the results of all running tasks are held in memory
+# A filter for warnings of the processes that remove what a stopped process has left: no news to a user.
+UNTRACKED = "ignore:resource_tracker"
 KEPT = {-1: 2**27, -3: 2**25}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
 
 
@@ -212,8 +215,13 @@ def _start(jobs: int) -> Any:
 
     try:
         # Both trackers unblock Ctrl-C in the thread that starts them, so they start before it is blocked.
-        for tracker in (resource_tracker, tracker_of_loky):
-            tracker.ensure_running()
+        # They inherit the options for warnings.
+        sys.warnoptions.append(UNTRACKED)
+        try:
+            for tracker in (resource_tracker, tracker_of_loky):
+                tracker.ensure_running()
+        finally:
+            sys.warnoptions.remove(UNTRACKED)
         return loky.ProcessPoolExecutor(jobs, initializer=_initialise, initargs=(os.getpid(),))
     except (OSError, ImportError, NotImplementedError):
         return None

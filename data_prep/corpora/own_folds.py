@@ -75,6 +75,8 @@ def protocol(frame: pd.DataFrame, hold_out: str, folds: int) -> pd.DataFrame:
         Faults: The clips cannot be divided in this way.
     """
     frame = frame.assign(partition="")
+    if hold_out not in HOLD_OUT:
+        raise Faults(f"{hold_out!r} cannot be held out; choose {', '.join(HOLD_OUT[:-1])} or {HOLD_OUT[-1]}")
     if faults := splits.label_faults(frame["label"]):
         raise Faults(faults)
     if hold_out == "fold":

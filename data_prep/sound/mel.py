@@ -13,7 +13,7 @@ LOWEST = 20.0  # Hz
 
 @functools.cache
 def filters(points: int, rate: int, count: int) -> np.ndarray:
-    """Compute triangular filters from LOWEST to half the rate, evenly spaced on 1127 ln(1 + f / 700 Hz).
+    """Compute triangular filters from LOWEST to half the rate, evenly spaced in mel, as in Kaldi.
 
     Args:
         points: The length of the DFT.
@@ -23,15 +23,19 @@ def filters(points: int, rate: int, count: int) -> np.ndarray:
     Returns:
         The weights (count, points / 2 + 1) of the bins of the power spectrum, 0 to 1.
     """
-    mel = 1127 * np.log1p(np.arange(points // 2 + 1) * rate / points / 700)
-    low, high = (1127 * np.log1p(frequency / 700) for frequency in (LOWEST, rate / 2))
-    edges = np.linspace(low, high, count + 2)
+    mel = _mel(np.arange(points // 2 + 1) * rate / points)
+    edges = np.linspace(_mel(LOWEST), _mel(rate / 2), count + 2)
     left, centre, right = (edges[shift : count + shift, None] for shift in range(3))
     return np.maximum(0, np.minimum((mel - left) / (centre - left), (right - mel) / (right - centre)))
 
 
 def band_edges(rate: int, count: int) -> np.ndarray:
     """Return the frequencies in Hz where neighbouring filters are equal, and the ends (count + 1,)."""
-    low, high = (1127 * np.log1p(frequency / 700) for frequency in (LOWEST, rate / 2))
+    low, high = _mel(LOWEST), _mel(rate / 2)
     between = np.linspace(low, high, 2 * count + 3)[3:-3:2]  # halfway between two centres
     return 700 * np.expm1(np.array([low, *between, high]) / 1127)
+
+
+def _mel(hertz: np.ndarray | float) -> np.ndarray | float:
+    """Return frequencies in Hz on Kaldi's mel scale."""
+    return 1127 * np.log1p(np.asarray(hertz) / 700)

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
-from freqcnn_gluon.own.classifier import check_image_size, spectrograms
+from freqcnn_gluon.own.classifier import check_images, spectrograms
 from freqcnn_gluon.own.predict import BadInput
 
 __all__ = ["AudioToImages"]
@@ -38,9 +38,9 @@ class AudioToImages(TransformerMixin, BaseEstimator):
         """Check the settings and that ``X`` (n,) can be names of files. No file is read.
 
         Raises:
-            BadInput: The size is out of range, or ``X`` is not one column of paths.
+            BadInput: The size or the frequency axis is impossible, or ``X`` is not one column of paths.
         """
-        check_image_size(self.size)
+        check_images(self.size, self.frequency)
         _column(X)
         return self
 

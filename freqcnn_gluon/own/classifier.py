@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from data_prep.base.faults import Faults
 from data_prep.base.processes import pool
-from data_prep.sound.spectrogram import ImageSettings
+from data_prep.sound.spectrogram import FREQUENCIES, ImageSettings
 from data_prep.windows import whole_image
 from freqcnn_gluon import runtime
 from freqcnn_gluon.own.about import RANGES, About
@@ -30,7 +30,7 @@ from freqcnn_gluon.own.predict import BadInput, checked_images
 from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.training.examples import Examples
 
-__all__ = ["FreqCNNClassifier", "check_image_size", "spectrograms"]
+__all__ = ["FreqCNNClassifier", "check_images", "spectrograms"]
 
 
 def spectrograms(
@@ -50,10 +50,10 @@ def spectrograms(
         The images (n, size, size), float32.
 
     Raises:
-        BadInput: The size is out of range, there are no recordings, or recordings cannot be read. The error
-            names all of these recordings.
+        BadInput: The size or the frequency axis is impossible, there are no recordings, or recordings cannot
+            be read. The error names all of these recordings.
     """
-    check_image_size(size)
+    check_images(size, frequency)
     if not len(files):
         raise BadInput("there are no recordings (0 sample(s)), and a minimum of 1 is required")
     if others := [file for file in files if not isinstance(file, (str, os.PathLike))]:
@@ -65,11 +65,13 @@ def spectrograms(
     return np.stack(results)
 
 
-def check_image_size(size: int) -> None:
-    """Raise BadInput unless ``size`` can be the side of an image in pixels."""
+def check_images(size: int, frequency: str) -> None:
+    """Raise BadInput unless images can have ``size`` pixels a side and this frequency axis."""
     low, high = RANGES["size"]
     if not (isinstance(size, Integral) and low <= int(size) <= high):
         raise BadInput(f"size: {size!r} is not a whole number from {low} to {high}")
+    if frequency not in FREQUENCIES:
+        raise BadInput(f"frequency: {frequency!r} is not known; choose {' or '.join(FREQUENCIES)}")
 
 
 class FreqCNNClassifier(ClassifierMixin, BaseEstimator):

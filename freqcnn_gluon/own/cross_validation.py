@@ -23,7 +23,7 @@ from data_prep.corpora import own
 from freqcnn_gluon.devices import choose
 from freqcnn_gluon.own.about import ABOUT, CLIPS, MAJORITY, REPORT, SVM
 from freqcnn_gluon.own.division import validated
-from freqcnn_gluon.own.fit import checked_settings, diverged, fit_divided
+from freqcnn_gluon.own.fit import advice, checked_settings, diverged, fit_divided
 from freqcnn_gluon.own.predict import write
 from freqcnn_gluon.own.preparation import prepare
 from freqcnn_gluon.own.recipe import Recipe
@@ -149,8 +149,7 @@ def cross_validate(
     out, scan = Path(out), own.scan(source)
     for sentence in scan.notes:
         note(sentence)
-    settings = checked_settings(recipe, system, validation_share, device)
-    settings["folds"] = folds
+    settings = {**checked_settings(recipe, system, validation_share, device), "folds": folds}
     frame = scan.manifest
     if frame["partition"].any():
         note(f"note: {source}: its partitions are ignored, because every clip is tested once.")
@@ -164,6 +163,7 @@ def cross_validate(
                 plan.train(number, device, jobs)
         else:
             _train_at_once(plan, jobs)
+        _note_short(plan)
         report = _pool(plan)
         shutil.rmtree(plan.images, ignore_errors=True)  # another process may wait for the lock in it
     return report
@@ -188,6 +188,16 @@ def _train_at_once(plan: _Folds, jobs: int | None) -> None:
         report = plan.report(number)
         if diverged(loss := report["history"][-1]["loss"], len(report["labels"])):
             note(f"fold {number}: the training diverged: its loss is {loss:.3g}; use a smaller learning rate")
+
+
+def _note_short(plan: _Folds) -> None:
+    """Say which trainings were too short."""
+    for number in range(1, plan.count + 1):
+        report = plan.report(number)
+        clips, classes = report["clips"]["train"], len(report["labels"])
+        for last in report["history"][-1:]:  # an SVM has no epochs
+            if sentence := advice(last, clips, classes, plan.recipe.batch_size):
+                note(f"note: fold {number}: {sentence}")
 
 
 def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> tuple[np.ndarray, str]:

@@ -18,7 +18,7 @@ from data_prep.base.faults import Faults
 from data_prep.base.files import whole
 from data_prep.sound import audio
 from data_prep.sound.mel import LOWEST
-from data_prep.sound.spectrogram import MEL_BANDS, ImageSettings, image
+from data_prep.sound.spectrogram import MEL_BANDS, TINY, ImageSettings, image
 from freqcnn_gluon.own.about import About
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.waveform import image_graph
@@ -161,7 +161,7 @@ def feature_steps(about: About) -> dict[str, dict]:
         },
         "window": {"name": "hamming", "symmetric": True, "a0": 0.54, "a1": 0.46},
         "spectrum": {"points": "next power of two", "value": "magnitude", **_mel(images)},
-        "decibels": {"factor": 20, "offset": 1e-16},
+        "decibels": {"factor": 20, "offset": TINY},
         "floor": {"db": images.floor_db, "below": "frame" if images.version == "1.7" else "clip"},
         "scale": {"of": images.scale, "from_db": [-images.floor_db, 0], "to": [0, 1]},
         "resize": {"size": images.size, "kernel": "bicubic", "a": -0.5, "antialias": True},

@@ -38,9 +38,11 @@ from freqcnn_gluon.training.loop import Outcome, train
 from freqcnn_gluon.training.memory import micro_batch
 from freqcnn_gluon.training.settings import Settings
 
-__all__ = ["checked_settings", "diverged", "fit", "fit_divided", "learn"]
+__all__ = ["advice", "checked_settings", "diverged", "fit", "fit_divided", "learn"]
 
 DIVERGED = 2  # a training has failed if its loss is above this multiple of log(classes), the loss of guessing
+LOW = 0.8  # accuracy of the training clips below which a network has not learnt even these
+ENOUGH = 100  # training steps after which BatchNorm's running statistics fit the trained network
 SYSTEMS = ("freqcnn", SVM)
 # Settings in reports of earlier versions, which lack them
 EARLIER = {"validation_share": 0.0, "system": "freqcnn", "frequency": "linear", "dtype": "float32"}
@@ -257,6 +259,33 @@ def _dtype(recipe: Recipe, kind: str) -> str:
 def diverged(loss: float, classes: int) -> bool:
     """Return whether the last epoch's loss is far above that of guessing."""
     return not loss <= DIVERGED * math.log(classes)
+
+
+def advice(last: dict, clips: int, classes: int, batch_size: int) -> str | None:
+    """Return what to do if the training was too short, or None.
+
+    Args:
+        last: The last epoch's entry in the history.
+        clips: The number of training clips.
+        classes: The number of classes.
+        batch_size: The number of clips per training step.
+    """
+    epochs = last["epoch"]
+    steps = clips * epochs // min(batch_size, clips)
+    if diverged(last["loss"], classes):  # more epochs would not help, and its own note advises what does
+        return None
+    if steps < ENOUGH:
+        return (
+            f"{steps} training steps are too few for BatchNorm's running statistics, which predictions use. "
+            f"Train with --epochs {-(-ENOUGH * epochs // max(1, steps))} or more into another folder."
+        )
+    if last["accuracy"] < LOW:
+        return (
+            f"the network classified only {100 * last['accuracy']:.1f} % of its own training clips correctly "
+            f"in the last epoch, so it has not learnt them yet. Train with --epochs {2 * epochs} or "
+            "more into another folder."
+        )
+    return None
 
 
 def _check_same(out: Path, settings: dict, frame: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import onnx
 import onnx.parser
 
 from data_prep.sound.mel import filters
-from data_prep.sound.spectrogram import MEL_BANDS, ImageSettings, transform_points
+from data_prep.sound.spectrogram import MEL_BANDS, TINY, ImageSettings, transform_points
 
 __all__ = ["image_graph"]
 
@@ -55,14 +55,17 @@ FRAMES = """
   window = Where(within, hamming, zero_float)
   windowed = Mul(frames, window)
 """
-SPECTRUM = """
-  # Step 6: (batch, frames, bins). A signal that is shorter than a frame may have a shorter transform. Its
-  # bins are every second, fourth, ... bin of the longer transform, because both append zeros.
+ENERGY = """
+  # Step 6: (batch, frames, bins).
   real = MatMul(windowed, cosines)
   imaginary = MatMul(windowed, sines)
   real_square = Mul(real, real)
   imaginary_square = Mul(imaginary, imaginary)
   energy = Add(real_square, imaginary_square)
+"""
+BINS = """
+  # A signal that is shorter than a frame may have a shorter transform. Its bins are every second, fourth, ...
+  # bin of the longer transform, because both append zeros.
   all_bins = Sqrt(energy)
   enough = GreaterOrEqual(powers_of_two, present)
   candidates = Where(enough, powers_of_two, points)
@@ -71,12 +74,7 @@ SPECTRUM = """
   magnitude = Slice(all_bins, start_0, bins, axis_2, stride)
 """
 BANDS = """
-  # Step 6 with mel bands: (batch, frames, bands). The transform always has all its points.
-  real = MatMul(windowed, cosines)
-  imaginary = MatMul(windowed, sines)
-  real_square = Mul(real, real)
-  imaginary_square = Mul(imaginary, imaginary)
-  energy = Add(real_square, imaginary_square)
+  # With mel bands: (batch, frames, bands). The transform always has all its points.
   band_energy = MatMul(energy, mel_filters)
   magnitude = Sqrt(band_energy)
 """
@@ -160,8 +158,8 @@ def image_graph(settings: ImageSettings) -> onnx.GraphProto:
     size = settings.size
     head = f"(float[batch, samples] waveform) => (float[batch, 1, {size}, {size}] image)"
     resizing = WEIGHTS.format(m="frame_count") + BIN_COUNT + WEIGHTS.format(m="bin_count")
-    spectrum = BANDS if settings.frequency == "mel" else SPECTRUM
-    body = FRAMES + spectrum + _scaling(settings) + resizing + IMAGE
+    magnitude = BANDS if settings.frequency == "mel" else BINS
+    body = FRAMES + ENERGY + magnitude + _scaling(settings) + resizing + IMAGE
     graph = onnx.parser.parse_graph(f"image {head} {{{body}}}")
     constants = _constants(settings)
     used = {name for node in graph.node for name in node.input}
@@ -191,7 +189,7 @@ def _constants(settings: ImageSettings) -> dict[str, np.ndarray]:
     }  # fmt: skip
     values = {
         "zero_float": 0, "one_float": 1, "c_0_5": 0.5, "c_1_5": 1.5, "c_2": 2, "c_2_5": 2.5, "c_4": 4,
-        "two_pi": 2 * math.pi, "a0": 0.54, "a1": 0.46, "tiny": 1e-16, "decibels_of_e": 20 / math.log(10),
+        "two_pi": 2 * math.pi, "a0": 0.54, "a1": 0.46, "tiny": TINY, "decibels_of_e": 20 / math.log(10),
         "floor_db": settings.floor_db, "mel_filters": filters(points, settings.rate, MEL_BANDS).T,
         "cosines": np.cos(2 * np.pi * turns), "sines": np.sin(2 * np.pi * turns),
     }  # fmt: skip

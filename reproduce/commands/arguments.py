@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.base.commands import positive
-from data_prep.corpora.own_folds import HOLD_OUT
-from reproduce.corpora import OWN
-from reproduce.options import OWN_SIZES, PROFILES, Options
-from reproduce.tables.compare import ARCHITECTURE, NAMES, SIZES, STEPS
+from reproduce.options import OWN, PROFILES, STEPS, SYSTEMS, Comparison, Options
 
 if TYPE_CHECKING:  # argparse has no public name for this type.
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -138,31 +135,43 @@ def add_comparison(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--systems",
         nargs="+",
-        choices=NAMES,
-        default=NAMES,
+        choices=tuple(SYSTEMS),
+        default=Comparison.systems,
         metavar="NAME",
-        help=f"the systems, from {', '.join(NAMES)} (default: all)",
+        help=f"the systems, from {', '.join(SYSTEMS)} (default: all)",
     )
     command.add_argument(
         "--hold-out",
-        choices=HOLD_OUT,
+        metavar="WHAT",
         help="what is never in both training and test: speaker, text or clip; or fold, for the folds in the "
         "CSV's column fold (default: fold if there is such a column; otherwise speaker, text if the labels "
         "are the speakers, or clip if no speakers or texts are named)",
     )
     command.add_argument(
-        "--folds", type=positive, default=5, metavar="N", help="number of folds (default: %(default)s)"
+        "--folds",
+        type=positive,
+        default=Comparison.folds,
+        metavar="N",
+        help="number of folds (default: %(default)s)",
     )
+    _add_networks(command)
+    _add_jobs(command, RUN_JOBS)
+    add_data(command)
+    _add_runs(command)
+
+
+def _add_networks(command: argparse.ArgumentParser) -> None:
+    """Add the architecture and the sizes of the networks that ``compare`` trains."""
     command.add_argument(
         "--architecture",
         choices=("table2", "table7", "table10"),
-        default=ARCHITECTURE,
+        default=Comparison.architecture,
         help="FreqCNN's architecture: for accents, speakers or emotions (default: %(default)s)",
     )
     command.add_argument(
         "--size",
         type=positive,
-        default=SIZES.size,
+        default=Comparison.size,
         metavar="N",
         help="side of the networks' spectrograms in pixels (default: %(default)s)",
     )
@@ -170,18 +179,16 @@ def add_comparison(command: argparse.ArgumentParser) -> None:
         "--epochs",
         type=positive,
         metavar="N",
-        help=f"epochs of the networks (default: {SIZES.epochs}, or more if {STEPS} steps need more)",
+        help=f"epochs of the networks (default: {Comparison.LEAST_EPOCHS}, or more if {STEPS} steps need "
+        "more)",
     )
     command.add_argument(
         "--batch-size",
         type=positive,
-        default=SIZES.batch_size,
+        default=Comparison.batch_size,
         metavar="N",
         help="clips for each training step of the networks (default: %(default)s)",
     )
-    _add_jobs(command, RUN_JOBS)
-    add_data(command)
-    _add_runs(command)
 
 
 def _add_runs(command: argparse.ArgumentParser) -> None:
@@ -231,9 +238,18 @@ def options_of(options: argparse.Namespace) -> Options:
     )
 
 
-def comparison_of(options: argparse.Namespace) -> Options:
-    """Return the options of ``compare``."""
-    return replace(_runs_of(options), roots={OWN: options.speech}, profile=OWN_SIZES)
+def comparison_of(options: argparse.Namespace) -> tuple[Options, Comparison]:
+    """Return the options of ``compare``: those that it shares with the tables, and its own."""
+    of_runs = replace(_runs_of(options), roots={OWN: options.speech}, profile=OWN)
+    return of_runs, Comparison(
+        options.systems,
+        options.hold_out,
+        options.folds,
+        options.architecture,
+        options.size,
+        options.batch_size,
+        options.epochs,
+    )
 
 
 def _runs_of(options: argparse.Namespace) -> Options:

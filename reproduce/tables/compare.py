@@ -5,32 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from data_prep.base.faults import Faults
-from reproduce.options import COMPARE
+from reproduce.options import COMPARE, FREQCNN, OWN, SYSTEMS, Comparison
 from reproduce.tables.table import ALL, Cell, Sizes, System, Table
 
-__all__ = ["ARCHITECTURE", "NAMES", "SIZES", "STEPS", "comparison", "system"]
+__all__ = ["comparison", "system"]
 
-ARCHITECTURE = "table7"  # as for ``freqcnn fit``
-SIZES = Sizes(size=64, batch_size=16, epochs=7)
-STEPS = 400  # fewest training steps of a network, unless the number of epochs is given
-FREQCNN = "freqcnn"
-_SYSTEMS = {
-    "fnn": ("FNN", "fnn"),
-    "cnn": ("CNN", "cnn"),
-    "alexnet": ("AlexNet", "alexnet"),
-    "vgg11": ("VGG-11", "vgg11"),
-    "resnet18": ("ResNet-18", "resnet18"),
-    "resnet34": ("ResNet-34", "resnet34"),
-    "resnet50": ("ResNet-50", "resnet50"),
-    "ivector": ("i-Vector", "ivector"),
-    "gmm": ("VQ-GMM", "gmm"),
-    "svm": ("SVM", "functionals_svm"),
-    "rbf": ("RBF", "bdpca_rbf"),
-    "dnn": ("DNN", "spectrogram_dnn"),
-    "dbn": ("CNN-DBN", "mel_dbn"),
-}
-NAMES = (FREQCNN, *_SYSTEMS)
-"""The names of the systems on the command line, in the order of the rows."""
+SIZES = Sizes(Comparison.size, Comparison.batch_size, Comparison.LEAST_EPOCHS)
 NOTE = (
     "Every score is over the test clips of all folds. Training accuracy (of the last epoch) and seconds "
     "(without those for images and features) are means over the runs. Systems without epochs have no "
@@ -44,8 +24,8 @@ UNITS = {
 }
 
 
-def system(name: str, architecture: str = ARCHITECTURE) -> System:
-    """Return the system with one of the NAMES.
+def system(name: str, architecture: str) -> System:
+    """Return the system with a name in ``options.SYSTEMS``.
 
     Args:
         name: The name.
@@ -54,18 +34,17 @@ def system(name: str, architecture: str = ARCHITECTURE) -> System:
     Raises:
         Faults: There is no such system; the message lists all.
     """
-    if name == FREQCNN:
-        return System(COMPARE, "FreqCNN", architecture)
-    if name not in _SYSTEMS:
-        raise Faults(f"there is no system '{name}': choose among {', '.join(NAMES)}")
-    return System(COMPARE, *_SYSTEMS[name])
+    if name not in SYSTEMS:
+        raise Faults(f"there is no system '{name}': choose among {', '.join(SYSTEMS)}")
+    row, of_others = SYSTEMS[name]
+    return System(COMPARE, row, architecture if name == FREQCNN else of_others)
 
 
 def comparison(
     systems: Sequence[System],
     folds: Sequence[str],
     data: Mapping[str, object],
-    architecture: str = ARCHITECTURE,
+    architecture: str = Comparison.architecture,
     sizes: Sizes = SIZES,
 ) -> Table:
     """Return the table that compares some systems on the clips of all folds.
@@ -75,12 +54,13 @@ def comparison(
         folds: The names of the folds.
         data: How the clips are divided: ``hold_out`` and ``folds``, see ``data_prep.corpora.own_folds``.
         architecture: FreqCNN's name in ``network.architectures``.
-        sizes: Size, batch size and epochs of the networks.
+        sizes: Size, batch size and epochs of the networks. What is shown of finished runs does not depend on
+            these two.
     """
     return Table(
         number=COMPARE,
         title=f"Systems on the same recordings, {UNITS.get(str(data['hold_out']))}",
-        corpus="own",
+        corpus=OWN,
         architecture=architecture,
         folds=tuple(folds),
         heads=("System",),

@@ -19,8 +19,8 @@ from data_prep.sound import audio
 from data_prep.sound.spectrogram import ImageSettings, image
 from freqcnn_gluon import runtime
 from freqcnn_gluon.own.classifier import spectrograms
-from freqcnn_gluon.own.commands.fit import _advice
 from freqcnn_gluon.own.fit import DIVERGED, fit
+from freqcnn_gluon.own.fit import advice as advise
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.recipe import Recipe
 
@@ -88,10 +88,10 @@ def test_the_datas_own_partitions_are_kept_and_speakers_in_both_are_reported(dat
 def test_a_training_that_was_too_short_is_told_what_helps():
     low, learnt = ({"epoch": 20, "loss": loss, "accuracy": right} for loss, right in ((0.9, 0.5), (0.1, 0.9)))
     diverged = {"epoch": 20, "loss": 9.0}
-    advice = _advice(low, clips=400, classes=3, batch_size=16)
+    advice = advise(low, clips=400, classes=3, batch_size=16)
     assert "only 50.0 % of its own training clips" in advice and "--epochs 40 or more" in advice
-    assert _advice(learnt, 400, 3, 16) is None and _advice(diverged, 400, 3, 16) is None
-    assert "10 training steps are too few" in _advice({**learnt, "epoch": 10}, 8, 3, 16)
+    assert advise(learnt, 400, 3, 16) is None and advise(diverged, 400, 3, 16) is None
+    assert "10 training steps are too few" in advise({**learnt, "epoch": 10}, 8, 3, 16)
 
 
 @pytest.mark.parametrize(

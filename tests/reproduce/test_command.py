@@ -1,5 +1,9 @@
 """The command line where nothing is trained."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 from tones import write_tones
 
 from reproduce.__main__ import main
@@ -44,3 +48,15 @@ def test_bad_input_is_one_message_and_leaves_nothing(tmp_path, capsys):
     assert main(["sensitivity", "7"]) == 1
     assert "no table 99" in capsys.readouterr().err
     assert not (tmp_path / "data").exists() and not (tmp_path / "results").exists()
+
+
+def test_the_help_does_not_wait_for_large_libraries():
+    program = (
+        "import sys; from reproduce.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    )
+    program += "print({'numpy', 'pandas', 'scipy', 'mxnet'} & set(sys.modules))"
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, text=True, capture_output=True, check=True
+    )
+    assert done.stdout.endswith("\nset()\n")

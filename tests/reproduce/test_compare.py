@@ -106,6 +106,7 @@ def test_wrong_requests_are_one_message_each(speech, tmp_path, capsys):
         (["--folds", "1"], "one fold leaves no clip to train on"),
         (["--folds", "5"], "4 speakers cannot be divided into 5 folds"),
         (["--hold-out", "text"], "24 clips name no text"),
+        (["--hold-out", "words"], "'words' cannot be held out; choose speaker, text, clip or fold"),
         (["--assume", "window=3"], "'window' does not affect the comparison"),
         (
             ["--systems", "vgg11", "--size", "16", "--folds", "2"],

@@ -16,7 +16,8 @@ from data_prep.sound.spectrogram import ImageSettings
 from data_prep.standin.folder import MARKER
 from reproduce import corpora as corpora_module
 from reproduce.assumptions import assumptions, choices
-from reproduce.corpora import CORPORA, OWN, Corpus, Split, _check_speakers, counted, prepare
+from reproduce.corpora import CORPORA, Corpus, Split, _check_speakers, counted, prepare
+from reproduce.options import OWN
 from reproduce.sources import NETWORK, PAPER, QUICK, RESERVED, STANDIN, TITLES, WARNINGS, warning
 
 

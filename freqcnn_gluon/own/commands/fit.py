@@ -13,9 +13,6 @@ from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device,
 if TYPE_CHECKING:
     from freqcnn_gluon.own.recipe import Recipe
 
-LOW = 0.8  # accuracy of the training clips below which a network has not learnt even these
-ENOUGH = 100  # training steps after which BatchNorm's running statistics fit the trained network
-
 
 def add(commands: Commands) -> None:
     command = add_command(
@@ -96,7 +93,7 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from freqcnn_gluon.own.about import BASELINE, PAGE, SVM
-    from freqcnn_gluon.own.fit import fit
+    from freqcnn_gluon.own.fit import advice, fit
     from freqcnn_gluon.own.output import comparison, score
 
     recipe = recipe_of(options)
@@ -127,8 +124,8 @@ def run(options: argparse.Namespace) -> None:
     print(f"\nmodel: {options.out}")
     if (page := options.out / PAGE).exists():  # models of earlier versions have none
         print(f"report: {page}")
-    if history and (advice := _advice(history[-1], clips, len(report["labels"]), recipe.batch_size)):
-        print(f"note: {advice}")
+    if history and (sentence := advice(history[-1], clips, len(report["labels"]), recipe.batch_size)):
+        print(f"note: {sentence}")
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -145,32 +142,3 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         options.frequency,
         options.dtype,
     )
-
-
-def _advice(last: dict, clips: int, classes: int, batch_size: int) -> str | None:
-    """Return what to do if the training was too short, or None.
-
-    Args:
-        last: The last epoch's entry in the history.
-        clips: The number of training clips.
-        classes: The number of classes.
-        batch_size: The number of clips per training step.
-    """
-    from freqcnn_gluon.own.fit import diverged
-
-    epochs = last["epoch"]
-    steps = clips * epochs // min(batch_size, clips)
-    if diverged(last["loss"], classes):  # more epochs would not help, and its own note advises what does
-        return None
-    if steps < ENOUGH:
-        return (
-            f"{steps} training steps are too few for BatchNorm's running statistics, which predictions use. "
-            f"Train with --epochs {-(-ENOUGH * epochs // max(1, steps))} or more into another folder."
-        )
-    if last["accuracy"] < LOW:
-        return (
-            f"the network classified only {100 * last['accuracy']:.1f} % of its own training clips correctly "
-            f"in the last epoch, so it has not learnt them yet. Train with --epochs {2 * epochs} or "
-            "more into another folder."
-        )
-    return None
