@@ -45,26 +45,20 @@ def test_the_value_that_this_process_has_is_right():
 @pytest.mark.parametrize(
     "variables, expected",
     [
-        (
-            {"OMP_NUM_THREADS": "2,1", "MXNET_ENGINE_TYPE": "", "MXNET_OPTIMIZER_AGGREGATION_SIZE": " "}
-            | {"MPLBACKEND": "foo", "PYTHONWARNINGS": "error"},
-            "True 2 None",
-        ),
-        (
-            {"OMP_NUM_THREADS": " 1 ", "PYTHONOPTIMIZE": "1", "DMLC_ROLE": "worker", "DMLC_NUM_WORKER": "x"}
-            | {"MXNET_HOME": "/nowhere", "MXNET_ROOT": "/opt/mxnet", "MXNET_VERSION": "1.7"},
-            "True 1 None",
-        ),
-        (
-            {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-            | {"LANG": "xx", "LC_ALL": "xx", "TMPDIR": "/nonexistent", "MKL_NUM_THREADS": "x"},
-            "True 1 module://",
-        ),
+        ({"OMP_NUM_THREADS": "2,1"}, "True 2 None"),
+        ({"OMP_NUM_THREADS": " 1 "}, "True 1 None"),
+        ({"MXNET_ENGINE_TYPE": "", "MXNET_OPTIMIZER_AGGREGATION_SIZE": " "}, "True 1 None"),
+        ({"MXNET_HOME": "/nowhere", "MXNET_ROOT": "/opt/mxnet", "MXNET_VERSION": "1.7"}, "True 1 None"),
+        ({"DMLC_ROLE": "worker", "DMLC_NUM_WORKER": "x"}, "True 1 None"),
+        ({"MPLBACKEND": "foo"}, "True 1 None"),
+        ({"MPLBACKEND": "module://matplotlib_inline.backend_inline"}, "module://"),
+        ({"PYTHONWARNINGS": "error"}, "True 1 None"),
+        ({"PYTHONOPTIMIZE": "1"}, "True 1 None"),
+        ({"LANG": "xx", "LC_ALL": "xx", "TMPDIR": "/nonexistent", "MKL_NUM_THREADS": "x"}, "True 1 None"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
 def test_what_does_not_matter_is_ignored(variables, expected):
-    """Several variables share a process, because it imports MXNet and matplotlib."""
     done = python(STEP, **variables)
     assert done.returncode == 0, done.stderr
     assert expected in done.stdout and done.stderr == ""
