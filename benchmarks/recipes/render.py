@@ -150,8 +150,7 @@ def _score(scores: Mapping[str, Any]) -> str:
 
 
 def _verdict(result: Mapping[str, Any]) -> str:
-    """Return whether the network's UAR is above the SVM's, within its interval, or below the interval."""
+    """Return whether the network's UAR is above the SVM's interval, within it, or below it."""
     ours, svm = (result["systems"][name] for name in ("freqcnn", "svm"))
-    if ours["uar"] >= svm["uar"]:
-        return "ahead"
-    return "within its interval" if ours["uar"] >= svm["intervals"]["uar"]["clips"][0] else "behind"
+    low, high = svm["intervals"]["uar"]["clips"]
+    return "ahead" if ours["uar"] > high else "behind" if ours["uar"] < low else "within its interval"
