@@ -222,9 +222,8 @@ def mixed_precision(dtype: str) -> None:
 def fast_dtype(kind: str) -> str:
     """Return the dtype in which devices of ``kind`` train fastest: bfloat16 on CPUs that compute in it.
 
-    CPUs with AMX are an exception. The oneDNN in MXNet 1.9.1 computes bfloat16 there in AVX-512, where it takes
-    1.5 times as long as float32. With DNNL_MAX_CPU_ISA=AVX512_CORE_AMX it uses AMX and takes 0.6 of the time,
-    but some of its kernels then write beyond their memory.
+    CPUs with AMX are an exception. The oneDNN in MXNet 1.9.1 computes bfloat16 in AVX-512 there, which takes
+    longer than float32 (docs/speed.md).
     """
     native = _cpu_has("avx512_bf16") and not _cpu_has("amx_bf16")
     return "bfloat16" if kind == "cpu" and native and _cpu_has("avx512bw") else "float32"
