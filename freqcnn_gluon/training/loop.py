@@ -31,6 +31,7 @@ from freqcnn_gluon.training.gpu import (
 )
 from freqcnn_gluon.training.metrics import metrics
 from freqcnn_gluon.training.normalisation import normalise
+from freqcnn_gluon.training.padding import inner_taps, zero_outer_gradients
 from freqcnn_gluon.training.settings import INITIALIZERS, SCHEDULES, Settings
 from freqcnn_gluon.training.workers import Workers
 
@@ -92,6 +93,7 @@ class Training:
         _initialise(net, settings, devices)
         normalise(net, settings.normalise, examples)
         self.parameters = net.collect_params()
+        self.inner_taps = inner_taps(net, image.shape) if settings.dtype == "bfloat16" else {}
         self.trainer = _trainer(self.parameters, settings, self.accumulates)
         self.checkpoint = Checkpoint(folder, net, self.trainer, devices) if folder else None
         self.place = Place()
@@ -157,9 +159,8 @@ class Training:
         if place.batches > first:
             self.settle()
         samples = len(batches) * self.batch_size
-        entry: dict[str, Any] = {"epoch": number + 1}
-        entry |= {"loss": place.loss / samples, "accuracy": place.correct / samples}
-        entry |= self.evaluate()
+        entry: dict[str, Any] = {"epoch": number + 1, "loss": place.loss / samples}
+        entry |= {"accuracy": place.correct / samples, **self.evaluate()}
         entry["seconds"] = time.perf_counter() - self.started
         place.history.append(entry)
         callback(entry)
@@ -182,6 +183,7 @@ class Training:
             self.parameters.zero_grad()
         samples = [batch[share] for share in self.shares]
         loss_here, correct_here = _gradients(self.net, self.examples, samples, self.devices)
+        zero_outer_gradients(self.parameters, self.inner_taps)
         self.trainer.allreduce_grads()  # over the devices
         loss, correct = self.workers.add_gradients(self.parameters, loss_here, correct_here)
         if not math.isfinite(loss):
