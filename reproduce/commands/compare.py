@@ -9,7 +9,7 @@ from data_prep.corpora import own_folds
 from reproduce.assumptions import choices
 from reproduce.commands.table import produce
 from reproduce.corpora import scanned
-from reproduce.options import COMPARE, OWN, STEPS, SYSTEMS, Comparison, Options
+from reproduce.options import COMPARABLE, COMPARE, OWN, STEPS, Comparison, Options
 from reproduce.tables import Sizes
 from reproduce.tables.compare import comparison, system
 
@@ -41,7 +41,7 @@ def compare(options: Options, asked: Comparison = Comparison()) -> str:
         steps = (len(frame) - clips.max()) / asked.batch_size  # of an epoch
         epochs = max(asked.LEAST_EPOCHS, math.ceil(STEPS / steps))
     table = comparison(
-        [system(name, asked.architecture) for name in sorted(set(asked.systems), key=list(SYSTEMS).index)],
+        [system(name, asked.architecture) for name in sorted(set(asked.systems), key=COMPARABLE.index)],
         [str(fold) for fold in clips.index],
         {"hold_out": hold_out, "folds": len(clips)},
         asked.architecture,
