@@ -35,8 +35,9 @@ LEADS = (
     "Both tests are exact, two-sided and on the same test clips. McNemar's takes clips as independent. The "
     "other one swaps the two systems' results speaker by speaker, with all clips of a speaker together, and "
     "decides the lead. Each p is adjusted for the number of comparisons (Holm). Of several seeds, the one "
-    "with the largest p over speakers is shown. 'not tested': the reports do not state the speaker of each "
-    "clip."
+    "with the largest p over speakers is shown. 'too few speakers (n)': no lead can be significant, because "
+    "2/2ⁿ, the smallest p over n speakers, times the number of comparisons is not below 0.05. 'not tested': "
+    "the reports do not state the speaker of each clip."
 )
 
 

@@ -99,6 +99,9 @@ def test_variants_are_trained_when_they_are_named(tmp_path, capsys):
     assert page.count("| cannot be told (1 seed) |") == 3 and RULE_ON_RECORDINGS in page
     assert page.count("| Attention helps: FreqCNN above FreqCNN-plain. ") == 1
     assert set(Comparison().systems) == set(SYSTEMS)
+    assert main(["report", *words[:4]]) == 0
+    html = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+    assert "The paper’s claims on these recordings" in html and html.count("cannot be told (1 seed)") == 3
 
 
 def test_a_claim_is_judged_on_the_differences_between_the_seeds():
