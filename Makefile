@@ -39,7 +39,7 @@ TABLE ?= 3
 TOGETHER ?=
 ## recordings for `make compare`: a folder with a folder for each label, or a CSV file with path, label and, if known, speaker
 SPEECH ?=
-## systems for `make compare`, as in "freqcnn svm resnet18"; if empty, all
+## systems for `make compare`, as in "freqcnn svm resnet18"; if empty, all of the paper's
 SYSTEMS ?=
 ## what is never in training and test of `make compare`: speaker, text, clip, or fold (the CSV's column); if empty, chosen by the CSV
 HOLD_OUT ?=

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reproduce.corpora import CORPORA
-from reproduce.resampling import holm, mcnemar, swap_test
+from reproduce.resampling import LEVEL, can_reject, holm, mcnemar, swap_test
 from reproduce.runs.report import Report, reports_of
 from reproduce.sources import PAPER
 from reproduce.tables import ALL, AVERAGE, Cell, Table
@@ -47,12 +47,14 @@ class Paired(NamedTuple):
         p: Two-sided p of the exact McNemar test, which takes clips as independent.
         p_speakers: Two-sided p of the test that swaps the systems speaker by speaker; NaN if the reports do
             not state the speakers.
+        speakers: Number of speakers; 0 if the reports do not state them.
     """
 
     only_ours: int
     only_theirs: int
     p: float
     p_speakers: float
+    speakers: int
 
 
 def cells(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
@@ -308,7 +310,8 @@ def comparisons(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
     Returns:
         One line for each other system that ran: system, the fields of ``Paired``, p_adjusted and
         p_speakers_adjusted (Holm, for the number of systems), and lead: the name of the system that leads
-        with p_speakers_adjusted < 0.05, 'neither', or 'not tested' without speakers.
+        with p_speakers_adjusted < 0.05, 'neither', 'too few speakers (n)' if no results on n speakers could
+        show a lead, or 'not tested' without speakers.
     """
     ours, lines = reports_of(table.claim, reports), []
     for system in table.systems():
@@ -319,7 +322,9 @@ def comparisons(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
     for name in ("p", "p_speakers"):
         frame[f"{name}_adjusted"] = holm(frame[name])
     leading = np.where(frame["only_ours"] > frame["only_theirs"], table.claim.name, frame["system"])
-    frame["lead"] = np.where(frame["p_speakers_adjusted"] < 0.05, leading, "neither")
+    frame["lead"] = np.where(frame["p_speakers_adjusted"] < LEVEL, leading, "neither")
+    few = [not can_reject(speakers, len(frame)) for speakers in frame["speakers"]]
+    frame.loc[few, "lead"] = [f"too few speakers ({speakers})" for speakers in frame.loc[few, "speakers"]]
     frame.loc[frame["p_speakers"].isna(), "lead"] = "not tested"
     return frame
 
@@ -336,10 +341,11 @@ def paired(ours: Sequence[Report], theirs: Sequence[Report]) -> Paired | None:
         if seed not in second or set(right.index) != set(second[seed].index):
             continue
         other = second[seed].reindex(right.index)
-        swapped = np.nan
+        swapped, count = np.nan, 0
         if set(right.index) <= set(speakers):
-            swapped = swap_test((right.astype(int) - other.astype(int)).groupby(speakers).sum().to_numpy())
-        tests.append(Paired(*mcnemar(right.to_numpy(bool), other.to_numpy(bool)), swapped))
+            differences = (right.astype(int) - other.astype(int)).groupby(speakers).sum().to_numpy()
+            swapped, count = swap_test(differences), len(differences)
+        tests.append(Paired(*mcnemar(right.to_numpy(bool), other.to_numpy(bool)), swapped, count))
     return max(tests, key=lambda test: test.p if np.isnan(test.p_speakers) else test.p_speakers, default=None)
 
 

@@ -18,6 +18,9 @@ part with n comparisons needs the 1 - 0.025/n quantile to hold, a claim with n p
 Where all results are needed, the 97.5 % quantile stays. If the differences are normally distributed, a false
 'holds' and a false 'does not hold' of a claim that compares quantities each have a probability of at most
 2.5 %, and a true quoted number does not hold with a probability of 5 %.
+
+On other recordings than the paper's, ``on_recordings`` takes each claim that one system is above another as a
+claim of its own, with one comparison.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.stats import t
 
 from reproduce.cells import by_seed
@@ -37,9 +41,21 @@ from reproduce.paper.exact import Finding, printed
 from reproduce.paper.published import sentences
 from reproduce.runs.report import Report, reports_of
 from reproduce.sources import PAPER
-from reproduce.tables import ALL, AVERAGE, Cell, System, table03, table04, table05, table08, table09, trained
-from reproduce.tables.table11 import FREQCNN
-from reproduce.tables.table11 import TABLE as TABLE_11
+from reproduce.tables import (
+    ALL,
+    AVERAGE,
+    Cell,
+    System,
+    Table,
+    compare,
+    table03,
+    table04,
+    table05,
+    table08,
+    table09,
+    table11,
+    trained,
+)
 from reproduce.verdict import LEAST_SEEDS, half_width
 
 __all__ = [
@@ -57,6 +73,7 @@ __all__ = [
     "counts",
     "every_claim",
     "judge",
+    "on_recordings",
     "on_the_paper",
 ]
 
@@ -136,6 +153,30 @@ def judge(reports: Reports, source: str) -> list[Judgement]:
         _judgement(claim, finding, reports, source, values)
         for claim, finding in zip(claims, on_the_paper(claims))
     ]
+
+
+def on_recordings(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
+    """Judge the paper's claims about the systems of a comparison, on their UAR.
+
+    Returns:
+        One line for each claim whose two systems are in the table: ``words``, ``tables`` (the paper's),
+        ``first`` and ``second`` (rows), ``difference`` (mean over the seeds that both have, in percentage
+        points), ``low``, ``high``, ``result`` (HOLDS, REFUTED, UNKNOWN or FAILED) and ``seeds``.
+    """
+    cells = {cell.system.name: cell for cell in table.cells if cell.measure == "UAR"}
+    lines = []
+    for claim in compare.claims(table):
+        pair = cells[claim.first], cells[claim.second]
+        behind = [report for cell in pair for report in reports_of(cell.system, reports)]
+        differences: list[float] = []
+        judged = (np.nan, np.nan, np.nan, FAILED)
+        if not any(report.fault for report in behind):
+            first, second = (by_seed(cell, table, reports) for cell in pair)
+            differences = [first[seed] - second[seed] for seed in first if seed in second]
+            judged = _paired(differences, 0.0, 1, 1)
+        lines.append([*claim, *judged, len(differences)])
+    columns = [*compare.Claim._fields, "difference", "low", "high", "result", "seeds"]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def counts(judgements: Sequence[Judgement]) -> dict[str, int]:
@@ -247,7 +288,7 @@ def _attention(place: Place) -> tuple[System, str, str]:
 
 
 def _method(place: Place) -> tuple[System, str, str]:
-    return next(cell.system for cell in TABLE_11.cells if cell.row[1] == place.value), ALL, "ACC"
+    return next(cell.system for cell in table11.TABLE.cells if cell.row[1] == place.value), ALL, "ACC"
 
 
 _FINDERS = {
@@ -259,5 +300,5 @@ _FINDERS = {
     "table08_chains_cited": lambda place: _chains(table08.GMM, place.column),
     "table09_activations": lambda place: _chains(table09.SYSTEMS[place.row, place.value], place.column),
     "table11_enterface_methods": _method,
-    "table12_confusion": lambda place: (FREQCNN, ALL, place.row),
+    "table12_confusion": lambda place: (table11.FREQCNN, ALL, place.row),
 }

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-__all__ = ["COMPARE", "FREQCNN", "OWN", "PROFILES", "STEPS", "SYSTEMS", "Comparison", "Options"]
+__all__ = [
+    "COMPARABLE",
+    "COMPARE",
+    "FREQCNN",
+    "OWN",
+    "PROFILES",
+    "STEPS",
+    "SYSTEMS",
+    "VARIANTS",
+    "Comparison",
+    "Options",
+]
 
 PROFILES = ("paper", "quick")
 OWN = "own"
@@ -17,6 +28,16 @@ COMPARE = 0
 STEPS = 400
 """Fewest training steps of a network in ``compare``, unless the number of epochs is given."""
 FREQCNN = "freqcnn"
+VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "freqcnn-plain": ("FreqCNN-plain", {"attention_blocks": 0}),
+    # Attention weighs the local parts, so a network without them has none. Its counterpart is the plain one.
+    "freqcnn-global": ("FreqCNN-global", {"attention_blocks": 0, "segments": 0}),
+    "freqcnn-time": ("FreqCNN-time", {"axis": "time"}),
+}
+"""FreqCNN with one part left out or changed, for the paper's claims about its parts.
+
+Name on the command line -> row of the table and keyword arguments of FreqCNN.
+"""
 SYSTEMS = {
     FREQCNN: ("FreqCNN", ""),  # its architecture is an option
     "fnn": ("FNN", "fnn"),
@@ -33,7 +54,9 @@ SYSTEMS = {
     "dnn": ("DNN", "spectrogram_dnn"),
     "dbn": ("CNN-DBN", "mel_dbn"),
 }
-"""The systems of ``compare``: name on the command line -> row of the table and name of the system."""
+"""The paper's systems in ``compare``: name on the command line -> row of the table and name of the system."""
+COMPARABLE = (FREQCNN, *VARIANTS, *(name for name in SYSTEMS if name != FREQCNN))
+"""The names that ``compare`` takes, in the order of its rows. It runs SYSTEMS unless some are named."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +96,10 @@ class Comparison:
     """The options of ``compare`` alone.
 
     Attributes:
-        systems: Names from SYSTEMS, in any order.
+        systems: Names from COMPARABLE, in any order.
         hold_out: A member of ``own_folds.HOLD_OUT``; None chooses by what the clips name.
         folds: The number of folds, unless the clips state them.
-        architecture: FreqCNN's architecture.
+        architecture: The architecture of FreqCNN and its variants.
         size: Side of the networks' spectrograms in pixels.
         batch_size: Clips for each training step of the networks.
         epochs: Epochs of the networks; None takes LEAST_EPOCHS, or more if STEPS steps need more.

@@ -17,8 +17,9 @@ from functools import cache
 import numpy as np
 from scipy.stats import binomtest
 
-__all__ = ["cluster_sd", "holm", "mcnemar", "swap_test"]
+__all__ = ["LEVEL", "can_reject", "cluster_sd", "holm", "mcnemar", "swap_test"]
 
+LEVEL = 0.05  # An adjusted p below this is significant.
 DRAWS = 2000  # The standard deviation of 2000 draws is within 3.1 % of its limit, with a probability of 95 %.
 
 
@@ -77,6 +78,19 @@ def swap_test(differences: Sequence[int]) -> float:
     reach = sizes.sum()
     sums = np.arange(-reach, reach + 1)
     return float(min(1, chances[np.abs(sums) >= abs(np.sum(differences))].sum()))
+
+
+def can_reject(speakers: int, comparisons: int) -> bool:
+    """Whether ``swap_test`` can find any of several differences significant.
+
+    Its smallest p is 2/2^s, where one system is better on all s speakers. ``holm`` multiplies the smallest of
+    n p-values by n, and makes no other one smaller than that.
+
+    Args:
+        speakers: s, the number of speakers.
+        comparisons: n, the number of comparisons.
+    """
+    return comparisons * 2.0 ** (1 - speakers) < LEVEL
 
 
 def mcnemar(ours: np.ndarray, theirs: np.ndarray) -> tuple[int, int, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -16,11 +17,15 @@ SHOWN = 50  # more lines than this scroll the cause off the screen
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+class Lines(str):
+    """A fault of several lines, such as a table of counts. It must not contain the name of a file."""
+
+
 class Faults(Exception):
     """Everything that is wrong with an input.
 
     Attributes:
-        faults: One sentence for each fault. It names the file, the fault and the remedy.
+        faults: One sentence for each fault, or ``Lines``. It names the file, the fault and the remedy.
         out: The output that the failed command was writing, if any.
     """
 
@@ -34,7 +39,7 @@ class Faults(Exception):
         shown = [one_line(fault) for fault in self.faults[:SHOWN]]
         if len(self.faults) == 1:
             return shown[0]
-        lines = [f"{len(self.faults)} faults:"] + [f"  {fault}" for fault in shown]
+        lines = [f"{len(self.faults)} faults:"] + [textwrap.indent(fault, "  ") for fault in shown]
         if len(self.faults) > SHOWN:
             lines.append(f"  ... and {len(self.faults) - SHOWN} more")
         return "\n".join(lines)
@@ -63,8 +68,9 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Escape also the line breaks of ``text``, which may be a file's name."""
-    return printable(text).replace("\n", "\\n")
+    """Escape also the line breaks of ``text``, which may be in a file's name. Those of ``Lines`` are kept."""
+    escaped = printable(text)
+    return escaped if isinstance(text, Lines) else escaped.replace("\n", "\\n")
 
 
 def note(sentence: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import manifest
-from data_prep.base.faults import Faults
+from data_prep.base.faults import Faults, Lines
 from data_prep.corpora import ACCEPT, Scan, listing
 from data_prep.sound import audio
 
@@ -110,7 +110,7 @@ def count_faults(files: pd.DataFrame) -> list[str]:
     for fold, texts in ((1, "f01 f02"), (2, "f03 f04"), (3, "s01 to s33")):
         mark = "" if counts.get(fold, 0) == expected[fold] else "  <-"
         lines.append(f"  {fold:4}  {texts:10}  {expected[fold]:8}  {counts.get(fold, 0):6}{mark}")
-    return ["\n".join([*lines, ACCEPT])]
+    return [Lines("\n".join([*lines, ACCEPT]))]
 
 
 def _count_notes(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import manifest, splits
-from data_prep.base.faults import Faults
+from data_prep.base.faults import Faults, Lines
 from data_prep.corpora import ACCEPT, Scan, listing
 
 EMOTIONS = {
@@ -107,7 +107,7 @@ def count_faults(frame: pd.DataFrame) -> list[str]:
     for label, expected in EXPECTED.items():
         mark = "" if counts[label] == expected else "  <-"
         lines.append(f"  {label:9}  {expected:8}  {counts[label]:6}{mark}")
-    return ["\n".join([*lines, ACCEPT])]
+    return [Lines("\n".join([*lines, ACCEPT]))]
 
 
 def folds_text(frame: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import manifest, splits
-from data_prep.base.faults import Faults
+from data_prep.base.faults import Faults, Lines
 from data_prep.corpora import ACCEPT, Scan, listing
 
 PARTITIONS = ("train", "test")
@@ -83,7 +83,7 @@ def count_faults(frame: pd.DataFrame) -> list[str]:
     for (partition, label), expected in EXPECTED.items():
         mark = "" if counts[partition, label] == expected else "  <-"
         lines.append(f"  {partition:9}  {label:5}  {expected:8}  {counts[partition, label]:6}{mark}")
-    return ["\n".join([*lines, ACCEPT])]
+    return [Lines("\n".join([*lines, ACCEPT]))]
 
 
 def _clips(folder: Path) -> list[Path]:

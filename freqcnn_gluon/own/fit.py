@@ -33,6 +33,7 @@ from freqcnn_gluon.own.recipe import Recipe
 from freqcnn_gluon.own.report.page import write_page
 from freqcnn_gluon.own.results import write_results
 from freqcnn_gluon.own.svm import Svm, train_svm
+from freqcnn_gluon.training.batches import too_short
 from freqcnn_gluon.training.examples import Examples
 from freqcnn_gluon.training.loop import Outcome, train
 from freqcnn_gluon.training.memory import micro_batch
@@ -42,7 +43,6 @@ __all__ = ["advice", "checked_settings", "diverged", "fit", "fit_divided", "lear
 
 DIVERGED = 2  # a training has failed if its loss is above this multiple of log(classes), the loss of guessing
 LOW = 0.8  # accuracy of the training clips below which a network has not learnt even these
-ENOUGH = 100  # training steps after which BatchNorm's running statistics fit the trained network
 SYSTEMS = ("freqcnn", SVM)
 # Settings in reports of earlier versions, which lack them
 EARLIER = {"validation_share": 0.0, "system": "freqcnn", "frequency": "linear", "dtype": "float32"}
@@ -271,14 +271,10 @@ def advice(last: dict, clips: int, classes: int, batch_size: int) -> str | None:
         batch_size: The number of clips per training step.
     """
     epochs = last["epoch"]
-    steps = clips * epochs // min(batch_size, clips)
     if diverged(last["loss"], classes):  # more epochs would not help, and its own note advises what does
         return None
-    if steps < ENOUGH:
-        return (
-            f"{steps} training steps are too few for BatchNorm's running statistics, which predictions use. "
-            f"Train with --epochs {-(-ENOUGH * epochs // max(1, steps))} or more into another folder."
-        )
+    if sentence := too_short(clips, batch_size, epochs):
+        return f"{sentence} into another folder."
     if last["accuracy"] < LOW:
         return (
             f"the network classified only {100 * last['accuracy']:.1f} % of its own training clips correctly "

@@ -7,7 +7,8 @@ Graubard (1998) do for surveys. For the accuracy over clips, this is Wilson's in
 
 Clips of one speaker are right or wrong together, so the interval over clips holds for these speakers only.
 The interval over speakers takes whole speakers as the independent units, and Student's t for their number. It
-is never narrower than the interval over clips.
+is never narrower than the interval over clips. There is none if each label has one speaker: the variance
+between a label's speakers is then unknown, and where the speakers are the labels, others are other labels.
 """
 
 from __future__ import annotations
@@ -58,9 +59,11 @@ def scored(labels: np.ndarray, predictions: np.ndarray, classes: int, speakers: 
     Returns:
         ``metrics``: see ``training.metrics.metrics``.
         ``intervals``: for ``uar`` and ``accuracy``, the limits (low, high) over ``clips`` and over
-        ``speakers``, 0 to 1. Those over speakers are None if a clip names no speaker, or all name one.
+        ``speakers``, 0 to 1. Those over speakers are None if a clip names no speaker, all name one, or each
+        label has one.
     """
-    whole = len(set(speakers)) > 1 and all(speakers)
+    several = pd.Series(speakers).groupby(np.asarray(labels)).nunique() > 1  # of each label
+    whole = len(set(speakers)) > 1 and all(speakers) and several.any()
     return {
         "metrics": metrics(labels, predictions, classes),
         "intervals": {

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "too_short"]
+
+ENOUGH = 100  # training steps after which BatchNorm's running statistics fit the trained network
 
 
 class Batches:
@@ -44,3 +46,20 @@ class Batches:
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the batches that are not done, each the numbers of its samples (batch_size,)."""
         return iter(self._batches[self._first :])
+
+
+def too_short(samples: int, batch_size: int, epochs: int) -> str | None:
+    """Return in words that a training of a network with BatchNorm has too few steps, or None.
+
+    Args:
+        samples: Number of training samples.
+        batch_size: Number of samples in a batch, or more than there are samples.
+        epochs: Number of epochs.
+    """
+    steps = samples * epochs // min(batch_size, samples)
+    if steps >= ENOUGH:
+        return None
+    return (
+        f"{steps} training steps are too few for BatchNorm's running statistics, which predictions use. "
+        f"Train with --epochs {-(-ENOUGH * epochs // max(1, steps))} or more"
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.base.commands import positive
-from reproduce.options import OWN, PROFILES, STEPS, SYSTEMS, Comparison, Options
+from reproduce.options import COMPARABLE, OWN, PROFILES, STEPS, VARIANTS, Comparison, Options
 
 if TYPE_CHECKING:  # argparse has no public name for this type.
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -135,10 +135,11 @@ def add_comparison(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--systems",
         nargs="+",
-        choices=tuple(SYSTEMS),
+        choices=COMPARABLE,
         default=Comparison.systems,
         metavar="NAME",
-        help=f"the systems, from {', '.join(SYSTEMS)} (default: all)",
+        help=f"the systems, from {', '.join(COMPARABLE)} (default: all but {', '.join(VARIANTS)}, which are "
+        "FreqCNN without attention, without attention and local paths, and with local paths along time)",
     )
     command.add_argument(
         "--hold-out",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
-from data_prep.base.faults import Faults
+from data_prep.base.faults import Faults, note
 from data_prep.corpora import own_folds
+from freqcnn_gluon.training.batches import too_short
 from reproduce.assumptions import choices
 from reproduce.commands.table import produce
 from reproduce.corpora import scanned
-from reproduce.options import COMPARE, OWN, STEPS, SYSTEMS, Comparison, Options
+from reproduce.options import COMPARABLE, COMPARE, OWN, STEPS, Comparison, Options
+from reproduce.runs.resolve import Job, resolve
 from reproduce.tables import Sizes
 from reproduce.tables.compare import comparison, system
 
@@ -41,10 +43,20 @@ def compare(options: Options, asked: Comparison = Comparison()) -> str:
         steps = (len(frame) - clips.max()) / asked.batch_size  # of an epoch
         epochs = max(asked.LEAST_EPOCHS, math.ceil(STEPS / steps))
     table = comparison(
-        [system(name, asked.architecture) for name in sorted(set(asked.systems), key=list(SYSTEMS).index)],
+        [system(name, asked.architecture) for name in sorted(set(asked.systems), key=COMPARABLE.index)],
         [str(fold) for fold in clips.index],
         {"hold_out": hold_out, "folds": len(clips)},
         asked.architecture,
         Sizes(asked.size, asked.batch_size, epochs),
     )
+    if hold_out == "fold":
+        note(f"note: {options.roots[OWN]}: the column fold states {len(clips)} folds, which are used.")
+    _note_short(resolve(table, options), len(frame) - int(clips.max()))
     return produce(table, options)
+
+
+def _note_short(job: Job, samples: int) -> None:
+    """Print a note if ``samples`` training clips are too few steps for the networks with BatchNorm."""
+    rows = [item.name for item in job.table.systems() if item.name.startswith(("FreqCNN", "ResNet"))]
+    if rows and (sentence := too_short(samples, job.sizes.batch_size, job.sizes.epochs)):
+        note(f"note: {', '.join(rows)}: {sentence}, or they may score at chance.")

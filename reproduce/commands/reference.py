@@ -13,12 +13,13 @@ from reproduce.assumptions import choices
 from reproduce.options import COMPARE
 from reproduce.paper.audit import audit
 from reproduce.paper.audit import write as write_audit
-from reproduce.render.claims import targets
+from reproduce.render.claims import recordings_section, targets
 from reproduce.render.claims import write as write_claims
 from reproduce.render.table import summary, write
 from reproduce.runs.report import reports_by_table, reports_in, table_of
 from reproduce.sources import NETWORK
 from reproduce.tables import TABLES, ArchitectureTable, stem
+from reproduce.verdict import LEAST_SEEDS
 
 __all__ = ["fill_claims", "fill_marks", "render_reference"]
 
@@ -28,6 +29,8 @@ MARK = re.compile(r"(<!-- (?:table (\d+)|compare) from (\S+) -->\n).*?(<!-- end 
 
 def fill_marks(text: str, root: Path) -> str:
     """Fill each marked block of ``text`` with the table that its mark names.
+
+    Below a comparison stand the paper's claims that have enough seeds for an answer.
 
     Args:
         text: Markdown with marks such as '<!-- table 3 from results/reference/standin -->' or
@@ -41,7 +44,9 @@ def fill_marks(text: str, root: Path) -> str:
     def block(match: re.Match) -> str:
         number = int(match[2] or COMPARE)
         reports = reports_in(root / match[3], number)
-        return f"{match[1]}{summary(table_of(number, reports), reports)}{match[4]}"
+        table = table_of(number, reports)
+        claims = recordings_section(table, reports, LEAST_SEEDS) if number == COMPARE else []
+        return match[1] + "\n".join([summary(table, reports), *claims, *([""] if claims else [])]) + match[4]
 
     return MARK.sub(block, text)
 

@@ -13,10 +13,12 @@ import pandas as pd
 from reproduce.assumptions import Assumption
 from reproduce.cells import NOT_JUDGED, cells, comparisons, reports_behind
 from reproduce.corpora import CORPORA
+from reproduce.options import COMPARE
 from reproduce.page.clips import Pictures, pictures
 from reproduce.page.grid import Grid
 from reproduce.page.learning import Learning, SeedVariation, learning, seed_variation
 from reproduce.page.summaries import Claims, Compute
+from reproduce.render.claims import recordings_table
 from reproduce.render.notes import CLIPS, PREDICTION, assumption_notes, run_notes, table_notes
 from reproduce.render.table import as_shown, columns_of, comparisons_table, runs_table
 from reproduce.runs.report import Report, reports_of
@@ -84,6 +86,7 @@ class Results:
             number, or None where the paper has no cell.
         numbers: All numbers.
         notes: Sentences below the table.
+        claims: The paper's claims on a comparison, if its two systems were run for one of them.
         compared: Comparisons of the other systems with the claimed one, if two systems were run.
         variations: UAR of each system over its seeds.
         learnings: Curves and confusion matrix of each system; the claimed one is first.
@@ -103,6 +106,7 @@ class Results:
     rows: Sequence[tuple[Sequence[tuple[str, int]], Sequence[Number | None]]]
     numbers: Sequence[Number]
     notes: Sequence[str]
+    claims: Grid | None
     compared: Grid | None
     variations: Sequence[SeedVariation]
     learnings: Sequence[Learning]
@@ -186,6 +190,7 @@ def results_of(
     by_system = [
         (system, group) for system, group in by_system if group and not any(item.fault for item in group)
     ]
+    claimed = recordings_table(table, reports) if table.number == COMPARE else ([], [])
     learnings = [learning(id, table, system, group) for system, group in by_system]
     learnings.sort(key=lambda item: item.system != table.claim.name)
     seconds = sum(report.content["training_seconds"] for report in reports if not report.fault)
@@ -197,6 +202,7 @@ def results_of(
         rows=_rows(table, numbers, columns),
         numbers=numbers,
         notes=table_notes(table, frame, reports),
+        claims=Grid(*claimed) if claimed[1] else None,
         compared=Grid(*comparisons_table(table, compared)) if len(compared) else None,
         variations=[seed_variation(table, system, group) for system, group in by_system],
         learnings=learnings,

@@ -20,6 +20,7 @@ from reproduce.options import COMPARE
 from reproduce.page.content import Source, description_of, environments_of, results_of
 from reproduce.page.summaries import claims_of, compute_of
 from reproduce.paper.audit import KINDS, UNCHECKED, audit
+from reproduce.render.claims import RULE_ON_RECORDINGS
 from reproduce.render.table import LEADS
 from reproduce.runs.report import Report, reports_by_table, table_of
 from reproduce.sources import NETWORK, TITLES, order, warning
@@ -71,6 +72,7 @@ def page(results: Path, data: Path) -> str:
         unchecked=[line.removeprefix("- ") for line in UNCHECKED],
         assumptions=list(assumptions().values()),
         leads=LEADS,
+        rule_on_recordings=RULE_ON_RECORDINGS,
         one_line=lambda text: " ".join(text.split()),
         coded=_coded,
     )

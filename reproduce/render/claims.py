@@ -22,6 +22,7 @@ from reproduce.claims import (
     counts,
     every_claim,
     judge,
+    on_recordings,
     on_the_paper,
 )
 from reproduce.paper import checks
@@ -29,10 +30,22 @@ from reproduce.paper.audit import KINDS, audit
 from reproduce.paper.claim import EQUAL, NOT_BELOW, Claim
 from reproduce.paper.claims import CLAIMS
 from reproduce.paper.exact import printed
-from reproduce.runs.report import devices_of
+from reproduce.runs.report import Report, devices_of
 from reproduce.sources import TITLES, banner
+from reproduce.tables import Table
 
-__all__ = ["HEAD", "RULE", "left_out", "lines_of", "summary", "targets", "write"]
+__all__ = [
+    "HEAD",
+    "RULE",
+    "RULE_ON_RECORDINGS",
+    "left_out",
+    "lines_of",
+    "recordings_section",
+    "recordings_table",
+    "summary",
+    "targets",
+    "write",
+]
 
 HEAD = ("Place", "The paper's claim", "The paper's numbers", "On the paper's", "Ours", "Seeds", "On ours")
 RULE = (
@@ -49,6 +62,13 @@ RULE = (
     f"below {LEAST_SEEDS} seeds, the answer cannot be told. reproduce/claims.py has the whole rule.",
 )
 
+RULE_ON_RECORDINGS = (
+    "A claim holds if the 95 % interval of the mean difference over the seeds (Student's t) lies above 0. It "
+    "does not hold if the interval lies below 0. In all other cases, and with fewer than "
+    f"{LEAST_SEEDS} seeds, it cannot be told. The interval is over trainings, not over speakers. "
+    "The paper's claims are about its own corpora: other recordings can neither refute nor confirm the paper."
+)
+
 
 def lines_of(judgements: Sequence[Judgement]) -> list[list[str]]:
     """Return one line for each claim, with the columns HEAD."""
@@ -62,17 +82,47 @@ def lines_of(judgements: Sequence[Judgement]) -> list[list[str]]:
             "holds" if item.paper.agrees else "does not hold",
             _ours(item),
             str(item.seeds or ""),
-            _result(item),
+            _result(item.result, item.seeds),
         ]
         for item in judgements
     ]
 
 
-def _result(judgement: Judgement) -> str:
+def _result(result: str, seeds: int) -> str:
     """Name the result, with the number of seeds if there are too few."""
-    if judgement.result == UNKNOWN and judgement.seeds < LEAST_SEEDS:
-        return f"{UNKNOWN} ({judgement.seeds} seed{'' if judgement.seeds == 1 else 's'})"
-    return judgement.result
+    if result == UNKNOWN and seeds < LEAST_SEEDS:
+        return f"{UNKNOWN} ({seeds} seed{'' if seeds == 1 else 's'})"
+    return result
+
+
+def recordings_table(
+    table: Table, reports: Sequence[Report], least_seeds: int = 0
+) -> tuple[list[str], list[list[str]]]:
+    """Return the heads and lines of the claims on a comparison, see ``reproduce.claims.on_recordings``.
+
+    Claims with fewer than ``least_seeds`` seeds are left out.
+    """
+    head = ["The paper's claim on these recordings", "The paper's table", "Mean difference in UAR, points"]
+    head += ["95 % (seeds)", "Seeds", "Answer"]
+    body = [
+        [
+            line.words,
+            " and ".join(map(str, line.tables)),
+            "" if np.isnan(line.difference) else f"{line.difference:+.2f}",
+            "" if np.isnan(line.low) else f"{line.low:+.2f} to {line.high:+.2f}",
+            str(line.seeds or ""),
+            _result(line.result, line.seeds),
+        ]
+        for line in on_recordings(table, reports).itertuples()
+        if line.seeds >= least_seeds
+    ]
+    return head, body
+
+
+def recordings_section(table: Table, reports: Sequence[Report], least_seeds: int = 0) -> list[str]:
+    """Return the Markdown lines of ``recordings_table`` and its rule; none if no claim is left."""
+    head, body = recordings_table(table, reports, least_seeds)
+    return [*text.table(head, body), "", RULE_ON_RECORDINGS] if body else []
 
 
 def _place(claim: Claim) -> str:

@@ -12,6 +12,7 @@ from data_prep.base.files import whole
 from reproduce import markdown as text
 from reproduce.cells import by_system, cells, comparisons
 from reproduce.options import COMPARE
+from reproduce.render.claims import recordings_section
 from reproduce.render.figures import draw_confusion, draw_systems
 from reproduce.render.notes import CLIPS, PREDICTION, assumption_notes, run_notes, source_of, table_notes
 from reproduce.runs.report import Report, devices_of
@@ -34,8 +35,9 @@ LEADS = (
     "Both tests are exact, two-sided and on the same test clips. McNemar's takes clips as independent. The "
     "other one swaps the two systems' results speaker by speaker, with all clips of a speaker together, and "
     "decides the lead. Each p is adjusted for the number of comparisons (Holm). Of several seeds, the one "
-    "with the largest p over speakers is shown. 'not tested': the reports do not state the speaker of each "
-    "clip."
+    "with the largest p over speakers is shown. 'too few speakers (n)': no lead can be significant, because "
+    "2/2ⁿ, the smallest p over n speakers, times the number of comparisons is not below 0.05. 'not tested': "
+    "the reports do not state the speaker of each clip."
 )
 
 
@@ -138,8 +140,10 @@ def _score(line: Mapping, name: str) -> list[str]:
 
 
 def markdown(table: Table, reports: Sequence[Report]) -> str:
-    """Render the whole page of a table: summary, comparisons, runs with their notes, assumptions."""
+    """Render the whole page of a table: summary, claims, comparisons, runs with their notes, assumptions."""
     lines = [f"## {table.name}: {table.title}", "", summary(table, reports)]
+    if table.number == COMPARE and (claims := recordings_section(table, reports)):
+        lines += [*claims, ""]
     if len(frame := comparisons(table, reports)):
         lines += [f"### Is the lead of {table.claim.name} significant?", ""]
         lines += [*text.table(*comparisons_table(table, frame)), "", LEADS, ""]

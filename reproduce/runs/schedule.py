@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from data_prep.base.faults import Faults, note, of_each
 from data_prep.sound.spectrogram import ImageSettings
 from freqcnn_gluon.training import workers
 from reproduce.corpora import Corpus, prepare
+from reproduce.options import COMPARE
 from reproduce.runs.execute import execute
 from reproduce.runs.networks import check_networks
-from reproduce.runs.report import Report, done
+from reproduce.runs.report import Report, done, links, read
 from reproduce.runs.resolve import Job, runs_of
 from reproduce.runs.run import Run
 from reproduce.tables import System
@@ -47,6 +49,8 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     with group.in_turn():
         corpus = _prepared(job)
     runs = runs_of(job, systems, corpus.source, corpus.fingerprint())
+    if job.table.number == COMPARE and not group.rank:
+        _note_replaced(job, runs[0])
     left = _not_done(runs, job.results)
     check_networks(left, len(corpus.split.labels))
     titles = [_title(run, job) for run in runs]
@@ -72,6 +76,18 @@ def _check_scheduler(scheduler: str, job: Job) -> None:
         from reproduce.runs.cluster import check  # importing Dask takes a while
 
         check(scheduler)
+
+
+def _note_replaced(job: Job, run: Run) -> None:
+    """Print a note if a comparison of other data than those of ``run`` will be replaced."""
+    listed = job.results / run.source / f"{job.table.stem}.json"
+    with contextlib.suppress(Faults):  # there is none, or a damaged one
+        if read(listed.parent / links(listed)[0])["run"]["data"] != run.data:
+            note(
+                f"note: {listed.with_suffix('.md')} is a comparison on other clips, folds or spectrograms, "
+                "and will be replaced. To keep it, choose another folder of results (--results; RESULTS for "
+                "make) or rename the CSV file or the folder of the recordings."
+            )
 
 
 def _prepared(job: Job) -> Corpus:

@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from data_prep.base.faults import Faults
-from reproduce.options import COMPARE, FREQCNN, OWN, SYSTEMS, Comparison
+from reproduce.options import COMPARABLE, COMPARE, FREQCNN, OWN, SYSTEMS, VARIANTS, Comparison
+from reproduce.tables import TRAINED, trained
 from reproduce.tables.table import ALL, Cell, Sizes, System, Table
 
-__all__ = ["comparison", "system"]
+__all__ = ["Claim", "claims", "comparison", "system"]
 
 SIZES = Sizes(Comparison.size, Comparison.batch_size, Comparison.LEAST_EPOCHS)
 NOTE = (
     "Every score is over the test clips of all folds. Training accuracy (of the last epoch) and seconds "
     "(without those for images and features) are means over the runs. Systems without epochs have no "
     "training accuracy. The tests compare each system with {} on the same clips."
+)
+
+
+class Claim(NamedTuple):
+    """A claim of the paper about two systems of the comparison: the first one has the higher UAR.
+
+    Attributes:
+        words: The claim in a sentence.
+        tables: The numbers of the paper's tables that show it.
+        first, second: Names of rows.
+    """
+
+    words: str
+    tables: tuple[int, ...]
+    first: str
+    second: str
+
+
+_FREQCNN = SYSTEMS[FREQCNN][0]
+_PLAIN, _GLOBAL, _TIME = (row for row, _ in VARIANTS.values())
+PARTS = (
+    Claim(f"Local paths along frequency help: {_PLAIN} above {_GLOBAL}.", (4,), _PLAIN, _GLOBAL),
+    Claim(f"Frequency is better than time: {_FREQCNN} above {_TIME}.", (5,), _FREQCNN, _TIME),
+    Claim(f"Attention helps: {_FREQCNN} above {_PLAIN}.", (5,), _FREQCNN, _PLAIN),
 )
 UNITS = {
     "speaker": "whole speakers held out",
@@ -25,7 +51,7 @@ UNITS = {
 
 
 def system(name: str, architecture: str) -> System:
-    """Return the system with a name in ``options.SYSTEMS``.
+    """Return the system with a name in ``options.COMPARABLE``.
 
     Args:
         name: The name.
@@ -34,8 +60,11 @@ def system(name: str, architecture: str) -> System:
     Raises:
         Faults: There is no such system; the message lists all.
     """
-    if name not in SYSTEMS:
-        raise Faults(f"there is no system '{name}': choose among {', '.join(SYSTEMS)}")
+    if name not in COMPARABLE:
+        raise Faults(f"there is no system '{name}': choose among {', '.join(COMPARABLE)}")
+    if name in VARIANTS:
+        row, options = VARIANTS[name]
+        return System(COMPARE, row, architecture, options)
     row, of_others = SYSTEMS[name]
     return System(COMPARE, row, architecture if name == FREQCNN else of_others)
 
@@ -74,3 +103,17 @@ def comparison(
         notes=(NOTE.format(systems[0].name),),
         data=data,
     )
+
+
+def claims(table: Table) -> list[Claim]:
+    """List the paper's claims about two systems that are both in a comparison.
+
+    They are PARTS, and that FreqCNN is above each other system of the paper's tables.
+    """
+    rows, listed = {system.name for system in table.systems()}, list(PARTS)
+    shown = {number: {system.system for system in trained(number).systems()} for number in TRAINED}
+    for row, name in SYSTEMS.values():
+        tables = tuple(number for number in TRAINED if name in shown[number])
+        if row != _FREQCNN:
+            listed.append(Claim(f"{_FREQCNN} is above {row}.", tables, _FREQCNN, row))
+    return [claim for claim in listed if {claim.first, claim.second} <= rows]

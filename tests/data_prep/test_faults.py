@@ -10,12 +10,14 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from data_prep.base.commands import positive, resumable, with_plain_errors
 from data_prep.base.faults import SHOWN, Faults
 from data_prep.base.files import whole
 from data_prep.base.progress import Bar
+from data_prep.corpora import chains, enterface, ut_podcast
 
 
 def test_one_fault_is_its_own_message():
@@ -86,6 +88,25 @@ def test_a_name_s_control_characters_are_spelt_out(capsys):
         assert "a\\x1b[2Jb.wav" in output and not set(output) & set("\x1b\r\udcff\x9b")
         if raised.args[0] == names:
             assert all(each in output for each in (r"c\rd.wav", r"e\udcff.wav", r"f\x9b.wav", "ö\tü.wav"))
+
+
+@pytest.mark.parametrize("corpus", [ut_podcast, chains, enterface])
+def test_a_table_of_counts_keeps_its_lines(corpus, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (table,) = corpus.count_faults(pd.DataFrame(columns=["partition", "label", "speaker", "text"], dtype=str))
+    first, *others = table.split("\n")
+
+    @with_plain_errors
+    def main(faults):
+        raise Faults(faults)
+
+    assert main([table]) == 1
+    assert capsys.readouterr().err.splitlines() == [f"error: {first}", *others] and len(others) > 3
+    assert main([table, "a\nb.wav: is missing"]) == 1
+    shown = ["error: 2 faults:", f"  {first}", *(f"  {line}" for line in others), r"  a\nb.wav: is missing"]
+    assert capsys.readouterr().err.splitlines() == shown
+    main([table] * (SHOWN + 1))
+    assert (tmp_path / "faults.txt").read_text().splitlines() == [first, *others] * (SHOWN + 1)
 
 
 def test_reported_plainly_leaves_success_and_defects_alone():

@@ -122,6 +122,15 @@ def test_scores_are_scikit_learns_and_one_speaker_gives_no_interval():
         assert scored(labels, predicted, 3, np.array(speakers))["intervals"]["uar"]["speakers"] is None
 
 
+def test_labels_with_one_speaker_each_give_no_interval_over_speakers():
+    labels = np.repeat(np.arange(4), 25)
+    predicted = np.where(np.arange(100) % 25 < 20, labels, (labels + 1) % 4)
+    for speakers, known in (["a"] * 25, False), (["a"] * 24 + ["e"], True):  # the last label's
+        names = np.array([*np.array(list("bcd")).repeat(25), *speakers])
+        intervals = scored(labels, predicted, 4, names)["intervals"]
+        assert [intervals[name]["speakers"] is not None for name in ("uar", "accuracy")] == [known, known]
+
+
 def test_the_output_states_which_baseline_is_ahead():
     labels, speakers = np.array([0, 0, 0, 1, 1, 1]), np.array(list("abcabc"))
     right, wrong = (scored(labels, predicted, 2, speakers) for predicted in (labels, 1 - labels))

@@ -83,12 +83,17 @@ def test_commands_that_need_the_folder_name_it(folder, capsys):
 
 
 @pytest.mark.parametrize("name", ["Ba$$in", "a$^b$", "<b>&amp;", "with\nnewline", "😂", "x" * 230])
-def test_explain_draws_recordings_of_any_name(folder, capsys, tmp_path, name):
-    shutil.copy(folder / "a.wav", tmp_path / f"{name}.wav")
-    words = ["explain", folder / "model", tmp_path / f"{name}.wav", "--device", "cpu"]
+def test_explain_draws_recordings_of_any_name(folder, capsys, tmp_path, monkeypatch, name):
+    corpus, here = tmp_path / "corpus", tmp_path / "here"
+    for place in (corpus, here):
+        place.mkdir()
+    shutil.copy(folder / "a.wav", corpus / f"{name}.wav")
+    monkeypatch.chdir(here)
+    words = ["explain", folder / "model", corpus / f"{name}.wav", "--device", "cpu"]
     output, code = run(capsys, *words)
     assert code == 0 and len(output.out.splitlines()) == 4
-    assert (tmp_path / f"{name}-attention.png").read_bytes().startswith(b"\x89PNG")
+    assert (here / f"{name}-attention.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(corpus.iterdir())) == 1  # nothing is written beside the recordings
     output, code = run(capsys, *words, "--out", tmp_path / ("y" * 300))
     assert code == 1 and output.err.endswith(f"{'y' * 300}: File name too long; give a shorter name\n")
 

@@ -151,6 +151,21 @@ def test_a_lead_is_tested_on_the_same_clips():
     assert frame["lead"].tolist() == ["neither", "neither"]  # McNemar's test alone would name FreqCNN
 
 
+@pytest.mark.parametrize("speakers, lead", [(6, "too few speakers (6)"), (7, "FreqCNN")])
+def test_a_lead_over_too_few_speakers_is_not_possible(speakers, lead):
+    """FreqCNN is right on every clip, two other systems on none: p is 2/64 or 2/128, adjusted twice that."""
+    true = np.zeros(4 * speakers, int)
+    weak = CHAINS.systems()[1:3]
+    reports = [report(CHAINS.claim, true, true, ["a", "b"], "1")]
+    reports += [report(system, true, true + 1, ["a", "b"], "1") for system in weak]
+    for made in reports:
+        clips = list(made.content["predictions"])
+        made.content["speakers"] = {f"s{number}": clips[number::speakers] for number in range(speakers)}
+    frame = comparisons(CHAINS, reports)
+    assert frame["lead"].tolist() == [lead, lead] and frame["speakers"].tolist() == [speakers] * 2
+    assert frame["p_speakers_adjusted"].tolist() == pytest.approx([2 * 2 / 2**speakers] * 2)
+
+
 def test_the_seed_with_the_largest_p_counts():
     labels, true = ["a", "b"], np.zeros(10, int)
     other = CHAINS.systems()[1]

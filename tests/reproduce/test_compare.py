@@ -118,7 +118,7 @@ def test_wrong_requests_are_one_message_each(speech, tmp_path, capsys):
     assert not (tmp_path / "results").exists()
 
 
-def test_the_run_states_how_the_clips_were_divided(speech, tmp_path):
+def test_the_run_states_how_the_clips_were_divided(speech, tmp_path, capsys):
     frame = pd.read_csv(speech)
     frame.assign(fold=[1 + number % 3 for number in range(len(frame))]).to_csv(
         speech.parent / "six.csv", index=False
@@ -129,3 +129,20 @@ def test_the_run_states_how_the_clips_were_divided(speech, tmp_path):
     runs = [json.loads((tmp_path / "results" / "six" / link).read_text())["run"] for link in listed]
     assert [run["fold"] for run in runs] == ["1", "2", "3"]
     assert all(run["choices"]["data"] == {"hold_out": "fold", "folds": 3} for run in runs)
+    assert "six.csv: the column fold states 3 folds, which are used." in capsys.readouterr().err
+
+
+def test_notes_name_short_trainings_and_a_table_that_is_replaced(speech, tmp_path, capsys):
+    words = ["--folds", "2", "--systems"]
+    compared(tmp_path, speech, *words, "fnn", "svm")  # neither has BatchNorm
+    compared(tmp_path, speech, *words, "svm")
+    assert "note: " not in capsys.readouterr().err
+    elsewhere = write(tmp_path / speech.parent.name, speakers=2, each=2)
+    frame, _ = compared(tmp_path, elsewhere, *words, "resnet18", "svm")
+    err = capsys.readouterr().err
+    # 6 of 12 clips are one step of an epoch, of batches of 16 that are cut to 6.
+    assert (
+        "note: ResNet-18: 1 training steps are too few" in err and "--epochs 100 or more, or they may" in err
+    )
+    table = tmp_path / "results" / "talk" / "compare.md"
+    assert f"note: {table} is a comparison on other clips, folds or spectrograms, and will be replaced" in err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap, permutation_test
 
-from reproduce.resampling import cluster_sd, holm, mcnemar, swap_test
+from reproduce.resampling import can_reject, cluster_sd, holm, mcnemar, swap_test
 
 
 def counts(speakers, classes, seed=0):
@@ -83,6 +83,16 @@ def test_only_the_test_over_speakers_keeps_its_level_if_clips_of_a_speaker_agree
         found.append((swap_test(differences), mcnemar(right[0].ravel(), right[1].ravel())[2]))
     swapped, clips = (np.array(found) < 0.05).mean(axis=0)
     assert 0.03 < swapped < 0.07 and clips > 0.4
+
+
+@pytest.mark.parametrize("comparisons", [1, 4, 6, 13])
+def test_a_lead_is_possible_if_the_clearest_results_are_significant(comparisons):
+    """One system is better on every speaker in each comparison, or in one of them only."""
+    for speakers in range(1, 13):
+        least = swap_test([1] * speakers)
+        every, one = [least] * comparisons, [least] + [1.0] * (comparisons - 1)
+        possible = holm(every).min() < 0.05 or holm(one).min() < 0.05
+        assert can_reject(speakers, comparisons) == possible
 
 
 def test_mcnemar_by_hand():

@@ -22,7 +22,10 @@ def add(commands: Commands) -> None:
     command.add_argument("model", type=as_stored, metavar="MODEL", help="the folder that `fit` wrote")
     command.add_argument("file", type=as_stored, metavar="FILE", help="a recording")
     command.add_argument(
-        "--out", type=Path, metavar="PNG", help="file of the picture (default: FILE-attention.png)"
+        "--out",
+        type=Path,
+        metavar="PNG",
+        help="file of the picture (default: FILE-attention.png in the current folder)",
     )
     add_device(command)
 
@@ -41,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
     spectrogram = image(samples, settings)
     blocks = attended(model.net, spectrogram)
     labels = most_likely(model.probabilities(spectrogram[None])[0], model.about.labels)
-    out = options.out or options.file.with_name(f"{options.file.stem}-attention.png")
+    out = options.out or Path(f"{options.file.stem}-attention.png")
     seconds, frequencies = len(samples) / settings.rate, row_edges(settings).tolist()
     draw(spectrogram, blocks, f"{options.file.name}: {labels}", out, seconds, frequencies)
     print(one_line(f"{options.file}: {labels}"))
