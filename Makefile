@@ -198,7 +198,7 @@ fuzz: setup  ## feed a fuzzer's input to everything that reads a file (8 minutes
 	    cp tests/fuzz/requirements.txt "$(OUT)/.venv-fuzz"; }
 	@OMP_NUM_THREADS=1 PYTHONPATH="$(OUT)/.venv-fuzz" "$(PYTHON)" tests/fuzz/run.py --out "$(RESULTS)/fuzz"
 
-verify-results: setup  ## rerun committed results; identical environments must match byte for byte (2 minutes)
+verify-results: setup  ## rerun committed results; identical environments must match byte for byte (2 to 6 minutes)
 	@"$(PYTHON)" -m reproduce verify --data "$(DATA)" $(corpora) $(if $(JOBS),--jobs "$(JOBS)")
 
 doctor:  ## print this machine's versions and what is wrong with it; paste the output into a bug report

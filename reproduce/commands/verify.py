@@ -32,7 +32,7 @@ from reproduce.tables import heading, trained
 
 __all__ = ["SAMPLE_SECONDS", "Verified", "compare", "draw", "markdown", "verify"]
 
-SAMPLE_SECONDS = 60  # Longest training time of a run in a sample; longer runs need --all.
+SAMPLE_SECONDS = 120  # Longest training time of a run in a sample; longer runs need --all.
 OLD_SETTINGS = {"dtype": "float32", "memory": 16.0}  # the settings of older reports, which do not state them
 RESULTS = ("labels", "clips", "parameters", "settings", "measures", "metrics", "history", "predictions")
 
