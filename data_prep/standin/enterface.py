@@ -164,6 +164,7 @@ def _write_avi(path: Path, clip: np.ndarray) -> None:
         video = container.add_stream("mpeg4", rate=PICTURES)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         video.codec_context.flags |= av.codec.context.Flags.bitexact
+        video.codec_context.thread_count = 1  # several threads divide a picture, and its bytes then differ
         audio = container.add_stream("pcm_s16le", rate=RATE, layout="stereo")
         loudness = np.abs(clip[: len(clip) // 1920 * 1920]).reshape(-1, RATE // PICTURES).max(axis=1)
         for number, height in enumerate((48 * loudness).astype(int)):

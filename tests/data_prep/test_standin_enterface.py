@@ -1,6 +1,10 @@
 """The stand-in for eNTERFACE'05: its layout, oddities and films, and emotions that are prosody alone."""
 
 import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import av
 import numpy as np
@@ -14,6 +18,7 @@ from data_prep.standin.emotions import MANNERS, acted
 from data_prep.standin.folder import is_standin
 
 FEW = (3, 6, 11, 23)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,21 @@ def test_same_seed_same_bytes_one_by_one_too(standin, tmp_path):
     enterface.write(tmp_path, subjects=(11,), sentences=1, jobs=1)
     first = {name: digest for name, digest in films(standin).items() if name.startswith("s12_")}
     assert films(tmp_path) == first and len(first) == 6
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux can choose a process's cores")
+def test_the_bytes_of_a_film_do_not_depend_on_the_number_of_cores(tmp_path):
+    code = """
+import os, sys
+from pathlib import Path
+import numpy as np
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
+from data_prep.standin.enterface import _write_avi
+_write_avi(Path(sys.argv[1]), np.random.default_rng(0).uniform(-0.5, 0.5, 48000))
+"""
+    for name, cores in (("one", "1"), ("all", "64")):
+        subprocess.run([sys.executable, "-c", code, tmp_path / name, cores], cwd=ROOT, check=True, timeout=60)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "all").read_bytes()
 
 
 def test_all_emotions_say_the_same():
