@@ -279,7 +279,7 @@ def _add_verify(commands: Commands) -> None:
         type=positive,
         default=3,
         metavar="N",
-        help="number of runs, drawn from those that took up to a minute (default: %(default)s)",
+        help="number of runs, drawn from those that took up to two minutes (default: %(default)s)",
     )
     command.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="seed of the draw (default: %(default)s)"
