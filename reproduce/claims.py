@@ -175,7 +175,7 @@ def on_recordings(table: Table, reports: Sequence[Report]) -> pd.DataFrame:
             differences = [first[seed] - second[seed] for seed in first if seed in second]
             judged = _paired(differences, 0.0, 1, 1)
         lines.append([*claim, *judged, len(differences)])
-    columns = [*compare.Claim._fields, "difference", "low", "high", "result", "seeds"]
+    columns = [*compare.PairClaim._fields, "difference", "low", "high", "result", "seeds"]
     return pd.DataFrame(lines, columns=columns)
 
 

@@ -81,7 +81,7 @@ def swap_test(differences: Sequence[int]) -> float:
 
 
 def can_reject(speakers: int, comparisons: int) -> bool:
-    """Whether ``swap_test`` can find any of several differences significant.
+    """Return whether ``swap_test`` can find any of several differences significant.
 
     Its smallest p is 2/2^s, where one system is better on all s speakers. ``holm`` multiplies the smallest of
     n p-values by n, and makes no other one smaller than that.

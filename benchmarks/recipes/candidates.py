@@ -22,7 +22,6 @@ from freqcnn_gluon.training.settings import SCHEDULES, Settings
 from freqcnn_gluon.training.workers import Workers
 
 AVERAGED = 0.25  # the last share of the epochs, whose weights are averaged
-SETTLING = 4  # epochs in which BatchNorm calculates its statistics for the averaged weights
 SCHEDULES["warm"] = lambda done: min(1.0, 0.02 + 10 * done) * SCHEDULES["cosine"](done)
 
 
@@ -131,10 +130,6 @@ def learn(
         seconds = time.perf_counter() - started
     predicted = predict(net, others, devices, 32).argmax(axis=1)
     mean.set()
-    for _ in range(SETTLING):  # the mean of the statistics is not that of the network with mean weights
-        with autograd.train_mode():
-            for rows in np.array_split(np.random.permutation(len(drawn)), -(-len(drawn) // batch_size)):
-                net(mx.nd.array(examples.batch(rows)[0], ctx=devices[0])).wait_to_read()
     averaged = predict(net, others, devices, 32).argmax(axis=1)
     mx.nd.waitall()
     return {

@@ -49,11 +49,11 @@ class Batches:
 
 
 def too_short(samples: int, batch_size: int, epochs: int) -> str | None:
-    """Return in words that a training of a network with BatchNorm has too few steps, or None.
+    """Return a sentence if a training has too few steps for a network with BatchNorm, otherwise None.
 
     Args:
         samples: Number of training samples.
-        batch_size: Number of samples in a batch, or more than there are samples.
+        batch_size: Number of samples in a batch. All samples are one batch if they are fewer.
         epochs: Number of epochs.
     """
     steps = samples * epochs // min(batch_size, samples)

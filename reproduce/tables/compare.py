@@ -10,7 +10,7 @@ from reproduce.options import COMPARABLE, COMPARE, FREQCNN, OWN, SYSTEMS, VARIAN
 from reproduce.tables import TRAINED, trained
 from reproduce.tables.table import ALL, Cell, Sizes, System, Table
 
-__all__ = ["Claim", "claims", "comparison", "system"]
+__all__ = ["PairClaim", "claims", "comparison", "system"]
 
 SIZES = Sizes(Comparison.size, Comparison.batch_size, Comparison.LEAST_EPOCHS)
 NOTE = (
@@ -20,7 +20,7 @@ NOTE = (
 )
 
 
-class Claim(NamedTuple):
+class PairClaim(NamedTuple):
     """A claim of the paper about two systems of the comparison: the first one has the higher UAR.
 
     Attributes:
@@ -36,11 +36,11 @@ class Claim(NamedTuple):
 
 
 _FREQCNN = SYSTEMS[FREQCNN][0]
-_PLAIN, _GLOBAL, _TIME = (row for row, _ in VARIANTS.values())
+_PLAIN, _GLOBAL, _TIME = (VARIANTS[f"{FREQCNN}-{part}"][0] for part in ("plain", "global", "time"))
 PARTS = (
-    Claim(f"Local paths along frequency help: {_PLAIN} above {_GLOBAL}.", (4,), _PLAIN, _GLOBAL),
-    Claim(f"Frequency is better than time: {_FREQCNN} above {_TIME}.", (5,), _FREQCNN, _TIME),
-    Claim(f"Attention helps: {_FREQCNN} above {_PLAIN}.", (5,), _FREQCNN, _PLAIN),
+    PairClaim(f"Local paths along frequency help: {_PLAIN} above {_GLOBAL}.", (4,), _PLAIN, _GLOBAL),
+    PairClaim(f"Frequency is better than time: {_FREQCNN} above {_TIME}.", (5,), _FREQCNN, _TIME),
+    PairClaim(f"Attention helps: {_FREQCNN} above {_PLAIN}.", (5,), _FREQCNN, _PLAIN),
 )
 UNITS = {
     "speaker": "whole speakers held out",
@@ -105,7 +105,7 @@ def comparison(
     )
 
 
-def claims(table: Table) -> list[Claim]:
+def claims(table: Table) -> list[PairClaim]:
     """List the paper's claims about two systems that are both in a comparison.
 
     They are PARTS, and that FreqCNN is above each other system of the paper's tables.
@@ -115,5 +115,5 @@ def claims(table: Table) -> list[Claim]:
     for row, name in SYSTEMS.values():
         tables = tuple(number for number in TRAINED if name in shown[number])
         if row != _FREQCNN:
-            listed.append(Claim(f"{_FREQCNN} is above {row}.", tables, _FREQCNN, row))
+            listed.append(PairClaim(f"{_FREQCNN} is above {row}.", tables, _FREQCNN, row))
     return [claim for claim in listed if {claim.first, claim.second} <= rows]
