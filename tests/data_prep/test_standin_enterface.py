@@ -80,8 +80,8 @@ os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
 from data_prep.standin.enterface import _write_avi
 _write_avi(Path(sys.argv[1]), np.random.default_rng(0).uniform(-0.5, 0.5, 48000))
 """
-    for name, cores in (("one", "1"), ("all", "64")):
-        subprocess.run([sys.executable, "-c", code, tmp_path / name, cores], cwd=ROOT, check=True, timeout=60)
+    for name, count in (("one", "1"), ("all", "64")):
+        subprocess.run([sys.executable, "-c", code, tmp_path / name, count], cwd=ROOT, check=True, timeout=60)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "all").read_bytes()
 
 
