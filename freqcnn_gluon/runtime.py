@@ -220,13 +220,12 @@ def mixed_precision(dtype: str) -> None:
 
 
 def fast_dtype(kind: str) -> str:
-    """Return the dtype in which devices of ``kind`` train fastest: bfloat16 on CPUs that compute in it.
+    """Return the dtype in which devices of ``kind`` train fastest: bfloat16 on AMD's CPUs that compute in it.
 
-    CPUs with AMX are an exception. The oneDNN in MXNet 1.9.1 computes bfloat16 in AVX-512 there, which takes
-    longer than float32 (docs/speed.md).
+    On Intel's, the oneDNN in MXNet 1.9.1 takes longer in bfloat16 than in float32 (docs/speed.md).
     """
-    native = _cpu_has("avx512_bf16") and not _cpu_has("amx_bf16")
-    return "bfloat16" if kind == "cpu" and native and _cpu_has("avx512bw") else "float32"
+    native = _cpu_has("avx512_bf16") and _cpu_has("avx512bw") and _cpuinfo("vendor_id") == "AuthenticAMD"
+    return "bfloat16" if kind == "cpu" and native else "float32"
 
 
 @contextlib.contextmanager

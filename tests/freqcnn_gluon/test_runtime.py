@@ -320,14 +320,17 @@ with runtime.computing_in("bfloat16"):  # and again
 
 
 @pytest.mark.parametrize(
-    "flags, kind, dtype",
+    "vendor, flags, kind, dtype",
     [
-        ("avx512bw avx512_bf16", "cpu", "bfloat16"),
-        ("avx512bw avx512_bf16 amx_bf16", "cpu", "float32"),  # bfloat16 would take longer
-        ("avx512bw", "cpu", "float32"),  # it would emulate bfloat16
-        ("avx512bw avx512_bf16", "gpu", "float32"),
+        ("AuthenticAMD", "avx512bw avx512_bf16", "cpu", "bfloat16"),
+        ("GenuineIntel", "avx512bw avx512_bf16", "cpu", "float32"),  # bfloat16 would take longer
+        ("GenuineIntel", "avx512bw avx512_bf16 amx_bf16", "cpu", "float32"),
+        ("AuthenticAMD", "avx512bw", "cpu", "float32"),  # it would emulate bfloat16
+        ("AuthenticAMD", "avx512bw avx512_bf16", "gpu", "float32"),
+        ("", "", "cpu", "float32"),  # no /proc/cpuinfo
     ],
 )
-def test_the_fast_dtype_is_what_the_processor_computes_in(monkeypatch, flags, kind, dtype):
-    monkeypatch.setattr(runtime, "_cpu_has", lambda flag: flag in flags.split())
+def test_the_fast_dtype_is_what_the_processor_computes_in(monkeypatch, vendor, flags, kind, dtype):
+    fields = {"vendor_id": vendor, "flags|Features": flags}
+    monkeypatch.setattr(runtime, "_cpuinfo", fields.__getitem__)
     assert runtime.fast_dtype(kind) == dtype
