@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from curves.clips import Clips, held_out, of_table
+from recipes.joined import join
 from recipes.render import render
 from recipes.trials import PATH, Results, trials
 
@@ -36,6 +37,7 @@ from data_prep.sound.spectrogram import ImageSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPORA = ("emodb", "fsdd", "ravdess")
+JOINED = "-joined"  # the corpus whose clips are joined into long recordings, without the task's test part
 SIZE = 64  # rows and columns of the spectrograms in trials of parts
 
 
@@ -63,12 +65,15 @@ def main(arguments: list[str] | None = None) -> None:
         of_parts = options.command == "parts"
         for trial in listed.of_parts() if of_parts else listed.of_tests():
             corpus = trial["task"]["name"] if of_parts else trial["test"]["corpus"]
-            root = getattr(options, corpus)
+            root = getattr(options, corpus.removesuffix(JOINED))
             if results.of(trial) is not None:
                 continue
             if root is None:
-                note(f"{corpus}: it is skipped, because --{corpus} FOLDER is not given.")
+                note(f"{corpus}: it is skipped, because its FOLDER is not given.")
                 continue
+            if corpus.endswith(JOINED):
+                unused = listed.tasks[corpus.removesuffix(JOINED)].unused
+                root = join(root, options.data / corpus, unused)
             print(json.dumps(trial), flush=True)
             results.add(trial, (_part if of_parts else _test)(trial, root, options.data))
             print(json.dumps(results.of(trial)), flush=True)

@@ -178,7 +178,8 @@ def _train_at_once(plan: _Folds, jobs: int | None) -> None:
     if not unfinished:
         return
     # This process prints the data's faults and notes once, and makes the spectrograms.
-    prepare(plan.divided(unfinished[0])[0], plan.root, plan.images, plan.recipe.images, jobs)
+    frame, _ = plan.divided(unfinished[0])
+    prepare(frame, plan.root, plan.images, plan.recipe.images, plan.recipe.window, jobs)
     variables = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     bar = Bar(total=len(folds), initial=len(finished), desc="folds", unit="fold", dynamic_ncols=True)
     with child_environment(variables):

@@ -26,6 +26,7 @@ from freqcnn_gluon import runtime
 from freqcnn_gluon.devices import choose
 from freqcnn_gluon.network.describe import parameter_count
 from freqcnn_gluon.own.about import ABOUT, CLIPS, REPORT, SVM, About
+from freqcnn_gluon.own.cutting import cut, windows_of
 from freqcnn_gluon.own.division import NAMES, divide
 from freqcnn_gluon.own.model import Model
 from freqcnn_gluon.own.preparation import Data, prepare
@@ -45,7 +46,13 @@ DIVERGED = 2  # a training has failed if its loss is above this multiple of log(
 LOW = 0.8  # accuracy of the training clips below which a network has not learnt even these
 SYSTEMS = ("freqcnn", SVM)
 # Settings in reports of earlier versions, which lack them
-EARLIER = {"validation_share": 0.0, "system": "freqcnn", "frequency": "linear", "dtype": "float32"}
+EARLIER = {
+    "validation_share": 0.0,
+    "system": "freqcnn",
+    "frequency": "linear",
+    "dtype": "float32",
+    "window": 0.0,
+}
 IDENTITY = ["clip", "label", "partition", "key"]  # columns of a clip that decide the training
 
 
@@ -132,8 +139,9 @@ def fit_divided(
     if not done.exists():
         with locked(work, "trains this model"):
             if not done.exists():  # another process may have finished it meanwhile
-                data = prepare(frame, root, images or work, recipe.images, jobs)
+                data = prepare(frame, root, images or work, recipe.images, recipe.window, jobs)
                 return _train_and_save(data, split, out, recipe, settings, device, jobs, log_dir)
+    frame = cut(frame, windows_of(frame, root, recipe.window, recipe.images.rate, jobs))
     clips = manifest.clips(frame, root)
     _check_same(out, settings, frame.assign(key=store.content_keys(clips, recipe.images, jobs)))
     shutil.rmtree(work, ignore_errors=True)  # left over if a command was interrupted just before its end

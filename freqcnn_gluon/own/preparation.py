@@ -13,6 +13,7 @@ from data_prep.base.faults import note
 from data_prep.sound import audio
 from data_prep.sound.contents import contents
 from data_prep.sound.spectrogram import ImageSettings
+from freqcnn_gluon.own.cutting import cut, windows_of
 from freqcnn_gluon.own.division import check_disjoint
 from freqcnn_gluon.training.examples import Examples
 
@@ -65,29 +66,40 @@ class Data:
 
 
 def prepare(
-    frame: pd.DataFrame, root: Path, folder: Path, settings: ImageSettings, jobs: int | None = None
+    frame: pd.DataFrame,
+    root: Path,
+    folder: Path,
+    settings: ImageSettings,
+    window: float = 0.0,
+    jobs: int | None = None,
 ) -> Data:
-    """Compute the spectrograms of divided clips, and check that the parts are disjoint.
+    """Cut long clips, compute the spectrograms of divided clips, and check that the parts are disjoint.
 
     Args:
         frame: The manifest with the partitions 'train', 'test' and, possibly, 'validation'.
         root: The folder that contains the manifest's paths.
         folder: The folder for the store of spectrograms, which may hold one of the same clips.
         settings: The settings of the spectrograms.
+        window: The longest clip in s that is not cut into windows, see ``cutting.cut``; 0 to cut none.
         jobs: The number of processes that read audio, None for one per core.
 
     Raises:
         Faults: Clips cannot be read, or the same sound is in two parts.
     """
-    stored = frame.assign(partition="")  # the store knows no part named validation
+    windows = windows_of(frame, root, window, settings.rate, jobs)
+    # All folds of a cross-validation share a store, so it has every clip both whole and cut. The store knows
+    # no part named validation.
+    stored = pd.concat([frame, windows]).assign(partition="")
     spectrograms = store.build(stored, root, store.store_folder(folder, settings), settings, jobs)
+    _note_cut(frame, windows, window)
+    frame = cut(frame, windows)
     frame = frame.assign(key=spectrograms.keys(frame["clip"]))
     labels, fingerprint = tuple(sorted(set(frame["label"]))), spectrograms.fingerprint(frame)
     clips = manifest.clips(frame, root)
     frame[["file", "sound"]] = contents([path for path, *_ in clips], jobs)
     check_disjoint(frame, root)
     seconds, rates = np.transpose([audio.seconds_and_rate(*clip) for clip in clips])
-    _note_lengths(seconds, frame["clip"], settings.size)
+    _note_lengths(seconds[(frame["partition"] == "train").to_numpy()], settings.size)
     return Data(
         frame,
         clips,
@@ -101,14 +113,20 @@ def prepare(
     )
 
 
-def _note_lengths(seconds: np.ndarray, names: pd.Series, size: int) -> None:
-    """Report the clips' lengths, and warn about clips that are too long for ``size`` columns."""
-    median, place = float(np.median(seconds)), int(seconds.argmax())
-    longest, name = float(seconds[place]), names.iloc[place]
-    note(f"{len(seconds)} clips: the median lasts {median:.1f} s, the longest {longest:.1f} s ({name}).")
+def _note_cut(frame: pd.DataFrame, windows: pd.DataFrame, window: float) -> None:
+    """Report how many clips ``cut`` will cut."""
+    learned = frame[frame["partition"] != "test"]
+    if count := int(learned.index.isin(windows.index).sum()):
+        pieces = int(windows.index.isin(learned.index).sum())
+        note(f"Clips longer than {window:g} s: {count}. The training has their {pieces} windows instead.")
+
+
+def _note_lengths(seconds: np.ndarray, size: int) -> None:
+    """Report the training clips' lengths (n,), and warn if some are too long for ``size`` columns."""
+    median, longest = float(np.median(seconds)), float(seconds.max())
+    note(f"{len(seconds)} training clips: the median lasts {median:.1f} s, the longest {longest:.1f} s.")
     if longest > MANY * median or longest > COLUMN * size:
         note(
             f"note: the longest clip lasts {longest / median:.0f} times the median, and one column of its "
-            f"spectrogram {longest / size:.2f} s. Cut long recordings: use a CSV file with the columns path, "
-            "label, start and stop (s), and a line for each cut."
+            f"spectrogram {longest / size:.2f} s. Cut long clips into windows: --window {2 * median:.2g}."
         )

@@ -21,6 +21,7 @@ BOUNDS = {  # lowest and highest value of each whole number in a recipe
     "batch_size": (1, math.inf),
     "seed": (0, 2**32 - 1),  # the seeds of numpy and scikit-learn
 }
+SHORTEST = 0.1  # shortest window in s
 STEPS = 400  # fewest training steps
 STEPS_PER_CLASS = 25  # fewest training steps for each class
 EPOCHS = 20  # fewest epochs
@@ -40,6 +41,8 @@ class Recipe:
         frequency: The axis of the spectrograms, 'mel' or 'linear', see ``ImageSettings``.
         dtype: The number format of convolutions in the training: 'auto', 'float32' or 'bfloat16', see
             ``runtime.fast_dtype``. The trained model computes in float32.
+        window: The longest clip in s that is trained on whole. Longer ones are cut into windows of equal
+            length, see ``cutting.cut``. 0 to cut none.
 
     Raises:
         Faults: A setting is out of range. The message lists all such settings.
@@ -53,6 +56,7 @@ class Recipe:
     seed: int = 0
     frequency: str = "mel"
     dtype: str = "auto"
+    window: float = 10.0
 
     def __post_init__(self) -> None:
         faults = {}
@@ -67,6 +71,10 @@ class Recipe:
             object.__setattr__(self, "learning_rate", float(self.learning_rate))
         else:
             faults["learning_rate"] = f"learning rate: {self.learning_rate!r} is not a finite number above 0"
+        if isinstance(self.window, Real) and (self.window == 0 or SHORTEST <= self.window < math.inf):
+            object.__setattr__(self, "window", float(self.window))
+        else:
+            faults["window"] = f"window: {self.window!r} is not {SHORTEST} s or more, or 0 for no window"
         for name, known in (("frequency", FREQUENCIES), ("dtype", ("auto", *runtime.DTYPES))):
             if getattr(self, name) not in known:
                 faults[name] = f"{name}: {getattr(self, name)!r} is not known; choose {' or '.join(known)}"

@@ -134,7 +134,7 @@ def test_folds_in_parallel_give_the_results_of_one_after_the_other(table, tmp_pa
     monkeypatch.setattr("freqcnn_gluon.own.fit.train_svm", lambda *arguments: pytest.fail("trained here"))
     assert trained(tmp_path / "out") == one_by_one
     notes = capfd.readouterr().err  # the processes print nothing
-    assert notes.count("18 clips: the median lasts") == 1 and "training:" not in notes
+    assert notes.count("6 training clips: the median lasts") == 1 and "training:" not in notes
     assert notes.count("training steps are too few") == 2
     monkeypatch.setattr(loky, "ProcessPoolExecutor", lambda *arguments, **options: pytest.fail("started"))
     assert trained(tmp_path / "out") == one_by_one  # finished folds are not repeated

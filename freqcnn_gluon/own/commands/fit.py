@@ -60,6 +60,13 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
         "--frequency", default="mel", help="frequency axis of the spectrograms, mel or linear (default: mel)"
     )
     command.add_argument(
+        "--window",
+        type=float,
+        default=10.0,
+        help="longest clip in s to train on whole; longer ones are cut into windows of equal length, and 0 "
+        "cuts none (default: 10)",
+    )
+    command.add_argument(
         "--epochs", type=int, help="number of epochs (default: enough for 400 steps or more)"
     )
     command.add_argument(
@@ -141,4 +148,5 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         options.seed,
         options.frequency,
         options.dtype,
+        options.window,
     )
