@@ -25,7 +25,7 @@ ENTERFACE ?=
 PROFILE ?=
 ## number of seeds; each row is trained once per seed, and verdicts need three
 SEEDS ?= 1
-## number of parallel processes; if empty, audio is prepared with one per core, and one run at a time uses all cores; with HOSTS, for audio only
+## number of processes that prepare audio, and of runs at a time; if empty, audio has one per core, a GPU one run, a CPU a run per core; with HOSTS, for audio only
 JOBS ?=
 ## Dask cluster that executes the runs, as in SCHEDULER=tcp://head:8786; if empty, this machine
 SCHEDULER ?=

@@ -69,8 +69,8 @@ class Options:
         seeds: Number of trainings of each system, with the seeds 0, 1, ...
         device: As ``devices.choose`` takes it: 'auto', 'cpu', 'gpu', 'gpu:0,1', ...
         dtype: The number format of the networks' arithmetic, see ``runtime.mixed_precision``.
-        jobs: Parallel processes. None prepares audio with one process per core, and runs one training at a
-            time with all cores.
+        jobs: Parallel processes. None prepares audio with one process per core, and executes as many runs
+            at a time as ``runs.sharing.at_once`` returns.
         scheduler: Address of a Dask cluster that executes the runs; None executes them on this machine.
         check_counts: Whether other counts than the paper's are an error.
         assume: Choices among the assumptions, each as 'id=value'.

@@ -34,7 +34,7 @@ COMMAND = "python -m reproduce"
 AUDIO_JOBS = "number of processes that prepare audio (default: one for each core)"
 RUN_JOBS = (
     "number of processes that prepare audio (default: one for each core), and number of runs at a time, "
-    "which share cores, memory and devices (default: one)"
+    "which share cores, memory and devices (default: one on GPUs; on a CPU, as many as there are cores)"
 )
 
 

@@ -152,9 +152,9 @@ def _notes(processor: str, dtype: str, kind: str, gpus: int, device: str, memory
         "Hours count the runs that are not done yet. A run that several tables share counts in each of them, "
         "and once in 'total'.",
         f"'Hours here' is an **extrapolation** from a few samples of each network on {processor} "
-        f"({dtype}, threads: {threads()}), one run at a time. Ablations are scaled by their number of "
-        "operations. Systems that are not Gluon networks (i-vectors, GMM and others) count as runs, but not "
-        "in hours, memory and disk.",
+        f"({dtype}, threads: {threads()}), one run at a time. On a CPU, small runs are faster side by side, "
+        "as tables execute them. Ablations are scaled by their number of operations. Systems that are not "
+        "Gluon networks (i-vectors, GMM and others) count as runs, but not in hours, memory and disk.",
         f"'{kind} hours' is an **estimate**, nothing was measured. It assumes that the counted "
         f"operations run at {100 * SHARE:.0f} % of {PEAK[kind] / 1e12:g} TFLOP/s. "
         f"'Hours on {gpus} × {kind}' is the time "

@@ -7,9 +7,9 @@ another one takes its run and resumes from the checkpoint.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import logging
+import math
 import os
 import sys
 import threading
@@ -31,7 +31,6 @@ from data_prep.base.processes import interrupts_held
 from data_prep.base.progress import Bar
 from data_prep.store import Store
 from freqcnn_gluon import runtime
-from freqcnn_gluon.devices import choose, gpus
 from reproduce.corpora import Corpus, Split
 from reproduce.peers import PEERS, peer
 from reproduce.peers.features import extract
@@ -40,8 +39,9 @@ from reproduce.runs.execute import execute
 from reproduce.runs.report import done
 from reproduce.runs.resolve import Job
 from reproduce.runs.run import Run
+from reproduce.runs.sharing import check_memory, shares
 
-__all__ = ["execute_all", "shares"]
+__all__ = ["execute_all"]
 
 SETTINGS = {
     # Dask would set one thread per library; see runtime.child_environment
@@ -52,6 +52,8 @@ SETTINGS = {
     # MXNet never returns memory to the system, so a worker that pauses for memory would pause for ever.
     "distributed.worker.memory.pause": False,
 }
+
+EVERY = 2.0  # s between two looks at the checkpoints, at least
 
 
 @dataclass(frozen=True)
@@ -85,32 +87,6 @@ class _Place:
         return self.results / self.source / f".{self.topic}.tmp"
 
 
-def shares(jobs: int, device: str) -> tuple[list[str], int]:
-    """Share out devices and threads among parallel runs.
-
-    Args:
-        jobs: Number of parallel runs. On the CPU there are never more than threads.
-        device: All devices, as ``devices.choose`` takes them.
-
-    Returns:
-        The device of each run, and the number of threads that each may use.
-
-    Raises:
-        Faults: The devices cannot be shared out evenly.
-    """
-    kind, numbers = choose(device)
-    if kind == "cpu":
-        jobs = min(jobs, runtime.threads())
-    if jobs % len(numbers) and len(numbers) % jobs:
-        raise Faults(
-            f"{len(numbers)} devices ({device}) cannot be shared out evenly among {jobs} runs at a time: "
-            "give as many JOBS as devices, or a multiple"
-        )
-    own = [numbers[job % len(numbers) :: jobs] for job in range(jobs)]
-    devices = [f"{kind}:{','.join(map(str, share))}" for share in own]
-    return devices, max(1, runtime.threads() // jobs)
-
-
 def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, job: Job) -> list[dict[str, Any]]:
     """Return the report of each of the ``runs``, as ``runs.execute`` does.
 
@@ -131,7 +107,7 @@ def execute_all(runs: Sequence[Run], titles: Sequence[str], corpus: Corpus, job:
     left = [number for number in range(len(runs)) if number not in contents]
     if left:
         if not job.scheduler:
-            _check_memory({titles[number]: runs[number] for number in left}, corpus, job)
+            check_memory({titles[number]: runs[number] for number in left}, corpus, job)
         for system in dict.fromkeys(runs[number].system for number in left):
             if system in PEERS:  # a worker is a daemon, which cannot start processes of its own
                 extract(peer(system).features, corpus, job.processes)
@@ -145,7 +121,7 @@ def _executed(
 ) -> dict[int, dict[str, Any]]:
     """Execute the runs that are left of ``total``, given with their titles by their numbers."""
     contents: dict[int, dict[str, Any]] = {}
-    with _cluster(len(left), job) as (client, devices), _Bar(client, total, len(left)) as bar:
+    with _cluster(len(left), job) as (client, devices), _Bar(client, total, left, job.results) as bar:
         place = _place(corpus, job, devices, bar.topic)
 
         def submit(number: int, wait: bool):
@@ -186,53 +162,6 @@ def _place(corpus: Corpus, job: Job, devices: Mapping[int, str], topic: str) -> 
     )
 
 
-def _check_memory(runs: Mapping[str, Run], corpus: Corpus, job: Job) -> None:
-    """Raise Faults if a run, given by its title, needs more than its share of the memory of CPU or GPU.
-
-    Dask would kill a process that takes more than its share on the CPU, and on a GPU none could start.
-    """
-    from freqcnn_gluon.training.memory import CONTEXT, SPARE
-
-    kind, numbers = choose(job.device)
-    count = len(shares(job.processes or 1, job.device)[0])
-    memory: float = MEMORY_LIMIT
-    context, places = 0.0, 1  # the runs are distributed between the places
-    if kind == "gpu":
-        memory = min(gpu.memory for gpu in gpus() if gpu.number in numbers) - SPARE
-        context, places = CONTEXT, len(numbers)
-    share = memory / -(-count // places)
-    arguments = len(corpus.split.labels), max(1, places // count), job.device
-    needed = {
-        title: context + _needed(run, *arguments) for title, run in runs.items() if run.system not in PEERS
-    }
-    title = max(needed, key=needed.__getitem__, default=None)
-    if title and needed[title] > share:
-        raise Faults(
-            f"{title} takes about {needed[title] / 1e9:.1f} GB of memory, and each parallel run has "
-            f"{share / 1e9:.1f} GB here: give JOBS={places * max(1, int(memory / needed[title]))}"
-        )
-
-
-def _needed(run: Run, classes: int, devices: int, device: str) -> int:
-    """Return the bytes that a training on so many ``devices`` needs on each of them."""
-    size, batch_size = run.network_sizes()
-    share = -(-batch_size // devices)
-    arguments, memory = json.dumps(run.choices["network"]), run.choices["training"]["memory"]
-    return _needed_by(run.system, classes, size, share, arguments, memory, device)
-
-
-@functools.cache  # folds and seeds train the same network
-def _needed_by(
-    system: str, classes: int, size: int, share: int, arguments: str, memory: float, device: str
-) -> int:
-    """Return the bytes that a training needs; ``arguments`` are the network's, as JSON."""
-    from freqcnn_gluon.network.zoo import build
-    from freqcnn_gluon.training.memory import needed_bytes
-
-    net = build(system, classes, size, **json.loads(arguments))
-    return needed_bytes(net, size, share, memory, runtime.contexts(device))
-
-
 @contextlib.contextmanager
 def _cluster(left: int, job: Job) -> Iterator[tuple[Client, dict[int, str]]]:
     """Yield a client of the cluster, and the device of each worker of this machine by its name."""
@@ -258,18 +187,27 @@ def _cluster(left: int, job: Job) -> Iterator[tuple[Client, dict[int, str]]]:
 
 
 class _Bar:
-    """A progress bar that shows how many runs are done and which ones are running."""
+    """A progress bar that shows how many runs are done, which ones are running, and their epochs.
 
-    def __init__(self, client: Client, total: int, left: int):
+    Args:
+        client: A client of the cluster.
+        total: The number of runs.
+        left: The runs that are not done, with their titles.
+        results: The folder of all results.
+    """
+
+    def __init__(self, client: Client, total: int, left: Mapping[int, tuple[Run, str]], results: Path):
         self.topic = f"freqcnn-{uuid.uuid4()}.{os.getpid()}"
+        self._runs = {title: run for run, title in left.values()}
+        self._results, self._looked = results, -math.inf
         self._running: dict[str, None] = {}
         self._bar = Bar(
             desc="runs",
             total=total,
-            initial=total - left,
+            initial=total - len(left),
             unit="run",
             dynamic_ncols=True,
-            smoothing=0,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
             mininterval=1,
             miniters=0,  # so that the elapsed time advances although no run ends
         )
@@ -297,8 +235,20 @@ class _Bar:
         self._bar.update(content is not None)
 
     def refresh(self) -> None:
-        self._bar.set_postfix_str(", ".join(self._running), refresh=False)
+        if time.monotonic() >= self._looked + EVERY:
+            self._looked = time.monotonic()
+            self._bar.set_postfix_str(", ".join(map(self._epochs, [*self._running])), refresh=False)
         self._bar.update(0)
+
+    def _epochs(self, title: str) -> str:
+        """Return a running run's title and, from its last checkpoint, how many of its epochs are done."""
+        run = self._runs[title]
+        try:
+            text = (run.folder(self._results) / "checkpoint.json").read_text(encoding="utf-8")
+            done = len(json.loads(text)["history"])
+            return f"{title}: epoch {done} of {run.choices['training']['epochs']}"
+        except (OSError, ValueError, KeyError):  # it has no checkpoint yet, or is no network
+            return title
 
 
 def _result(future, title: str, job: Job) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from reproduce.runs.networks import check_networks
 from reproduce.runs.report import Report, done, links, read
 from reproduce.runs.resolve import Job, runs_of
 from reproduce.runs.run import Run
+from reproduce.runs.sharing import at_once
 from reproduce.tables import System
 
 __all__ = ["run_all"]
@@ -54,13 +56,14 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     left = _not_done(runs, job.results)
     check_networks(left, len(corpus.split.labels))
     titles = [_title(run, job) for run in runs]
-    several = (job.processes or 1) > 1
-    if several and group.count > 1 and not group.rank:
+    if (job.processes or 1) > 1 and group.count > 1 and not group.rank:
         _note_jobs()
-    if job.scheduler or (several and group.count == 1):
+    count = at_once(runs, corpus, job) if left and group.count == 1 and not job.scheduler else 1
+    if job.scheduler or count > 1:
         from reproduce.runs.parallel import execute_all  # importing Dask takes a while
 
-        contents = execute_all(runs, titles, corpus, job)
+        shared = job if job.scheduler else replace(job, processes=count)
+        contents = execute_all(runs, titles, corpus, shared)
     else:
         contents = _one_by_one(runs, titles, corpus, job)
     return [_report(run, content, job.results) for run, content in zip(runs, contents)]

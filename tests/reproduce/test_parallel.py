@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from reproduce.__main__ import main
 from reproduce.assumptions import choices
 from reproduce.corpora import prepare
 from reproduce.options import Options
-from reproduce.runs import parallel
+from reproduce.runs import parallel, sharing
 from reproduce.runs.resolve import resolve, runs_of
 from reproduce.runs.schedule import run_all
 from reproduce.tables import TABLES
@@ -148,7 +149,7 @@ def test_two_processes_give_the_same_results_although_one_is_killed(
         assert report.content["history"][0] == kept[report.link.split("/")[2]][0]
     printed = capsys.readouterr().err
     assert printed.count("its worker was lost; another one resumes from the last checkpoint") == 1
-    assert "4/4" in printed and "epoch" not in printed and "Traceback" not in printed
+    assert "4/4" in printed and "left]" not in printed and "Traceback" not in printed
     assert not multiprocessing.active_children() and runtime.threads() == 2 * threads
 
 
@@ -251,10 +252,10 @@ def test_runs_without_enough_memory_do_not_begin(setting, monkeypatch):
     needed = fixed + item * micro_batch(net, SIZE, resolve(table, options).sizes.batch_size)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     monkeypatch.setattr(parallel, "_cluster", lambda *arguments: pytest.fail("a run began"))
-    monkeypatch.setattr(parallel, "MEMORY_LIMIT", 2 * needed - 2)
+    monkeypatch.setattr(sharing, "_memory", lambda: 2 * needed - 2)
     with pytest.raises(Faults, match="^FNN seed . takes about .* GB of memory, .*: give JOBS=1$"):
         run_all(resolve(table, options), systems)
-    monkeypatch.setattr(parallel, "MEMORY_LIMIT", 2 * needed)
+    monkeypatch.setattr(sharing, "_memory", lambda: 2 * needed)
     with pytest.raises(pytest.fail.Exception, match="a run began"):
         run_all(resolve(table, options), systems)
 
@@ -277,14 +278,12 @@ def test_runs_that_share_a_gpu_fit_into_its_memory(setting, monkeypatch, numbers
     fixed, item = memory.gpu_bytes(build("fnn", 3, SIZE), SIZE)
     one = fixed + item * resolve(table, options).sizes.batch_size + memory.CONTEXT
     cards = [devices.Gpu(number, "Card", (7, 5), 2 * one + memory.SPARE + spare) for number in numbers]
-    for module in (memory, parallel):
+    for module in (memory, sharing):
         monkeypatch.setattr(module, "gpus", lambda: cards)
-    for module in (parallel, devices):
+    for module in (sharing, devices):
         monkeypatch.setattr(module, "choose", lambda device: ("gpu", numbers))
     monkeypatch.setattr(runtime, "contexts", lambda device: [mx.gpu(number) for number in numbers])
-    monkeypatch.setattr(
-        parallel, "_needed_by", parallel._needed_by.__wrapped__
-    )  # keep nothing for other tests
+    monkeypatch.setattr(sharing, "_needed", sharing._needed.__wrapped__)  # keep nothing for other tests
     monkeypatch.setattr(parallel, "_cluster", lambda *arguments: pytest.fail("a run began"))
     with pytest.raises(Faults if fault else pytest.fail.Exception, match=fault or "a run began"):
         run_all(resolve(table, options), systems)
@@ -330,4 +329,52 @@ def test_a_worker_with_another_setup_raises_faults(setting, alone, tmp_path, mon
 )
 def test_threads_and_devices_are_shared_out(monkeypatch, cores, jobs, device, wanted):
     monkeypatch.setenv("OMP_NUM_THREADS", str(cores))
-    assert parallel.shares(jobs, device) == wanted
+    assert sharing.shares(jobs, device) == wanted
+
+
+def test_a_cpu_executes_as_many_runs_at_a_time_as_it_has_cores_and_memory(setting, monkeypatch):
+    table, systems, options = setting
+    corpus, job = prepared(options), resolve(table, replace(options, jobs=None))
+    runs = runs_of(job, systems, corpus.source, corpus.fingerprint())
+    needed = max(sharing._needed_of(dict(enumerate(runs)), 1, corpus, job).values())
+    assert len(runs) == 4
+
+    def count(cores=8, memory=100.0, runs=runs, **change):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(cores))
+        monkeypatch.setattr(sharing, "_memory", lambda: memory * needed)
+        return sharing.at_once(runs, corpus, replace(job, **change))
+
+    assert count() == 4 and count(cores=2) == 2 and count(cores=1) == 1 and count(runs=runs[:1]) == 1
+    assert count(memory=3.5) == 3 and count(memory=0.5) == 1
+    assert count(processes=1) == 1 and count(processes=6, memory=0.5) == 6  # as JOBS says
+    assert count(device="cpu:0,1") == 1  # each batch is divided among the devices
+    monkeypatch.setattr(sharing, "choose", lambda device: ("gpu", [0]))
+    assert count() == 1
+
+
+def test_without_jobs_a_table_runs_in_parallel_with_the_results_of_single_runs(
+    setting, alone, tmp_path, monkeypatch
+):
+    table, systems, options = setting
+    threads, given = runtime.threads(), []
+    monkeypatch.setenv("OMP_NUM_THREADS", str(2 * threads))
+    arguments = replace(options, jobs=None, device="cpu", results=tmp_path / "results")
+    monkeypatch.setattr(
+        parallel, "LocalCluster", lambda **words: given.append(words) or LocalCluster(**words)
+    )
+    monkeypatch.setattr(sharing, "_memory", lambda: 10**12)
+    reports = run_all(resolve(table, replace(arguments, seeds=1)), systems)
+    assert [words["n_workers"] for words in given] == [2]
+    assert same(reports) == [pair for pair in same(alone) if pair[1]["run"]["seed"] == 0]
+
+
+def test_the_bar_shows_the_epochs_of_the_last_checkpoints(setting, alone, tmp_path):
+    table, systems, options = setting
+    corpus, job = prepared(options), resolve(table, options)
+    run, *_ = runs_of(job, systems, corpus.source, corpus.fingerprint())
+    client = SimpleNamespace(subscribe_topic=lambda *arguments: None)
+    bar = parallel._Bar(client, 1, {0: (run, "FNN")}, tmp_path)
+    assert bar._epochs("FNN") == "FNN"
+    shutil.copytree(run.folder(options.results), run.folder(tmp_path))
+    epochs = run.choices["training"]["epochs"]
+    assert bar._epochs("FNN") == f"FNN: epoch {epochs} of {epochs}"
