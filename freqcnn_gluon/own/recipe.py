@@ -56,7 +56,7 @@ class Recipe:
     seed: int = 0
     frequency: str = "mel"
     dtype: str = "auto"
-    window: float = 10.0
+    window: float = 60.0
 
     def __post_init__(self) -> None:
         faults = {}

@@ -62,9 +62,9 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--window",
         type=float,
-        default=10.0,
+        default=60.0,
         help="longest clip in s to train on whole; longer ones are cut into windows of equal length, and 0 "
-        "cuts none (default: 10)",
+        "cuts none (default: 60)",
     )
     command.add_argument(
         "--epochs", type=int, help="number of epochs (default: enough for 400 steps or more)"
