@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep import splits
-from data_prep.base.faults import Faults
+from data_prep.base.faults import Faults, note
 
 __all__ = ["check_disjoint", "divide", "validated"]
 
+REMEDIES = {"train": "", "test": "; to train on every clip, give --test-share 0"}
 NAMES = {"train": "training", "validation": "validation", "test": "test"}  # of the parts, in messages
 
 
@@ -23,7 +24,8 @@ def divide(
     Args:
         frame: The manifest.
         source: The data's folder or CSV file, for messages.
-        share: The share of the clips to hold out if the data states no partitions.
+        share: The share of the clips to hold out if the data states no partitions. 0 trains on every clip,
+            also on those in the partition test.
         seed: The seed of both draws.
         validation_share: The share of the training clips to use for validation, 0 for no validation.
 
@@ -61,11 +63,21 @@ def validated(frame: pd.DataFrame, description: str, share: float, seed: int) ->
 
 def _tested(frame: pd.DataFrame, source: Path | str, share: float, seed: int) -> tuple[pd.DataFrame, str]:
     """Return the partitions that the data states, or draw them, and describe them."""
+    if share == 0:
+        if faults := splits.label_faults(frame["label"]):
+            raise Faults(faults)
+        if (frame["partition"] == "test").any():
+            note(
+                f"note: {source}: its partitions are ignored, because a test share of 0 trains on every clip."
+            )
+        return frame.assign(partition="train"), "Every clip was trained on, and none was held out."
     if not frame["partition"].any():
         return splits.held_out(frame, share, seed)
     parts = {name: set(frame["label"][frame["partition"] == name]) for name in ("train", "test")}
     faults = [
-        f"{source}: has no clip in the partition {name}" for name, labels in parts.items() if not labels
+        f"{source}: has no clip in the partition {name}{REMEDIES[name]}"
+        for name, labels in parts.items()
+        if not labels
     ]
     faults += [
         f"{source}: label {label!r} has no clip to train on; move some of its clips to the partition train"

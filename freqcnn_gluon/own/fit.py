@@ -77,7 +77,7 @@ def fit(
         out: The model's folder.
         recipe: The settings of the training.
         test_share: The share of the clips to hold out if the data states no partition, see
-            ``data_prep.splits.held_out``.
+            ``data_prep.splits.held_out``; 0 trains on every clip and measures nothing.
         device: 'auto', 'cpu', 'gpu', or numbers as in 'gpu:0'.
         jobs: The number of processes that read audio, None for one per core.
         log_dir: A folder for TensorBoard logs.

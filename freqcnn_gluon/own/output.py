@@ -15,6 +15,7 @@ import pandas as pd
 from data_prep.base.faults import one_line
 from freqcnn_gluon.own.about import SVM
 from freqcnn_gluon.own.predict import Prediction
+from freqcnn_gluon.own.scores import ahead
 
 __all__ = ["comparison", "csv_printer", "most_likely", "print_json", "print_text", "score", "table"]
 
@@ -81,10 +82,9 @@ def comparison(name: str, scores: dict, advice: str) -> str:
     over = [f"over {unit}" for unit in units]
     text = "Beside the baselines, with 95 % intervals " + " and ".join(over) + ":\n\n"
     text += table(pd.DataFrame(rows, columns=["system", "UAR %", *over, "accuracy %", *over]))
-    rates = {system: 100 * of_system["metrics"]["uar"] for system, of_system in systems.items()}
-    best = max(rates, key=lambda system: rates[system])  # the first of several, so not a baseline
-    if best != name:
-        difference = f"UAR {rates[best]:.1f} % against {rates[name]:.1f} %"
+    if best := ahead(scores):
+        others, ours = (100 * systems[system]["metrics"]["uar"] for system in (best, name))
+        difference = f"UAR {others:.1f} % against {ours:.1f} %"
         remedy = advice if best == SVM else "The model is of no use yet."
         text += f"\n\nThe baseline {best} is ahead of {name}: {difference}. {remedy}"
     return text

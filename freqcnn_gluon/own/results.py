@@ -36,7 +36,7 @@ def write_results(
     Returns:
         The scores: ``metrics`` and ``intervals`` of the model, see ``scores.scored``, and ``baselines``: the
         same of 'svm', unless it is the model, and of 'majority', which always predicts the most frequent
-        label of the training. And the frame of clips.csv.
+        label of the training; nothing if no clip is held out. And the frame of clips.csv.
     """
     trained, tested = data.part("train"), data.part("test")
     of_svm = _predict(svm, data.clips_of(tested), jobs)
@@ -55,7 +55,7 @@ def write_results(
         frame = _with_predictions(frame, tested, data.labels, probabilities)
     with whole(out / CLIPS) as path:
         write(frame, path)
-    return score_columns(frame[tested], data.labels), frame
+    return score_columns(frame[tested], data.labels) if tested.any() else {}, frame
 
 
 def _with_predictions(
@@ -70,12 +70,12 @@ def _with_predictions(
 
 def _predict(model: Recogniser, clips: list[Clip], jobs: int | None) -> np.ndarray:
     """Return the probabilities (n, classes) of clips, of which long ones are cut into windows."""
-    results = []
+    results = [np.empty((0, len(model.about.labels)))]
     for prediction in predictions(model, clips, jobs):
         if isinstance(prediction, Faults):
             raise prediction
-        results.append(prediction.probabilities)
-    return np.stack(results)
+        results.append(prediction.probabilities[None])
+    return np.concatenate(results)
 
 
 def _predict_images(model: Model, data: Data, tested: np.ndarray, jobs: int | None) -> np.ndarray:
@@ -84,6 +84,8 @@ def _predict_images(model: Model, data: Data, tested: np.ndarray, jobs: int | No
     It uses the spectrograms of the training, except for long clips, which are cut into windows as in
     ``evaluate``.
     """
+    if not tested.any():
+        return np.empty((0, len(data.labels)))
     probabilities = predict(model.net, data.examples(tested), model.devices, CHUNK)
     long = data.seconds > model.about.longest
     if (tested & long).any():

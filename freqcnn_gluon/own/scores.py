@@ -13,7 +13,7 @@ between a label's speakers is then unknown, and where the speakers are the label
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from scipy.stats import t
 from freqcnn_gluon.own.about import MAJORITY, SVM
 from freqcnn_gluon.training.metrics import Z, metrics, wilson
 
-__all__ = ["interval", "score_columns", "scored"]
+__all__ = ["ahead", "interval", "score_columns", "scored"]
 
 
 def score_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict:
@@ -45,6 +45,17 @@ def score_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict:
         for column, name in names.items()
     }
     return {**scores.pop(""), "baselines": scores}
+
+
+def ahead(scores: Mapping) -> str | None:
+    """Return the name of the baseline with the highest UAR, None if none is above the system's.
+
+    Args:
+        scores: The scores of a system and of its baselines, from ``score_columns``.
+    """
+    rates = {None: scores["metrics"]["uar"]}
+    rates |= {name: others["metrics"]["uar"] for name, others in scores.get("baselines", {}).items()}
+    return max(rates, key=lambda name: rates[name])  # the first of several, so not a baseline
 
 
 def scored(labels: np.ndarray, predictions: np.ndarray, classes: int, speakers: np.ndarray) -> dict:

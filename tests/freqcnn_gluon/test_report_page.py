@@ -91,6 +91,24 @@ def test_the_figures_are_those_of_scikit_learn(page, content):
     ]
 
 
+def test_the_page_says_if_a_baseline_is_ahead_or_a_label_has_no_clip(content):
+    report, clips, files = content
+    uar = f"{100 * report['metrics']['uar']:.1f} %"
+    texts = [paragraph.text for paragraph in read(report_page(*content)).all("p")]
+    sentence = f"The baseline svm is ahead of this model: UAR 62.5 % against {uar}; use the SVM in its place."
+    assert sentence in texts and any(text.endswith("the mean of the labels' recalls.") for text in texts)
+    behind = {name: {"metrics": {"uar": 0.01, "accuracy": 0}} for name in ("svm", "majority")}
+    recall = [None, *report["metrics"]["recall"][1:]]
+    changed = report | {"baselines": behind, "metrics": report["metrics"] | {"recall": recall}}
+    texts = [paragraph.text for paragraph in read(report_page(changed, clips, files)).all("p")]
+    assert not any("is ahead of" in text for text in texts)
+    (text,) = (text for text in texts if "recalls, over 2 of 3 labels: no clip has the label" in text)
+    assert LABELS[0] in text
+    behind["majority"]["metrics"]["uar"] = 0.99
+    texts = [paragraph.text for paragraph in read(report_page(changed, clips, files)).all("p")]
+    assert any(text.endswith("the model is of no use yet.") for text in texts)
+
+
 def test_the_speakers_results_are_those_of_scikit_learn(page, content):
     clips = content[1][content[1]["partition"] == "test"]
     trained = set(content[1]["speaker"][content[1]["partition"] == "train"])

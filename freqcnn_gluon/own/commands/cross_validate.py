@@ -24,8 +24,8 @@ def add(commands: Commands) -> None:
         "the result of one `fit`.\n\nOUT/predictions.csv holds each clip's prediction, OUT/report.json the "
         "scores, OUT/report.html shows them in a browser, and OUT/fold-1 and so on hold the models, for "
         "`predict`. On a CPU, several folds are trained at a time, each with one thread. The same command "
-        "resumes an interrupted cross-validation. To train the model that you will use, run `fit` on all "
-        "recordings.",
+        "resumes an interrupted cross-validation. To train the model that you will use, run "
+        "`fit --test-share 0`, which trains on all recordings.",
         "clips.csv --out folds/",
         "clips.csv --out speakers/ --folds speaker   # leave one speaker out at a time",
         "clips.csv --out svm/ --system svm   # the baseline alone, in seconds",

@@ -29,6 +29,7 @@ def add(commands: Commands) -> None:
         "clips.csv --out model/ --architecture table10 --epochs 40 --log-dir logs/",
         "clips.csv --out model/ --validation-share 0.2   # whose score to watch while you try settings",
         "recordings/ --out model/ --system svm   # the baseline alone, in seconds",
+        "recordings/ --out model/ --test-share 0   # the model to use, trained on every clip",
         "recordings/ --out model/ --size 224 --device gpu:0   # the paper's size",
     )
     command.add_argument(
@@ -41,7 +42,11 @@ def add(commands: Commands) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
     add_recipe(command)
     command.add_argument(
-        "--test-share", type=float, default=0.2, help="share of the clips to hold out (default: 0.2)"
+        "--test-share",
+        type=float,
+        default=0.2,
+        help="share of the clips to hold out; 0 trains on every clip, for a model to use after "
+        "`cross-validate` has shown what to expect (default: 0.2)",
     )
     command.add_argument("--log-dir", type=Path, help="folder for TensorBoard logs")
     add_device(command)
@@ -124,7 +129,10 @@ def run(options: argparse.Namespace) -> None:
     print(report["split"])
     if history and (validation := history[-1].get("validation")):
         print(f"Validation after the last epoch: UAR {100 * validation['uar']:.1f} %.")
-    print(f"\n{score(report['metrics'], report['labels'], 'that were held out')}")
+    if "metrics" in report:
+        print(f"\n{score(report['metrics'], report['labels'], 'that were held out')}")
+    else:
+        print("`cross-validate` tells what to expect of such a model.")
     if "baselines" in report:  # models of earlier versions have none
         remedy = f"`predict {options.out / BASELINE}` uses it; --system {SVM} trains it alone."
         print(f"\n{comparison(options.system, report, remedy)}")

@@ -35,7 +35,8 @@ def card(report: Mapping, tested: pd.DataFrame, training: pd.DataFrame) -> Eleme
         labels += [", ", name(label)]
     data: list[tuple[str, Child]] = [("labels", tag("span", *labels[1:]))]
     data += [("training clips", _amount(training))] if len(training) else []
-    data.append(("clips, each tested once" if "folds" in report else "test clips", _amount(tested)))
+    if len(tested):
+        data.append(("clips, each tested once" if "folds" in report else "test clips", _amount(tested)))
     return section(
         "card",
         "Model card",
@@ -71,7 +72,7 @@ def _limits(report: Mapping, tested: pd.DataFrame, training: pd.DataFrame) -> li
     if folds := report.get("folds"):
         limits.append(
             f"These are the results of {len(folds)} models, each trained without one fold. The model that "
-            "you will use is another one: train it with `freqcnn fit` on all recordings."
+            "you will use is another one: train it with `freqcnn fit --test-share 0`."
         )
         counts = tested.groupby("speaker")["fold"].nunique()
         crossing = set(counts.index[counts > 1]) - {""}
@@ -84,7 +85,13 @@ def _limits(report: Mapping, tested: pd.DataFrame, training: pd.DataFrame) -> li
         )
     if crossing:
         limits.append(f"{len(crossing)} test speakers were also trained on: new speakers may do worse.")
-    absent = [label for label, recall in zip(report["labels"], report["metrics"]["recall"]) if recall is None]
+    if "metrics" not in report:
+        limits.append(
+            "Nobody has measured it: every clip was trained on. `freqcnn cross-validate` tells what to "
+            "expect of such a model, and `freqcnn evaluate` measures it on other recordings."
+        )
+    recalls = report.get("metrics", {}).get("recall", ())
+    absent = [label for label, recall in zip(report["labels"], recalls) if recall is None]
     if absent:
         limits.append(f"No test clip has the label {', '.join(absent)}, so its recall is not known.")
     return [

@@ -16,11 +16,12 @@ import pandas as pd
 from data_prep.base.embedded import shades
 from data_prep.base.files import whole
 from data_prep.manifest import Clip
-from freqcnn_gluon.own.about import PAGE
+from freqcnn_gluon.own.about import PAGE, SVM
 from freqcnn_gluon.own.report.card import card, settings
 from freqcnn_gluon.own.report.curves import curves
 from freqcnn_gluon.own.report.html import Child, document, name, percent, section, table, tag
 from freqcnn_gluon.own.report.mistakes import mistakes
+from freqcnn_gluon.own.scores import ahead
 from freqcnn_gluon.training.metrics import metrics
 
 __all__ = ["report_page", "write_page"]
@@ -46,8 +47,9 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
     """Return the report page as HTML.
 
     Args:
-        report: The content of report.json: ``labels``, ``metrics`` (of ``training.metrics.metrics``) and
-            ``split``, a sentence. Optional are ``intervals`` (of ``uar`` and ``accuracy``: low and high over
+        report: The content of report.json: ``labels``, ``metrics`` (of ``training.metrics.metrics``; missing
+            if no clip was held out) and ``split``, a sentence.
+            Optional are ``intervals`` (of ``uar`` and ``accuracy``: low and high over
             ``clips`` and ``speakers``), ``baselines`` (``metrics`` and ``intervals`` by the name of a
             system), ``history`` for curves, and ``folds`` of a cross-validation (each with ``metrics``,
             ``intervals``, ``baselines``, ``clips`` and ``speakers``). The page lists everything else as
@@ -56,22 +58,22 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
             trained on, and the columns ``p(label)``. With ``folds``, every clip has its ``fold``.
         recordings: The file, start and stop in s of each row of ``clips``.
     """
-    labels, measured = report["labels"], report["metrics"]
+    labels, measured = report["labels"], report.get("metrics")
     held_out = clips["predicted"].notna().to_numpy()
     tested, training = clips[held_out], clips[~held_out & (clips["partition"] == "train")]
-    sections = [
-        _results(report, tested),
-        _confusion(labels, np.array(measured["confusion"]), measured["recall"], training),
-        *([curves(report["history"])] if report.get("history") else ()),
-        *([_folds(report["folds"])] if "folds" in report else ()),
-        *([_speakers(labels, tested, training)] if (tested["speaker"] != "").any() else ()),
-        mistakes(labels, tested, [recordings[index] for index in np.flatnonzero(held_out)]),
-        card(report, tested, training),
-        settings(report),
-    ]
+    sections = []
+    if measured:
+        sections.append(_results(report, tested))
+        sections.append(_confusion(labels, np.array(measured["confusion"]), measured["recall"], training))
+    sections += [curves(report["history"])] if report.get("history") else []
+    sections += [_folds(report["folds"])] if "folds" in report else []
+    if measured:
+        sections += [_speakers(labels, tested, training)] if (tested["speaker"] != "").any() else []
+        sections.append(mistakes(labels, tested, [recordings[index] for index in np.flatnonzero(held_out)]))
+    sections += [card(report, tested, training), settings(report)]
     kind = "cross-validation" if "folds" in report else "report"
-    title = f"FreqCNN {kind}: UAR {percent(measured['uar'])}"
-    lead = f"{len(tested)} clips with {len(labels)} labels. {report['split']}"
+    title = f"FreqCNN {kind}: UAR {percent(measured['uar'])}" if measured else f"FreqCNN {kind}: not measured"
+    lead = f"{len(tested if measured else training)} clips with {len(labels)} labels. {report['split']}"
     return document(title, lead, sections)
 
 
@@ -92,11 +94,25 @@ def _results(report: Mapping, tested: pd.DataFrame) -> Element:
         "results",
         "Results",
         table("UAR and accuracy", head, lines, id="systems"),
-        tag(
-            "p",
-            f"{correct} of {len(tested)} clips are recognised. UAR is the mean of the labels' recalls.",
-        ),
+        *(tag("p", *words) for words in _remarks(report, correct, len(tested), ours)),
     )
+
+
+def _remarks(report: Mapping, correct: int, tested: int, ours: str) -> Iterator[list[Child]]:
+    """Yield the paragraphs below the figures: their meaning, and a baseline that is ahead of ``ours``."""
+    recalls = report["metrics"]["recall"]
+    absent = [label for label, recall in zip(report["labels"], recalls) if recall is None]
+    counted = f"{correct} of {tested} clips are recognised. UAR is the mean of the labels' recalls"
+    if absent:
+        labels: list[Child] = [name(", ".join(absent)), "."]
+        over = f"over {len(recalls) - len(absent)} of {len(recalls)} labels"
+        yield [f"{counted}, {over}: no clip has the label ", *labels]
+    else:
+        yield [f"{counted}."]
+    if best := ahead(report):
+        uar, own = (percent(scores["metrics"]["uar"]) for scores in (report["baselines"][best], report))
+        use = "use the SVM in its place." if best == SVM else "the model is of no use yet."
+        yield [tag("strong", f"The baseline {best} is ahead of {ours}: UAR {uar} against {own}; {use}")]
 
 
 def _limits(scores: Mapping, key: str, unit: str) -> Sequence[float] | None:
