@@ -56,6 +56,11 @@ def main(arguments: list[str] | None = None) -> int | None:
         if package not in EXTRAS:
             raise
         raise Faults(_missing(options.name, package)) from None
+    finally:
+        if sys.modules.get("mxnet"):
+            from freqcnn_gluon.runtime import start
+
+            start()  # otherwise a command that ended early would start MXNet as it exits, and print a line
 
 
 def _missing(command: str, package: str) -> str:

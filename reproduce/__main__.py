@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +53,13 @@ def main(arguments: list[str] | None = None) -> None:
     _add_verify(commands)
     _add_reference(commands)
     options = parser.parse_args(arguments)
-    options.run(options)
+    try:
+        options.run(options)
+    finally:
+        if sys.modules.get("mxnet"):
+            from freqcnn_gluon.runtime import start
+
+            start()  # as in ``freqcnn_gluon.__main__``
 
 
 def _add_table(commands: Commands) -> None:

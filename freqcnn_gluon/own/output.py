@@ -91,13 +91,13 @@ def comparison(name: str, scores: dict, advice: str) -> str:
 
 
 def print_text(name: str, prediction: Prediction, labels: Sequence[str]) -> None:
-    """Print a line for each window, if there are several, and a line for the recording."""
+    """Print a line for the recording and, if it has several windows, a line for each of them."""
     several = len(prediction.parts) > 1
+    mean = f" (mean of {len(prediction.parts)} windows)" if several else ""
+    print(one_line(f"{name}: {most_likely(prediction.probabilities, labels)}{mean}"))
     for part in prediction.parts if several else ():
         result = "silent" if part.probabilities is None else most_likely(part.probabilities, labels)
         print(one_line(f"{name} {part.start:.2f}-{part.stop:.2f} s: {result}"))
-    mean = f" (mean of {len(prediction.parts)} windows)" if several else ""
-    print(one_line(f"{name}: {most_likely(prediction.probabilities, labels)}{mean}"))
 
 
 def most_likely(probabilities: np.ndarray, labels: Sequence[str]) -> str:

@@ -59,4 +59,4 @@ def _note_short(job: Job, samples: int) -> None:
     """Print a note if ``samples`` training clips are too few steps for the networks with BatchNorm."""
     rows = [item.name for item in job.table.systems() if item.name.startswith(("FreqCNN", "ResNet"))]
     if rows and (sentence := too_short(samples, job.sizes.batch_size, job.sizes.epochs)):
-        note(f"note: {', '.join(rows)}: {sentence}, or they may score at chance.")
+        note(f"note: {', '.join(rows)}: {sentence} (EPOCHS for make), or they may score at chance.")

@@ -209,7 +209,7 @@ def test_predict_cuts_long_recordings_into_windows_with_their_times(model, tmp_p
     assert lines[columns].iloc[-1].astype(float).to_numpy() == pytest.approx(mean.to_numpy(), abs=1e-4)
     output, _ = run_command(capsys, "predict", model, tmp_path / "both.flac", "--device", "cpu")
     assert "0.00-0.40 s: low" in output.out and "s: silent" in output.out
-    assert output.out.splitlines()[-1].endswith(f"(mean of {len(windows)} windows)")
+    assert output.out.splitlines()[0].endswith(f"(mean of {len(windows)} windows)")
 
 
 def test_predict_reads_folders_and_continues_after_broken_files(model, data, tmp_path, capsys):

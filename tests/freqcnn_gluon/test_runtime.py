@@ -129,6 +129,14 @@ def test_nvrtc_has_the_name_that_cudnn_opens(tmp_path):
     runtime._link_nvrtc(tmp_path / "nowhere")
 
 
+def test_a_command_that_ends_early_prints_its_error_alone(tmp_path):
+    """It has imported MXNet, whose engine starts at the exit at the latest."""
+    words = [sys.executable, "-m", "freqcnn_gluon", "explain", str(tmp_path / "none"), "x.wav"]
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    done = subprocess.run(words, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif("mxnet-cu112" in runtime.versions(), reason="GPUs need the engine's own threads")
 @pytest.mark.parametrize(
     ("cores", "environment", "engine"),

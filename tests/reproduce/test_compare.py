@@ -142,7 +142,8 @@ def test_notes_name_short_trainings_and_a_table_that_is_replaced(speech, tmp_pat
     err = capsys.readouterr().err
     # 6 of 12 clips are one step of an epoch, of batches of 16 that are cut to 6.
     assert (
-        "note: ResNet-18: 1 training steps are too few" in err and "--epochs 100 or more, or they may" in err
+        "note: ResNet-18: 1 training steps are too few" in err
+        and "--epochs 100 or more (EPOCHS for make)" in err
     )
     table = tmp_path / "results" / "talk" / "compare.md"
     assert f"note: {table} is a comparison on other clips, folds or spectrograms, and will be replaced" in err

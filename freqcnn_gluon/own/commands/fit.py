@@ -126,6 +126,8 @@ def run(options: argparse.Namespace) -> None:
     clips, history = report["clips"]["train"], report["history"]
     print(f"Trained on {clips} clips", end="")
     print(f"; the last epoch classified {100 * history[-1]['accuracy']:.1f} % correctly." if history else ".")
+    if history and (sentence := advice(history[-1], clips, len(report["labels"]), recipe.batch_size)):
+        print(f"note: {sentence}")
     print(report["split"])
     if history and (validation := history[-1].get("validation")):
         print(f"Validation after the last epoch: UAR {100 * validation['uar']:.1f} %.")
@@ -139,8 +141,6 @@ def run(options: argparse.Namespace) -> None:
     print(f"\nmodel: {options.out}")
     if (page := options.out / PAGE).exists():  # models of earlier versions have none
         print(f"report: {page}")
-    if history and (sentence := advice(history[-1], clips, len(report["labels"]), recipe.batch_size)):
-        print(f"note: {sentence}")
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
