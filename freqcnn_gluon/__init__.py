@@ -34,7 +34,7 @@ _EXPORTS = {
     "FreqCNNClassifier": "own.classifier",
     "spectrograms": "own.classifier",
 }
-__all__ = list(_EXPORTS)
+__all__ = ["Faults", *_EXPORTS]
 
 
 def __getattr__(name: str):

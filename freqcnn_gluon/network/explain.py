@@ -142,7 +142,8 @@ def picture(
         places, parts, maps = row.subplots(1, 3, width_ratios=(3, 1, 2))
         places.imshow(image, origin="lower", aspect="auto", cmap="Greys", extent=extent)
         style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "alpha": 0.6}
-        places.imshow(block.gain_by_place, extent=extent, interpolation="bilinear", **style)
+        gain = places.imshow(block.gain_by_place, extent=extent, interpolation="bilinear", **style)
+        row.colorbar(gain, ax=places, label="gain (bright: emphasised)")
         places.set(title="gain by place", xlabel=time, ylabel="kHz")
         _label_heights(places, frequencies)
         _draw_parts(parts, block, seconds, frequencies, time)
@@ -181,7 +182,8 @@ def _draw_maps(axes: Axes, block: Attended) -> None:
     low, high = min(tile.min() for tile in tiles), max(tile.max() for tile in tiles)
     gap = np.full((len(tiles[0]), 1), np.nan)
     strip = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
-    axes.imshow(strip, origin="lower", aspect="auto", cmap="viridis", vmin=low, vmax=high)
+    drawn = axes.imshow(strip, origin="lower", aspect="auto", cmap="viridis", vmin=low, vmax=high)
+    axes.figure.colorbar(drawn, ax=axes, label="activation")
     width = tiles[0].shape[1] + 1
     middles = [width * place + width / 2 - 1 for place in range(len(numbers))]
     axes.set_xticks(middles, [f"{number}" for number in numbers])
