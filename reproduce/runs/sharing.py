@@ -33,11 +33,11 @@ def at_once(runs: Sequence[Run], corpus: Corpus, job: Job) -> int:
     if job.processes:
         return job.processes
     kind, numbers = choose(job.device)
-    most = min(runtime.threads(), len(runs))
-    if kind != "cpu" or len(numbers) > 1 or most == 1:
+    if kind != "cpu" or len(numbers) > 1 or runtime.threads() == 1:
         return 1
-    largest = max(_needed_of(dict(enumerate(runs)), 1, corpus, job).values(), default=1)
-    return max(1, min(most, int(_memory() / largest)))
+    needed = _needed_of(dict(enumerate(runs)), 1, corpus, job)  # by the networks; other systems are fast
+    fitting = int(_memory() / max(needed.values())) if len(needed) > 1 else 1
+    return max(1, min(runtime.threads(), len(needed), fitting))
 
 
 def shares(jobs: int, device: str) -> tuple[list[str], int]:
