@@ -19,12 +19,14 @@ from data_prep.corpora import Scan, listing
 
 __all__ = ["SUFFIXES", "recordings", "scan", "skipped_note"]
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".avi")
+SUFFIXES = tuple(
+    ".wav .flac .mp3 .m4a .mp4 .mov .3gp .webm .mkv .ogg .oga .opus .aif .aiff .au .caf .avi".split()
+)
 NEEDED, OPTIONAL = ("path", "label"), ("speaker", "partition", "start", "stop")  # columns of a CSV
 NO_TIME = ("nan", "na", "<na>", "none", "null")
 NO_LABEL = (*NO_TIME, "n/a", "#n/a")
 # suffixes of formats that must be converted first
-UNREAD = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".mov", ".mkv")
+UNREAD = (".aac", ".wma", ".amr")
 
 
 def recordings(folder: Path) -> tuple[list[Path], list[Path]]:

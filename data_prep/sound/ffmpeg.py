@@ -1,4 +1,4 @@
-"""Decode sound with FFmpeg (through PyAV): AVI files, and WAV, CAF and OGG whose codec libsndfile lacks."""
+"""Decode sound with FFmpeg (through PyAV): AVI, MP4, WebM, and WAV, CAF and OGG with other codecs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from data_prep.sound import headers, kinds
 SUBTYPES = {"u8": "PCM_16", "s16": "PCM_16", "s32": "PCM_32", "flt": "FLOAT", "dbl": "DOUBLE"}
 """PyAV's name of a sample format -> libsndfile's. libsndfile does not write unsigned arrays."""
 
-SLACK = 0.1  # s by which an AVI's sound may be shorter than its header states, because codecs add a delay
+FILMS = {"AVI": "avi", "MP4": "mp4", "WebM": "matroska"}  # kind -> FFmpeg's name
+# s by which the sound may be shorter than its header states, because codecs add a delay
+SLACK = {"AVI": 0.1, "MP4": 0.2, "WebM": 0.2}
 UNKNOWN = 2**30  # number of samples or packets that FFmpeg writes into the header of a streamed AVI
 # Codecs that FFmpeg decodes completely in WAV, CAF and OGG. It loses most of AAC in WAV, and repeats Speex.
 COMPLETE = (
@@ -58,35 +60,49 @@ def container(path: Path, file: BinaryIO, format: str) -> Iterator[Any]:
         yield opened
 
 
-def avi(path: Path, length: int) -> soundfile.SoundFile:
-    """Decode the sound of an AVI file of ``length`` bytes.
+def film(path: Path, kind: str, length: int) -> soundfile.SoundFile:
+    """Decode the sound of a film, or of a recording of a phone or a browser.
+
+    Args:
+        path: The file.
+        kind: A kind in FILMS.
+        length: The file's size in bytes.
 
     Raises:
         Faults: The file is damaged or truncated, or has no sound.
     """
     with open(path, "rb") as file:
-        file.seek(4)
-        (size,) = struct.unpack("<I", file.read(4))
-        if 0 < size < headers.STREAMED and size + 8 > length:
-            raise headers.truncated(path, size + 8 - length)
+        if kind == "AVI":
+            file.seek(4)
+            (size,) = struct.unpack("<I", file.read(4))
+            if 0 < size < headers.STREAMED and size + 8 > length:
+                raise headers.truncated(path, size + 8 - length)
         try:
-            with container(path, file, "avi") as film:
-                if not film.streams.audio:
+            with container(path, file, FILMS[kind]) as recording:
+                if not recording.streams.audio:
                     raise Faults(f"{path}: has pictures but no sound; replace it or leave it out")
-                stream = film.streams.audio[0]
+                stream = recording.streams.audio[0]
                 if stream.codec_context is None or not stream.channels:
                     raise Faults(f"{path}: its header describes no sound that can be decoded; copy it again")
-                # 'frames' is the length in units of time_base.
-                stated = float(stream.frames * stream.time_base) if stream.frames < UNKNOWN else 0.0
-                wav = _decoded(path, film, stream)
+                stated = _stated(recording, stream, kind)
+                wav = _decoded(path, recording, stream)
         except pyav(path).FFmpegError as error:
-            raise Faults(f"{path}: cannot be read as AVI ({error.strerror}); copy it again") from None
+            raise Faults(f"{path}: cannot be read as {kind} ({error.strerror}); copy it again") from None
     seconds = wav.frames / wav.samplerate
-    if wav.frames and seconds < stated - SLACK:  # FFmpeg skips damaged parts silently
+    if seconds < stated - SLACK[kind]:  # FFmpeg skips damaged parts silently
         raise Faults(
             f"{path}: holds {seconds:.3f} s of sound, but its header states {stated:.3f} s; copy it again"
         )
     return wav
+
+
+def _stated(recording, stream, kind: str) -> float:
+    """Return the length in s that the header of a film states, 0 if it states none."""
+    if kind == "AVI":  # where 'frames' is the length in units of time_base
+        return float(stream.frames * stream.time_base) if stream.frames < UNKNOWN else 0.0
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return (recording.duration or 0) / 1e6  # of the longest stream, in microseconds
 
 
 def other(path: Path, file: BinaryIO, kind: str) -> soundfile.SoundFile | None:

@@ -12,6 +12,8 @@ from data_prep.base.faults import Faults, printable
 HEAD = 512  # number of first bytes that are examined
 READ = {  # kinds that ``reader`` treats specially, by their first bytes; libsndfile recognises all others
     "AVI": rb"RIFF.{4}AVI ",
+    "MP4": rb".{4}ftyp",  # also M4A, MOV and 3GP
+    "WebM": rb"\x1aE\xdf\xa3",  # also Matroska
     "WAV": rb"RIFF.{4}WAVE",
     "RF64": rb"RF64.{4}WAVE",
     "W64": rb"riff\x2e\x91\xcf\x11",
@@ -21,7 +23,7 @@ READ = {  # kinds that ``reader`` treats specially, by their first bytes; libsnd
     "FLAC": rb"fLaC",
     "OGG": rb"OggS\x00",
 }
-FORMATS = "WAV, FLAC, MP3, OGG, Opus, AIFF, AU, CAF or AVI"  # README names the same
+FORMATS = "WAV, FLAC, MP3, M4A, MP4, WebM, OGG, Opus, AIFF, AU, CAF or AVI"  # README names the same
 CONVERT = "convert it to WAV (ffmpeg -i in -c:a pcm_s16le out.wav)"
 REFUSED = (  # first bytes, name and remedy
     (
@@ -31,8 +33,6 @@ REFUSED = (  # first bytes, name and remedy
     ),
     (rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]", "a web page or XML", "download the recording again"),
     (rb"\s*[{\[]\s*[\"{\[]", "JSON text", "download the recording again"),
-    (rb".{4}ftyp", "MP4 (also called M4A, MOV or 3GP)", CONVERT),
-    (rb"\x1aE\xdf\xa3", "Matroska or WebM", CONVERT),
     (rb"0&\xb2u\x8ef\xcf\x11", "WMA or WMV", CONVERT),
     (rb"\xff[\xf0\xf1\xf8\xf9]|ADIF", "AAC", CONVERT),
     (rb"#!AMR", "AMR", CONVERT),

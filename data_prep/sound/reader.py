@@ -92,8 +92,8 @@ def _read(path: Path, file: BinaryIO, length: int) -> soundfile.SoundFile:
         return flac.opened(path, start)
     if start:  # libsndfile itself skips the tags before other kinds
         kind = ""
-    if kind == "AVI":
-        return ffmpeg.avi(path, length)
+    if kind in ffmpeg.FILMS:
+        return ffmpeg.film(path, kind, length)
     if kind == "OGG":
         if headers.breaks_off(file):
             raise Faults(f"{path}: is truncated: its last page is incomplete; copy it again")

@@ -59,7 +59,9 @@ def test_resampling_keeps_a_sinusoid(source, target):
     np.testing.assert_allclose(after[400:-400], expected[400:-400], atol=2e-3)
 
 
-@pytest.mark.parametrize("suffix", sorted({*SUFFIXES} - {".avi"}))
+@pytest.mark.parametrize(
+    "suffix", sorted({*SUFFIXES} - {".avi", ".m4a", ".mp4", ".mov", ".3gp", ".webm", ".mkv"})
+)
 def test_a_section_is_cut_from_the_whole(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     kinds = {".oga": ("OGG", "VORBIS"), ".opus": ("OGG", "OPUS"), ".aif": ("AIFF", "PCM_16")}

@@ -28,17 +28,17 @@ def test_a_folder_s_folders_are_the_labels(tmp_path):
 
 
 def test_files_of_other_suffixes_are_reported(tmp_path):
-    touch(tmp_path, "cat/a.wav", "cat/b.M4A", "dog/c.opus", "dog/d.m4a", "dog/noted", "docs/about.txt")
+    touch(tmp_path, "cat/a.wav", "cat/b.WMA", "dog/c.opus", "dog/d.wma", "dog/noted", "docs/about.txt")
     (note,) = scan(tmp_path).notes
     assert note.startswith(
-        f"{tmp_path}: 4 files are skipped because of their suffixes (2 .m4a, 1 .txt, 1 without a suffix); "
+        f"{tmp_path}: 4 files are skipped because of their suffixes (2 .wma, 1 .txt, 1 without a suffix); "
     )
-    touch(tmp_path, "bird/e.m4a", "bird/deep/f.m4a", "fish/g.webm")
+    touch(tmp_path, "bird/e.wma", "bird/deep/f.wma", "fish/g.amr")
     with pytest.raises(Faults) as caught:
         scan(tmp_path)
     assert [fault.split(";")[0] for fault in caught.value.faults] == [
-        f"{tmp_path}/bird: its recordings cannot be read (2 .m4a)",
-        f"{tmp_path}/fish: its recordings cannot be read (1 .webm)",
+        f"{tmp_path}/bird: its recordings cannot be read (2 .wma)",
+        f"{tmp_path}/fish: its recordings cannot be read (1 .amr)",
     ]
 
 

@@ -219,7 +219,7 @@ def test_predict_reads_folders_and_continues_after_broken_files(model, data, tmp
     assert code == 1 and len(output.out.splitlines()) == 8
     assert output.err.count("error: ") == 3 and "broken.wav" in output.err and "is silent" in output.err
     (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "a.m4a").touch()
+    (tmp_path / "empty" / "a.wma").touch()
     output, code = run_command(capsys, "predict", model, tmp_path / "empty", "--device", "cpu")
     assert code == 1 and "holds no recordings" in output.err and "are skipped" in output.err
 

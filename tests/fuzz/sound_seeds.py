@@ -14,7 +14,7 @@ import soundfile
 from films import write_avi
 
 # Containers with a codec that is rare there, and that libsndfile does not write.
-KINDS = ("wav", "mp3"), ("wav", "mp2"), ("caf", "alac"), ("ogg", "speex")
+KINDS = ("wav", "mp3"), ("wav", "mp2"), ("caf", "alac"), ("ogg", "speex"), ("mp4", "aac"), ("webm", "libopus")
 
 
 @functools.cache
