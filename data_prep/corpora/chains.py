@@ -222,5 +222,5 @@ def _solo(root: Path) -> Path:
             if any((folder / layout).is_dir() for layout in LAYOUTS)
         ]
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Faults(f"{root}: holds neither {' nor '.join(LAYOUTS)}, but {listing(root)}{hint}")
+        raise Faults(f"{root}: holds neither {' nor '.join(LAYOUTS)}; it holds {listing(root)}{hint}")
     return folders[0]
