@@ -96,8 +96,11 @@ def test_links_are_followed_and_broken_links_are_faults(podcast, tmp_path):
 def test_pipes_and_folders_named_like_recordings_are_faults(podcast, tmp_path):
     os.mkfifo(podcast / "audio/test/UK/UK-7__1.wav")
     (podcast / "audio/test/UK/UK-8__1.wav").mkdir()
-    pipe, folder = refused(podcast, tmp_path)
-    assert "UK-7__1.wav: is a pipe or a device" in pipe and "UK-8__1.wav: is a folder" in folder
+    (podcast / "audio/test/UK/UK-9__1.wav").symlink_to(os.devnull)
+    pipe, folder, device = refused(podcast, tmp_path)
+    assert "UK-7__1.wav: is a pipe, not an audio file; write the sound to a file first" in pipe
+    assert "UK-8__1.wav: is a folder" in folder
+    assert "UK-9__1.wav: is a device without sound; name a recording" in device
 
 
 def test_names_that_a_csv_file_cannot_hold_are_reported_with_their_file(podcast, tmp_path):
