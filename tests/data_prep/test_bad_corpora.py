@@ -274,3 +274,13 @@ def test_an_impossible_time_is_reported_with_its_line(tmp_path):
     assert (
         "line 2: stop '1e308' is not a number" in first and "line 3: start '1e10' is not a number" in second
     )
+
+
+@pytest.mark.parametrize("corpus", [chains, enterface, ut_podcast])
+def test_a_file_instead_of_a_corpus_is_not_called_missing(corpus, tmp_path):
+    (tmp_path / "corpus.zip").touch()
+    for name, problem in (("corpus.zip", "is not a folder"), ("nowhere", "does not exist")):
+        with pytest.raises(Faults) as faults:
+            corpus.scan(tmp_path / name)
+        (fault,) = faults.value.faults
+        assert fault.startswith(f"{tmp_path / name}: {problem}; give the folder that holds ")
