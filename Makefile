@@ -96,7 +96,6 @@ run_options = --device "$(DEVICE)" --seeds "$(SEEDS)" --data "$(DATA)" --results
 	$(foreach choice,$(ASSUME),--assume "$(choice)")
 table_options = $(run_options) $(corpora) $(if $(PROFILE),--profile "$(PROFILE)") \
 	$(if $(filter no,$(CHECK_COUNTS)),--no-check-counts)
-speech = $(or $(SPEECH),$(error name the recordings, as in make compare SPEECH=clips.csv))
 compare_options = $(run_options) --folds "$(FOLDS)" --architecture "$(ARCHITECTURE)" --size "$(SIZE)" \
 	--batch-size "$(BATCH)" $(if $(HOLD_OUT),--hold-out "$(HOLD_OUT)") $(if $(EPOCHS),--epochs "$(EPOCHS)") \
 	$(if $(SYSTEMS),--systems $(SYSTEMS))
@@ -108,6 +107,18 @@ launched = $(if $(HOSTS),"$(PYTHON)" -m freqcnn_gluon launch --hosts "$(HOSTS)" 
 numbered = $(addprefix table,1 2 3 4 5 6 7 8 9 10 11 12)
 .PHONY: help setup $(numbered) tables compare report notebooks audit assumptions plan sensitivity claims reference test test-kill \
 	test-long fuzz lint verify-results bench learning doctor check-gpu-setup check-gpu clean
+
+# Checked here, because the recipes run only after `setup`, which takes minutes.
+ifneq ($(filter compare,$(MAKECMDGOALS)),)
+ifeq ($(strip $(SPEECH)),)
+$(error SPEECH is not set; name the recordings, as in `make compare SPEECH=clips.csv`)
+endif
+endif
+ifneq ($(filter $(numbered) tables plan sensitivity,$(MAKECMDGOALS)),)
+ifneq ($(strip $(CHECK_COUNTS)),$(filter yes no,$(firstword $(CHECK_COUNTS))))
+$(error CHECK_COUNTS=$(CHECK_COUNTS) is not known; give yes or no)
+endif
+endif
 
 help:  ## print this list
 	@echo 'make TARGET [VARIABLE=value ...]'
@@ -123,15 +134,15 @@ setup:  ## create the environment with the CPU or the GPU packages; an existing 
 	@tools/setup.sh "$(VENV)" "$(DEVICE)"
 
 table1:   ## count UT-Podcast's clips, and compare with the paper's counts
-table2:   ## print FreqCNN for accents layer by layer, beside the paper's layers
+table2:   ## print FreqCNN's layers for accents, and mark what the paper's table does not state
 table3:   ## accents: FreqCNN, five other networks and i-vectors
 table4:   ## accents: 0 to 8 frequency segments, with and without the global path
 table5:   ## accents: splits by frequency and time, 0 to 3 attention blocks of two kinds
 table6:   ## count the clips of CHAINS's folds, and compare with the paper's counts
-table7:   ## print FreqCNN for speakers layer by layer, beside the paper's layers
+table7:   ## print FreqCNN's layers for speakers, and mark what the paper's table does not state
 table8:   ## speakers: FreqCNN, four other networks, i-vectors and GMMs on three folds
 table9:   ## speakers: seven pairs of activations on three folds
-table10:  ## print FreqCNN for emotions layer by layer, beside the paper's layers
+table10:  ## print FreqCNN's layers for emotions, and mark what the paper's table does not state
 table11:  ## emotions: FreqCNN and four other systems on ten folds of speakers
 table12:  ## emotions: FreqCNN's confusion matrix, as table and figure
 $(numbered): table%: setup
@@ -141,7 +152,7 @@ tables: setup  ## run all twelve tables
 	@$(launched) "$(PYTHON)" -m reproduce table $(table_options)
 
 compare: setup  ## run the systems of Tables 3, 8 and 11 on the recordings in SPEECH, on the same clips and folds
-	@$(launched) "$(PYTHON)" -m reproduce compare "$(speech)" $(compare_options)
+	@$(launched) "$(PYTHON)" -m reproduce compare "$(SPEECH)" $(compare_options)
 
 report: setup  ## write all results to one page, RESULTS/index.html, for a browser or a phone
 	@"$(PYTHON)" -m reproduce report --data "$(DATA)" --results "$(RESULTS)"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep import corpora, manifest, splits
-from data_prep.base.commands import natural, positive, resumable, with_plain_errors
+from data_prep.base.commands import natural, number, positive, resumable, with_plain_errors
 from data_prep.base.faults import Faults, note
 from data_prep.corpora import chains, enterface, ut_podcast
 from data_prep.corpora.lister import list_clips
@@ -172,7 +172,7 @@ def _add_chains(commands) -> None:
         out_needed=False,
     )
     parser.add_argument(
-        "--window", type=float, default=2.0, help="length in s of the clips cut from a fable (default: 2)"
+        "--window", type=number, default=2.0, help="length in s of the clips cut from a fable (default: 2)"
     )
     parser.add_argument(
         "--rest",

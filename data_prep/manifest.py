@@ -72,7 +72,10 @@ def clips(frame: pd.DataFrame, root: Path) -> list[Clip]:
 
 
 def validate(
-    frame: pd.DataFrame, source: Path | str = "manifest", lines: Sequence[int] | None = None
+    frame: pd.DataFrame,
+    source: Path | str = "manifest",
+    lines: Sequence[int] | None = None,
+    named: bool = True,
 ) -> None:
     """Check a manifest completely.
 
@@ -81,6 +84,8 @@ def validate(
         source: The manifest's file, or the folder of the clips. Messages name the file and the line, or the
             clip's file.
         lines: The number of the line of each row; None if the rows follow the header, which is line 1.
+        named: Whether the user named the clips. Otherwise the names were made from paths and times, and
+            messages do not mention them.
 
     Raises:
         Faults: Everything that is wrong.
@@ -97,7 +102,8 @@ def validate(
         if folder
         else [f"on line {number}" for number in numbers]
     )
-    faults = [*_field_faults(text), *_repeated_clips(text, places), *_value_faults(text)]
+    repeated = _repeated_clips(text, places) if named else _repeated_recordings(text, numbers)
+    faults = [*_field_faults(text, "clip" if named else "path"), *repeated, *_value_faults(text)]
     clips = [f"{Path(source) / path}" if folder else "" for path in text["path"]]
     if faults:
         raise Faults(
@@ -111,8 +117,13 @@ def _faulty_rows(faulty: pd.Series, text: pd.DataFrame, message: str) -> Iterato
         yield int(row), message.format_map(text.iloc[row])
 
 
-def _field_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
-    """Yield the row and the fault of every field that is empty or has forbidden characters."""
+def _field_faults(text: pd.DataFrame, name_column: str) -> Iterator[tuple[int, str]]:
+    """Yield the row and the fault of every field that is empty or has forbidden characters.
+
+    Args:
+        text: The manifest as strings.
+        name_column: The column in which the user named the clips, 'clip' or 'path'.
+    """
 
     def having(characters: str) -> pd.Series:
         return text.apply(lambda column: column.str.contains(f"[{characters}]")).any(axis=1)
@@ -125,9 +136,9 @@ def _field_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:
     if sys.getfilesystemencoding() != "utf-8":  # then most such names are right, and this setting is wrong
         remedy = "set PYTHONUTF8=1, because this locale's file names are not in UTF-8"
     yield from _faulty_rows(surrogate, text, f"the name {{path!r}} is not in UTF-8; {remedy}")
-    for name in ("clip", "path", "label"):
+    for name in dict.fromkeys((name_column, "path", "label")):
         yield from _faulty_rows(text[name] == "", text, f"{name} is empty; every clip needs one")
-    for name in ("clip", "label", "speaker"):
+    for name in (name_column, "label", "speaker"):
         padded = text[name] != text[name].str.strip()
         yield from _faulty_rows(padded, text, f"{name} {{{name}!r}} begins or ends with a space; remove it")
 
@@ -138,6 +149,21 @@ def _repeated_clips(text: pd.DataFrame, places: Sequence[str]) -> Iterator[tuple
     for row in np.flatnonzero((text["clip"].duplicated() & (text["clip"] != "")).to_numpy()):
         clip = text["clip"].iloc[row]
         yield int(row), f"clip {clip!r} is already {places[first[clip]]}; give every clip a different name"
+
+
+def _repeated_recordings(text: pd.DataFrame, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield the row and the fault of every row with the path and the times of an earlier row."""
+    first: dict[str, int] = {}
+    for row, (clip, label) in enumerate(zip(text["clip"], text["label"], strict=True)):
+        earlier = first.setdefault(clip, row)
+        if earlier == row or not clip:
+            continue
+        fault = f"names the same recording as line {lines[earlier]}"
+        if label == text["label"].iloc[earlier]:
+            yield row, f"{fault}; delete one of the two lines"
+        else:
+            labels = f"{text['label'].iloc[earlier]} and {label}"
+            yield row, f"{fault}, with the labels {labels}; keep the line with the right one"
 
 
 def _value_faults(text: pd.DataFrame) -> Iterator[tuple[int, str]]:

@@ -133,7 +133,8 @@ def _add_sensitivity(commands: Commands) -> None:
         "3 --seeds 3",
         "3 --together attention_input --together gamma",
     )
-    command.add_argument("number", type=int, metavar="N", help="number of the table: 3, 4, 5, 8, 9, 11 or 12")
+    numbers = "3, 4, 5, 8, 9, 11 or 12"
+    command.add_argument("number", type=positive, metavar="N", help=f"number of the table: {numbers}")
     help = "also run all combinations of this assumption and the others that are given so; may be repeated"
     command.add_argument("--together", action="append", default=[], metavar="ID", help=help)
     add_options(command)

@@ -191,13 +191,13 @@ def prepare(
     """
     kind = CORPORA[name]
     scan = _scan(name, root, data, choices, jobs)
+    _print_notes(scan)  # before the clips are read: a note may explain why there are none
     source, check_counts = _source_of(name, root, scan, check_counts)
     folder = data / source / name
     protocol = partial(kind.module.protocol, **_selected(kind.module.PROTOCOL_OPTIONS, choices))
     counts = scan.counts if check_counts else ()
     frame, images = corpora.build(scan, folder, image, protocol, counts, jobs)
     notes = scan.notes + corpora.repeated(frame, images)
-    _print_notes(scan)
     if kind.speakers_apart:
         _check_speakers(frame)
     if describe := getattr(kind.module, "folds_text", None):

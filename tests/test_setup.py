@@ -324,3 +324,25 @@ def test_an_empty_variable_counts_as_unset(name, given):
     )
     other = commands({name: "other"})
     assert other != usual and "other" in other
+
+
+@pytest.mark.parametrize(
+    "words, fault",
+    [
+        (["compare"], "SPEECH is not set; name the recordings, as in `make compare SPEECH=clips.csv`"),
+        (["compare", "SPEECH= "], "SPEECH is not set"),
+        *(
+            ([target, "CHECK_COUNTS=maybe"], "CHECK_COUNTS=maybe is not known; give yes or no")
+            for target in ("table3", "tables", "plan", "sensitivity")
+        ),
+        (["table3", "CHECK_COUNTS=no yes"], "CHECK_COUNTS=no yes is not known"),
+    ],
+)
+def test_a_missing_or_impossible_variable_is_reported_before_anything_is_installed(tmp_path, words, fault):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    script(tmp_path / "tools/setup.sh", "touch installed")
+    done = subprocess.run(["make", *words], cwd=tmp_path, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 2 and fault in done.stderr and not (tmp_path / "installed").exists()
+    valid = "SPEECH=a b.csv" if words[0] == "compare" else "CHECK_COUNTS=no"
+    planned = subprocess.run(["make", "-n", words[0], valid], cwd=tmp_path, text=True, capture_output=True)
+    assert ("a b.csv" if words[0] == "compare" else "--no-check-counts") in planned.stdout

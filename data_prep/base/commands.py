@@ -144,6 +144,14 @@ def natural(text: str) -> int:
     return int(text)
 
 
+def number(text: str) -> float:
+    """Parse a number, as an argparse ``type``."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 def positive(text: str) -> int:
     """Parse a whole number of 1 or more, as an argparse ``type``."""
     if not text.isdecimal() or not int(text):

@@ -35,6 +35,7 @@ OTHER_FORMATS = {
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"\x1f\x8b": "compressed with gzip",
 }
+SAVE = "save the table as CSV with encoding UTF-8 (in Excel: Save As, CSV UTF-8)"
 SYNONYMS = {
     synonym: name
     for name, synonyms in {
@@ -98,7 +99,7 @@ def read_table(path: Path | str, needed: Sequence[str] = (), known: Sequence[str
     if "\0" in "".join(header):
         raise Faults(
             f"{path}, line {rows[0].first}: has NUL characters in it, like UTF-16 without a byte order "
-            "mark; save the table as CSV with encoding UTF-8"
+            f"mark; {SAVE}"
         )
     header, body = _without_empty_columns(header, rows[1:])
     empty = pd.DataFrame(columns=header)
@@ -144,15 +145,13 @@ def _text(path: Path | str) -> str:
         raise Faults(f"{path}: cannot be read ({error.strerror}); check its path and permissions") from None
     for magic, kind in OTHER_FORMATS.items():
         if content.startswith(magic):
-            raise Faults(f"{path}: is {kind}, not CSV; save the table as CSV with encoding UTF-8")
+            raise Faults(f"{path}: is {kind}, not CSV; {SAVE}")
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise Faults(
-            f"{path}, line {line}: is not UTF-{16 if utf16 else 8}; save the table as CSV with encoding UTF-8"
-        ) from None
+        raise Faults(f"{path}, line {line}: is not UTF-{16 if utf16 else 8}; {SAVE}") from None
 
 
 def _column(cell: str, names: set[str]) -> str:

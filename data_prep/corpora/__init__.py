@@ -12,7 +12,7 @@ from data_prep import manifest, store
 from data_prep.base.faults import Faults
 from data_prep.sound.spectrogram import ImageSettings
 
-__all__ = ["ACCEPT", "Scan", "build", "listing", "repeated"]
+__all__ = ["ACCEPT", "Scan", "build", "check_folder", "listing", "repeated"]
 
 ACCEPT = "Complete the corpus, or accept these counts with CHECK_COUNTS=no (command line: --no-check-counts)."
 """The remedy for counts that differ from the paper's."""
@@ -85,6 +85,12 @@ def repeated(frame: pd.DataFrame, images: store.Store, most: int = 8) -> tuple[s
     ]
     more = f"; and {len(groups) - most} more" if len(groups) > most else ""
     return (f"clips that are the same recording: {'; '.join(names)}{more}.",)
+
+
+def check_folder(root: Path, remedy: str) -> None:
+    """Raise Faults with a ``remedy``, such as 'give the folder of CHAINS', unless ``root`` is a folder."""
+    if not root.is_dir():
+        raise Faults(f"{root}: {'is not a folder' if root.exists() else 'does not exist'}; {remedy}")
 
 
 def listing(folder: Path, most: int = 8) -> str:

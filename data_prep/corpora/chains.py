@@ -10,7 +10,7 @@ import pandas as pd
 
 from data_prep import manifest
 from data_prep.base.faults import Faults, Lines
-from data_prep.corpora import ACCEPT, Scan, listing
+from data_prep.corpora import ACCEPT, Scan, check_folder, listing
 from data_prep.sound import audio
 
 LABELS = tuple(  # the speakers
@@ -210,8 +210,7 @@ def _files(root: Path) -> tuple[pd.DataFrame, list[str]]:
 
 def _solo(root: Path) -> Path:
     """Find the folder that holds the speakers' folders."""
-    if not root.is_dir():
-        raise Faults(f"{root}: does not exist; give the folder that holds {' or '.join(LAYOUTS)}")
+    check_folder(root, f"give the folder that holds {' or '.join(LAYOUTS)}")
     folders = [root / layout for layout in LAYOUTS if (root / layout).is_dir()]
     if len(folders) > 1:
         raise Faults(f"{root}: holds the solo readings twice, in {' and in '.join(LAYOUTS)}; remove one")
@@ -222,5 +221,5 @@ def _solo(root: Path) -> Path:
             if any((folder / layout).is_dir() for layout in LAYOUTS)
         ]
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Faults(f"{root}: holds neither {' nor '.join(LAYOUTS)}, but {listing(root)}{hint}")
+        raise Faults(f"{root}: holds neither {' nor '.join(LAYOUTS)}; it holds {listing(root)}{hint}")
     return folders[0]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_prep import manifest, splits
 from data_prep.base.faults import Faults, Lines
-from data_prep.corpora import ACCEPT, Scan, listing
+from data_prep.corpora import ACCEPT, Scan, check_folder, listing
 
 EMOTIONS = {
     "anger": "Angry",
@@ -120,8 +120,7 @@ def folds_text(frame: pd.DataFrame) -> str:
 
 def _database(root: Path) -> Path:
     """Find the folder that holds the subjects."""
-    if not root.is_dir():
-        raise Faults(f"{root}: does not exist; give the folder that holds '{WRAPPER}' or subject 1")
+    check_folder(root, f"give the folder that holds '{WRAPPER}' or subject 1")
     return _child(root, WRAPPER) or root
 
 

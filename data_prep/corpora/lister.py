@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from data_prep.base.faults import Faults
-from data_prep.corpora import listing
+from data_prep.corpora import check_folder, listing
 from data_prep.corpora.own import recordings
 
 __all__ = ["OpenCorpus", "Table", "list_clips"]
@@ -95,9 +95,7 @@ def list_clips(
             that are there twice, speakers that the corpus's table does not have, and what is missing.
     """
     root, label = Path(root).absolute(), label or corpus.labels[0]
-    if not root.is_dir():
-        problem = "is not a folder" if root.exists() else "does not exist"
-        raise Faults(f"{root}: {problem}; give the folder of {corpus.title} ({corpus.layout})")
+    check_folder(root, f"give the folder of {corpus.title} ({corpus.layout})")
     sounds, others = recordings(root)
     paths = [path for path in sounds if path.suffix.lower() == corpus.suffix]
     clips, faults, notes = _matched(corpus, paths)

@@ -16,6 +16,7 @@ from data_prep.base.csv_tables import misnamed, read_table
 from data_prep.base.faults import Faults
 from data_prep.base.files import as_stored
 from data_prep.corpora import Scan, listing
+from data_prep.sound import kinds
 
 __all__ = ["SUFFIXES", "recordings", "scan", "skipped_note"]
 
@@ -27,6 +28,8 @@ NO_TIME = ("nan", "na", "<na>", "none", "null")
 NO_LABEL = (*NO_TIME, "n/a", "#n/a")
 # suffixes of formats that must be converted first
 UNREAD = (".aac", ".wma", ".amr")
+LABELLED = "one subfolder of recordings for each label"
+DATA = f"a folder that has {LABELLED}, or a CSV file with the columns path and label"
 
 
 def recordings(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -80,7 +83,8 @@ def scan(source: Path | str, further: Sequence[str] = ()) -> Scan:
         source: A folder with a folder for each label, or a CSV file (``base.csv_tables``) with the columns
             path (relative to the CSV's folder, or absolute) and label. The CSV may have the columns
             speaker, partition ('train' or 'test'), start and stop (s; 'nan' counts as empty, and a decimal
-            comma is accepted if semicolons separate the fields). Other columns are ignored, with a note.
+            comma is accepted if semicolons separate the fields). Other columns are ignored, with a note, and
+            so are spaces around values and capitals in partitions.
         further: The names of more columns that the CSV may have and that the manifest keeps.
 
     Returns:
@@ -92,9 +96,24 @@ def scan(source: Path | str, further: Sequence[str] = ()) -> Scan:
     source = as_stored(source)
     if source.is_dir():
         return _of_folder(source)
+    if _is_sound(source):
+        raise Faults(f"{source}: is a sound file; give {DATA}")
     if source.exists():
         return _of_table(source, further)
-    raise Faults(f"{source}: is missing; name a folder with a folder for each label, or a CSV file")
+    raise Faults(f"{source}: is missing; give {DATA}")
+
+
+def _is_sound(path: Path) -> bool:
+    """Return whether a file's suffix or first bytes are those of sound. Only regular files are opened."""
+    if not path.is_file():
+        return False
+    if path.suffix.lower() in (*SUFFIXES, *UNREAD):
+        return True
+    try:
+        with open(path, "rb") as file:
+            return bool(kinds.kind_at(file, kinds.tags_end(file)))
+    except OSError:  # ``read_table`` reports it
+        return False
 
 
 def _of_folder(root: Path) -> Scan:
@@ -114,10 +133,10 @@ def _of_folder(root: Path) -> Scan:
             "folder away"
         )
     if not paths and not faults:
-        faults.append(
-            f"{root}: holds no recordings ({', '.join(SUFFIXES)}) but {listing(root)}; give a folder with a "
-            "folder for each label"
-        )
+        reason = f"holds no recordings ({', '.join(SUFFIXES)}) but {listing(root)}"
+        if not any(root.iterdir()):
+            reason = "the folder is empty"
+        faults.append(f"{root}: {reason}; give a folder that has {LABELLED}")
     if faults:
         raise Faults(faults)
     lines = [{"path": path.as_posix(), "label": path.parts[0]} for path in paths]
@@ -128,10 +147,12 @@ def _of_folder(root: Path) -> Scan:
 
 def _of_table(source: Path, further: Sequence[str]) -> Scan:
     table = read_table(source, NEEDED, (*OPTIONAL, *further))
-    frame, lines = table.frame, table.lines
+    lines = table.lines
+    frame, ignored = _plain(table.frame, source, ["path", "label", "speaker", "partition", *further])
     _check_paths(frame["path"], source, lines)
     passed = [str(name) for name in frame.columns if name and name not in (*NEEDED, *OPTIONAL, *further)]
     paths = [str(as_stored(_place(source.parent.absolute(), path))) for path in frame["path"]]
+    missing = _missing_files(source, frame["path"], paths)
     folders = [os.path.dirname(path) for path in paths if "\0" not in path]  # another check reports it
     root = os.path.commonpath(folders) if folders else ""
     below = [os.path.relpath(path, root) for path in paths]
@@ -139,7 +160,8 @@ def _of_table(source: Path, further: Sequence[str]) -> Scan:
     for name in ("start", "stop"):
         if name in frame:
             frame[name] = [_time(cell, table.delimiter) for cell in frame[name]]
-    notes = _passed_columns(source, passed, frame.columns) + _missing_labels(source, frame["label"])
+    notes = _passed_columns(source, passed, frame.columns) + ignored
+    notes += _missing_labels(source, frame["label"])
     frame = _completed(frame, source, lines, [name for name in further if name in frame])
     parts = set(frame["partition"])
     if "" in parts and len(parts) > 1:
@@ -147,7 +169,48 @@ def _of_table(source: Path, further: Sequence[str]) -> Scan:
         raise Faults(
             f"{source}, line {line}: has no partition, but other lines have; give train or test everywhere"
         )
-    return Scan(Path(root), frame, [], (*notes, *_similar_labels(source, frame["label"])))
+    return Scan(Path(root), frame, [], (*notes, *_similar_labels(source, frame["label"]), *missing))
+
+
+def _plain(frame: pd.DataFrame, source: Path, columns: Iterable[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Remove spaces around the values of a CSV's ``columns``, and capitals in partitions.
+
+    Spaces around a path are kept if there is such a file.
+
+    Returns:
+        The frame, and the note on what was removed, if anything was.
+    """
+    plain = frame.assign(**{name: frame[name].str.strip() for name in columns if name in frame})
+    plain["path"] = [
+        path if path != short and os.path.lexists(source.parent / path) else short
+        for path, short in zip(frame["path"], plain["path"])
+    ]
+    padded = [f"a {name}" for name in columns if name in frame and (plain[name] != frame[name]).any()]
+    ignored = [f"spaces around {' or '.join(padded)}"] if padded else []
+    if "partition" in plain:
+        lower = plain["partition"].str.casefold()
+        if (lower != plain["partition"]).any():
+            ignored.append("capitals in a partition")
+        plain["partition"] = lower
+    return plain, (f"note: {source}: {' and '.join(ignored)} are ignored.",) if ignored else ()
+
+
+def _missing_files(source: Path, stated: Iterable[str], places: Sequence[str]) -> tuple[str, ...]:
+    """Return the note on relative paths without a file, if there are any.
+
+    Args:
+        source: The CSV file.
+        stated: Its paths.
+        places: The files that they name.
+    """
+    relative = {path: place for path, place in zip(stated, places) if path and not os.path.isabs(path)}
+    missing = [path for path, place in relative.items() if not os.path.lexists(place)]
+    if not missing:
+        return ()
+    return (
+        f"note: {source}: there is no file at {len(missing)} of {len(relative)} relative paths, such as "
+        f"{missing[0]!r}. Relative paths begin at the folder of the CSV file, {source.parent.absolute()}.",
+    )
 
 
 def _time(cell: str, delimiter: str) -> str:
@@ -242,5 +305,5 @@ def _completed(
         frame["text"] = ""  # the name of a text in a corpus; a CSV's column of this name may hold transcripts
     times = zip(frame["path"], frame["start"], frame["stop"])
     frame["clip"] = [path + (f" {start}-{stop}" if start or stop else "") for path, start, stop in times]
-    manifest.validate(frame, source, lines)
+    manifest.validate(frame, source, lines, named=False)
     return manifest.typed(frame)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from data_prep import manifest, splits
 from data_prep.base.faults import Faults, Lines
-from data_prep.corpora import ACCEPT, Scan, listing
+from data_prep.corpora import ACCEPT, Scan, check_folder, listing
 
 PARTITIONS = ("train", "test")
 LABELS = ("AU", "US", "UK")
@@ -95,8 +95,7 @@ def _clips(folder: Path) -> list[Path]:
 def _layout_faults(root: Path) -> list[str]:
     """List the faults of the folders; raise Faults if there is no ``audio/``."""
     audio = root / "audio"
-    if not root.is_dir():
-        raise Faults(f"{root}: does not exist; give the folder that holds audio/")
+    check_folder(root, "give the folder that holds audio/")
     if not audio.is_dir():
         near = [p for p in (root.parent, *sorted(root.iterdir())) if (p / "audio" / "train").is_dir()]
         hint = f"; did you mean {near[0]}?" if near else ""

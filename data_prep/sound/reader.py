@@ -72,12 +72,14 @@ def seekable(path: Path) -> soundfile.SoundFile:
 
 
 def _check_file(path: Path) -> int:
-    """Return the size in bytes of a file. Raise Faults for a folder, a pipe, a device or an empty file."""
+    """Return the size in bytes of a file. Raise Faults for a folder, a device, a pipe or an empty file."""
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise Faults(f"{path}: is a folder, not an audio file")
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        raise Faults(f"{path}: is a device without sound; name a recording")
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
-        raise Faults(f"{path}: is a pipe or a device, not an audio file; write the sound to a file first")
+        raise Faults(f"{path}: is a pipe, not an audio file; write the sound to a file first")
     if not status.st_size:
         raise Faults(f"{path}: is an empty file (0 bytes); replace it or leave it out")
     return status.st_size

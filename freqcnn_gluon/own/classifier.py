@@ -216,13 +216,24 @@ class FreqCNNClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _size(size: int | None, X: np.ndarray | Sequence[Path | str]) -> int:
-    """Return ``size``, or if it is None, the side of the images ``X``, or the default for files."""
+    """Return ``size``, or if it is None, the side of the images ``X``, or the default for files.
+
+    Raises:
+        BadInput: ``size`` is None, and ``X`` does not have the shape of images.
+    """
     if size is not None:
         return size
     shape = () if issparse(X) else np.asarray(X).shape
     if len(shape) < 2:
         return Recipe.size
-    return math.isqrt(shape[1]) if len(shape) == 2 else shape[-1]
+    side = math.isqrt(shape[1]) if len(shape) == 2 else shape[-1]
+    low, high = RANGES["size"]
+    if shape[1:] not in ((side, side), (side**2,)) or not low <= side <= high:
+        raise BadInput(
+            f"X has the shape {shape}; pass images (n, size, size), as AudioToImages returns them, with a "
+            f"size from {low} to {high}, or their pixels in rows (n, size * size)"
+        )
+    return side
 
 
 def _loss_weights(class_weight: Mapping | str | None, labels: np.ndarray) -> np.ndarray | None:

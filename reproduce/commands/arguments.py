@@ -61,7 +61,7 @@ def add_command(
 def add_numbers(command: argparse.ArgumentParser, tables: str) -> None:
     command.add_argument(
         "numbers",
-        type=int,
+        type=positive,
         nargs="*",
         metavar="N",
         help=f"number of a table: {tables} (default: all of them)",
@@ -130,7 +130,8 @@ def add_comparison(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="SPEECH",
         help="labelled recordings: a folder with a folder for each label, or a CSV file with the columns "
-        "path and label and, optionally, speaker, text, fold, start and stop",
+        "path and label and, optionally, speaker, text, fold, start and stop; relative paths begin at the "
+        "folder of the CSV file",
     )
     command.add_argument(
         "--systems",

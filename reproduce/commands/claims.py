@@ -25,7 +25,10 @@ def claims(results: Path, sources: Sequence[str] = ()) -> str:
     """
     folders = {path.parent.name: path.parent for path in results.glob("*/table??.json")}
     if not folders:
-        raise Faults(f"{results}: there are no results yet; run `make table3` for the first")
+        raise Faults(
+            f"{results}: has no result of a table of the paper yet; run `make table3`, or look at the "
+            "committed ones with `make claims RESULTS=results/reference`"
+        )
     if unknown := [source for source in sources if source not in folders]:
         names = ", ".join(sorted(folders))
         raise Faults(f"{results / source}: has no results; choose from {names}" for source in unknown)

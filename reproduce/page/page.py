@@ -91,7 +91,10 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
     patterns = "*/table??.[cj]s*", f"*/{stem(COMPARE)}.json"
     folders = sorted({path.parent for pattern in patterns for path in results.glob(pattern)}, key=order)
     if not folders:
-        raise Faults(f"{results}: there are no results yet; run `make table3` for the first")
+        raise Faults(
+            f"{results}: there are no results yet; run `make table3` for the first, or look at the committed "
+            "ones with `make report RESULTS=results/reference`"
+        )
     by_folder = _reports(folders)
     total = sum(len(by_number) for by_number in by_folder.values())
     with Bar(total=total, desc="drawing", unit="table", leave=False) as bar:

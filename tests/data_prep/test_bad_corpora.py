@@ -96,8 +96,11 @@ def test_links_are_followed_and_broken_links_are_faults(podcast, tmp_path):
 def test_pipes_and_folders_named_like_recordings_are_faults(podcast, tmp_path):
     os.mkfifo(podcast / "audio/test/UK/UK-7__1.wav")
     (podcast / "audio/test/UK/UK-8__1.wav").mkdir()
-    pipe, folder = refused(podcast, tmp_path)
-    assert "UK-7__1.wav: is a pipe or a device" in pipe and "UK-8__1.wav: is a folder" in folder
+    (podcast / "audio/test/UK/UK-9__1.wav").symlink_to(os.devnull)
+    pipe, folder, device = refused(podcast, tmp_path)
+    assert "UK-7__1.wav: is a pipe, not an audio file; write the sound to a file first" in pipe
+    assert "UK-8__1.wav: is a folder" in folder
+    assert "UK-9__1.wav: is a device without sound; name a recording" in device
 
 
 def test_names_that_a_csv_file_cannot_hold_are_reported_with_their_file(podcast, tmp_path):
@@ -271,3 +274,13 @@ def test_an_impossible_time_is_reported_with_its_line(tmp_path):
     assert (
         "line 2: stop '1e308' is not a number" in first and "line 3: start '1e10' is not a number" in second
     )
+
+
+@pytest.mark.parametrize("corpus", [chains, enterface, ut_podcast])
+def test_a_file_instead_of_a_corpus_is_not_called_missing(corpus, tmp_path):
+    (tmp_path / "corpus.zip").touch()
+    for name, problem in (("corpus.zip", "is not a folder"), ("nowhere", "does not exist")):
+        with pytest.raises(Faults) as faults:
+            corpus.scan(tmp_path / name)
+        (fault,) = faults.value.faults
+        assert fault.startswith(f"{tmp_path / name}: {problem}; give the folder that holds ")

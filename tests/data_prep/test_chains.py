@@ -172,6 +172,9 @@ def test_the_wrong_root(corpus):
     assert f"did you mean {corpus}?" in faults(chains.scan, corpus.parent)[0]
     assert f"did you mean {corpus}?" in faults(chains.scan, corpus / "data/solo")[0]
     assert "does not exist" in faults(chains.scan, corpus / "absent")[0]
+    (corpus / "empty").mkdir()
+    (fault,) = faults(chains.scan, corpus / "empty")
+    assert fault.endswith(f"; it holds nothing; did you mean {corpus}?")
     write(corpus, layout="solo/data/solo")
     assert "twice" in faults(chains.scan, corpus)[0]
 

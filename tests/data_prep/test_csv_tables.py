@@ -1,5 +1,7 @@
 """CSV as spreadsheets, pandas and corpora write it is read by fixed rules, and no row vanishes."""
 
+import re
+
 import pytest
 
 from data_prep.base.csv_tables import read_table
@@ -64,7 +66,10 @@ def test_every_dialect_is_the_same_table(tmp_path, name):
     [
         (b"PK\x03\x04\0\0", ": is a spreadsheet or another ZIP archive, not CSV; save the table as CSV "),
         (b"\xff\xfea\0b", ", line 1: is not UTF-16; save"),
-        ("path,label\na.wav,w\xfctend".encode("latin-1"), ", line 2: is not UTF-8; save"),
+        (
+            "path,label\na.wav,w\xfctend".encode("latin-1"),
+            ", line 2: is not UTF-8; save the table as CSV with encoding UTF-8 (in Excel: Save As, CSV UTF-8",
+        ),
         (written().encode("utf-16-le"), ", line 1: has NUL characters in it, like UTF-16 without a byte"),
         ("# mine\n" + written(), ", line 1: lacks the columns path, label; it has # mine"),
         ("sep=;\npath,label\n", ", line 2: lacks the columns path, label; it has path,label"),
@@ -127,6 +132,8 @@ def test_true_line_breaks_in_a_transcript_are_read(tmp_path):
 
 
 def scanned(tmp_path, content):
+    for name in re.findall(r"\b\w+\.wav", content):
+        (tmp_path / name).touch()
     (tmp_path / "clips.csv").write_text(content, encoding="utf-8")
     return own.scan(tmp_path / "clips.csv")
 

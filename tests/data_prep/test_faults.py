@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data_prep.base.commands import positive, resumable, with_plain_errors
+from data_prep.base.commands import number, positive, resumable, with_plain_errors
 from data_prep.base.faults import SHOWN, Faults
 from data_prep.base.files import whole
 from data_prep.base.progress import Bar
@@ -212,3 +212,10 @@ def test_positive(text):
     assert positive("12") == 12
     with pytest.raises(argparse.ArgumentTypeError, match="whole number of 1 or more"):
         positive(text)
+
+
+def test_number():
+    assert [number(text) for text in ("0.5", "-1", "1e-3")] == [0.5, -1.0, 0.001]
+    for text in ("", "many", "0,5"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"^'{text}' is not a number$"):
+            number(text)

@@ -1,5 +1,7 @@
 """Anybody's recordings as a manifest: folders, CSV files, and all that is wrong with them."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -71,8 +73,17 @@ def test_a_table_s_transcripts_are_passed_over(tmp_path):
         ("path,label\na\0b/c.wav,x\n", "line 2: a field has a control character in it"),
         ("path,tag\na.wav,x\n", "lacks the columns label; it has path, tag"),
         ("path,label\n,x\n", "line 2: path is empty"),
-        ("path,label\na.wav,\nb.wav,y \n", "2 faults:.*line 2: label is empty.*line 3: label 'y ' begins"),
-        ("path,label\na.wav,x\na.wav,x\n", "line 3: clip 'a.wav' is already on line 2"),
+        ("path,label\na.wav,\nb.wav, \n", "2 faults:.*line 2: label is empty.*line 3: label is empty"),
+        (
+            "path,label,start\na.wav,x,1\na.wav,x,2\na.wav,x,1\n",
+            "csv, line 4: names the same recording as line 2; delete one of the two lines$",
+        ),
+        (
+            "path,label\na.wav,x\n./a.wav ,y\na.wav,x\n",
+            "2 faults:.*line 3: names the same recording as line 2, with the labels x and y; keep the "
+            "line with the right one\n.*line 4: names the same recording as line 2; delete one",
+        ),
+        ("path,label\n,x\n,y\n", "2 faults:.*line 2: path is empty; .*line 3: path is empty; "),
         ("path,label,start\na.wav,x,soon\n", "start 'soon' is not a number of seconds"),
         (
             "path,label,partition\na.wav,x,train\nb.wav,y,\n",
@@ -92,8 +103,70 @@ def test_what_is_wrong_with_a_table_is_reported_by_line(tmp_path, text, message)
 def test_what_is_wrong_with_a_folder(tmp_path):
     with pytest.raises(Faults, match="nowhere: is missing"):
         scan(tmp_path / "nowhere")
-    with pytest.raises(Faults, match="holds no recordings .* but nothing"):
+    with pytest.raises(Faults) as caught:
+        scan(tmp_path)
+    folder = "give a folder that has one subfolder of recordings for each label"
+    assert caught.value.faults == [f"{tmp_path}: the folder is empty; {folder}"]
+    touch(tmp_path, "x/notes.txt")
+    with pytest.raises(Faults, match=f"holds no recordings .* but x; {folder}"):
         scan(tmp_path)
     touch(tmp_path, "a.wav", "x/b.wav")
     with pytest.raises(Faults, match="1 recordings such as a.wav are not in a label's folder"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize("name, content", [("a.wav", b""), ("A.MP3", b"x"), ("a.m4a", b"x"), ("a", b"fLaC")])
+def test_a_sound_file_instead_of_a_table_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Faults) as caught:
+        scan(tmp_path / name)
+    assert caught.value.faults == [
+        f"{tmp_path / name}: is a sound file; give a folder that has one subfolder of recordings for each "
+        "label, or a CSV file with the columns path and label"
+    ]
+
+
+def test_a_table_may_come_through_a_pipe(tmp_path):
+    """A pipe is read once, so the test for sound must not open it."""
+    read, write = os.pipe()
+    with open(write, "w") as pipe:
+        pipe.write("path,label\na.wav,x\nb.wav,y\n")
+    assert scan(f"/dev/fd/{read}").manifest["label"].tolist() == ["x", "y"]
+    os.close(read)
+
+
+def test_spaces_around_values_and_capitals_in_partitions_are_ignored_with_one_note(tmp_path):
+    touch(tmp_path, "a.wav", " b.wav", "c.wav")
+    table = tmp_path / "clips.csv"
+    rows = "a.wav ,x ,ann,Train,t1\nc.wav,x,ann,test,t2 \nb.wav,y, ann\t,TEST ,t1\n"
+    table.write_text("path,label,speaker,partition,text\n" + rows.replace("b.wav", " b.wav"))
+    with pytest.raises(Faults, match="line 4: path ' b.wav' begins or ends with a space; remove it"):
+        scan(table)  # there is such a file
+    (tmp_path / " b.wav").rename(tmp_path / "b.wav")
+    found = scan(table, ["text"])
+    assert found.manifest["path"].tolist() == ["a.wav", "c.wav", "b.wav"]
+    assert found.manifest["label"].tolist() == ["x", "x", "y"]
+    assert found.manifest["speaker"].tolist() == ["ann"] * 3
+    assert found.manifest["partition"].tolist() == ["train", "test", "test"]
+    assert found.manifest["text"].tolist() == ["t1", "t2", "t1"]
+    assert found.notes == (
+        f"note: {table}: spaces around a path or a label or a speaker or a partition or a text and capitals "
+        "in a partition are ignored.",
+    )
+    table.write_text("path,label,partition\na.wav,x,Train\nb.wav,y,TEST\n")
+    assert scan(table).notes == (f"note: {table}: capitals in a partition are ignored.",)
+    table.write_text("path,label,partition\na.wav,x,train\nb.wav,y,test\n")
+    assert scan(table).notes == ()
+
+
+def test_a_note_says_where_relative_paths_begin_if_there_is_no_file(tmp_path):
+    touch(tmp_path, "data/a.wav", "lists/b.wav")
+    table = tmp_path / "lists" / "clips.csv"
+    rows = f"data/a.wav,x\n{tmp_path}/nowhere.wav,x\nb.wav,y\n"
+    table.write_text("path,label\n" + rows)
+    assert scan(table).notes == (
+        f"note: {table}: there is no file at 1 of 2 relative paths, such as 'data/a.wav'. Relative paths "
+        f"begin at the folder of the CSV file, {tmp_path}/lists.",
+    )
+    table.write_text("path,label\n" + rows.replace("data/", "../data/"))
+    assert scan(table).notes == ()

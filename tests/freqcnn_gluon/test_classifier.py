@@ -186,6 +186,13 @@ def test_wrong_input_is_reported(data, tmp_path):
         classifier().fit(files[:2], ["a", "a"])
     with pytest.raises(Faults, match="2 recordings and 3 labels"):
         classifier().fit(files[:2], ["a", "b", "a"])
+    for shape in ((2, 2), (2, 1000), (2, 8, 8), (2, 32, 64), (2, 1, 32, 32), (2, 0)):
+        with pytest.raises(Faults) as faults:
+            FreqCNNClassifier().fit(np.zeros(shape), [0, 1])
+        assert faults.value.faults == [
+            f"X has the shape {shape}; pass images (n, size, size), as AudioToImages returns them, with a "
+            "size from 16 to 4096, or their pixels in rows (n, size * size)"
+        ]
     with pytest.raises(Faults, match="epochs: 0 is not a whole number of 1 or more"):
         classifier(epochs=0).fit(["no.wav", "b.wav"], ["a", "b"])
     (tmp_path / "b.wav").write_bytes(b"RIFF")

@@ -1,5 +1,6 @@
 """From labelled recordings to a model's folder and back to labels, through the commands."""
 
+import contextlib
 import csv
 import io
 import json
@@ -43,7 +44,11 @@ def model(data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def onnx(model):
     path = model.parent / "model.onnx"
-    assert main(["export", str(model), "--onnx", str(path)]) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        assert main(["export", str(model), "--onnx", str(path)]) == 0
+    wrote, difference = output.getvalue().splitlines()
+    assert wrote == f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB; input: image)"
+    assert re.fullmatch(r"Its probabilities differ from MXNet's by at most \d\.\de-\d\d\.", difference)
     return path
 
 

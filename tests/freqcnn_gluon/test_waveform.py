@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 
 import numpy as np
 import onnx
@@ -203,6 +204,10 @@ def test_the_symbol_has_no_waveform(saved, tmp_path, capsys):
     assert "--input waveform: MXNet's symbol takes images only" in capsys.readouterr().err
     assert main(["export", str(root / "model"), "--onnx", str(tmp_path / "w"), "--input", "waveform"]) == 0
     assert OnnxModel(tmp_path / "w").takes == "waveform"
+    assert re.match(rf"wrote {tmp_path}/w \(\d+\.\d MB; input: waveform\)\n", capsys.readouterr().out)
+    assert main(["export", str(root / "model"), "--symbol", str(tmp_path / "s")]) == 0
+    files = [f"wrote {tmp_path}/{name}" for name in ("s-symbol.json", "s-0000.params")]
+    assert [line.split(" (")[0] for line in capsys.readouterr().out.splitlines()] == files
 
 
 def test_another_scale_is_refused():

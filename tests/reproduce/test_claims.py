@@ -336,8 +336,13 @@ def test_what_is_written(tmp_path):
 
 
 def test_the_command_names_what_is_missing(tmp_path):
-    with pytest.raises(Faults, match="there are no results yet; run `make table3`"):
-        command.claims(tmp_path)
+    remedy = "run `make table3`, or look at the committed ones with `make claims RESULTS=results/reference`"
+    for _ in ("nothing", "a comparison only"):
+        with pytest.raises(Faults) as faults:
+            command.claims(tmp_path)
+        assert faults.value.faults == [f"{tmp_path}: has no result of a table of the paper yet; {remedy}"]
+        (tmp_path / "emodb").mkdir(exist_ok=True)
+        (tmp_path / "emodb" / "compare.json").write_text("[]")
     (tmp_path / "standin").mkdir()
     (tmp_path / "standin" / "table03.json").write_text("[]")
     with pytest.raises(Faults, match="paper: has no results; choose from standin"):

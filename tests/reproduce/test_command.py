@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tones import write_tones
 
 from reproduce.__main__ import main
@@ -60,3 +61,14 @@ def test_the_help_does_not_wait_for_large_libraries():
         [sys.executable, "-c", program], cwd=root, text=True, capture_output=True, check=True
     )
     assert done.stdout.endswith("\nset()\n")
+
+
+@pytest.mark.parametrize(
+    "command, argument",
+    [("table 2.5", "N"), ("sensitivity 2.5", "N"), ("compare a.csv --size 2.5", "--size")],
+)
+def test_arguments_that_are_not_numbers_are_named(command, argument, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    fault = f"argument {argument}: '2.5' is not a whole number of 1 or more\n"
+    assert ended.value.code == 2 and capsys.readouterr().err.endswith(fault)

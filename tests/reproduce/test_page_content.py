@@ -343,7 +343,10 @@ def test_a_failed_run_is_reported_and_has_no_number(tmp_path):
 
 def test_no_results_is_one_sentence(tmp_path, capsys):
     assert main(["report", "--results", str(tmp_path / "none")]) == 1
-    assert "there are no results yet; run `make table3` for the first" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path / 'none'}: there are no results yet; run `make table3` for the first, or look at "
+        "the committed ones with `make report RESULTS=results/reference`\n"
+    )
     assert not (tmp_path / "none").exists()
 
 

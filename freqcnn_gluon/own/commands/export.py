@@ -46,6 +46,13 @@ def run(options: argparse.Namespace) -> None:
     model = Model.load(recogniser.folder(options.model), "cpu")
     if options.onnx:
         difference = to_onnx(model, options.onnx, options.input)
-        print(f"{options.onnx}: its probabilities differ from MXNet's by at most {difference:.1e}")
+        print(f"wrote {options.onnx} ({_megabytes(options.onnx)}; input: {options.input})")
+        print(f"Its probabilities differ from MXNet's by at most {difference:.1e}.")
     else:
-        print(*to_symbol(model, options.symbol))
+        for path in to_symbol(model, options.symbol):
+            print(f"wrote {path} ({_megabytes(path)})")
+
+
+def _megabytes(path: Path) -> str:
+    """Return the size of a file for the user."""
+    return f"{path.stat().st_size / 1e6:.1f} MB"

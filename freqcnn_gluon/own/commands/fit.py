@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.base.commands import resumable
+from data_prep.base.commands import natural, number, positive, resumable
 from freqcnn_gluon.own.commands.parser import Commands, add_command, add_device, add_jobs, check_folder
 
 if TYPE_CHECKING:
@@ -37,13 +37,14 @@ def add(commands: Commands) -> None:
         type=Path,
         metavar="DATA",
         help="a folder with a folder of recordings for each label, or a CSV file with the columns path and "
-        "label and, optionally, speaker, partition (train or test), start and stop (s)",
+        "label and, optionally, speaker, partition (train or test), start and stop (s); relative paths begin "
+        "at the folder of the CSV file",
     )
     command.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
     add_recipe(command)
     command.add_argument(
         "--test-share",
-        type=float,
+        type=number,
         default=0.2,
         help="share of the clips to hold out; 0 trains on every clip, for a model to use after "
         "`cross-validate` has shown what to expect (default: 0.2)",
@@ -59,29 +60,29 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
         "--architecture", default="table7", help="table2, table7 (the smallest) or table10 (default: table7)"
     )
     command.add_argument(
-        "--size", type=int, default=64, help="side of the spectrograms in pixels (default: 64)"
+        "--size", type=positive, default=64, help="side of the spectrograms in pixels (default: 64)"
     )
     command.add_argument(
         "--frequency", default="mel", help="frequency axis of the spectrograms, mel or linear (default: mel)"
     )
     command.add_argument(
         "--window",
-        type=float,
+        type=number,
         default=60.0,
         help="longest clip in s to train on whole; longer ones are cut into windows of equal length, and 0 "
         "cuts none (default: 60)",
     )
     command.add_argument(
-        "--epochs", type=int, help="number of epochs (default: enough for 400 steps or more)"
+        "--epochs", type=positive, help="number of epochs (default: enough for 400 steps or more)"
     )
     command.add_argument(
-        "--batch-size", type=int, default=16, help="number of clips per training step (default: 16)"
+        "--batch-size", type=positive, default=16, help="number of clips per training step (default: 16)"
     )
     command.add_argument(
-        "--learning-rate", type=float, default=0.01, help="highest learning rate of SGD (default: 0.01)"
+        "--learning-rate", type=number, default=0.01, help="highest learning rate of SGD (default: 0.01)"
     )
     command.add_argument(
-        "--seed", type=int, default=0, help="seed of the split and the training (default: 0)"
+        "--seed", type=natural, default=0, help="seed of the split and the training (default: 0)"
     )
     command.add_argument(
         "--dtype",
@@ -91,7 +92,7 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--validation-share",
-        type=float,
+        type=number,
         default=0.0,
         help="share of the training clips to predict after each epoch instead of training on them; whole "
         "speakers, if the data names speakers (default: 0)",
