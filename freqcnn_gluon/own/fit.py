@@ -51,7 +51,7 @@ EARLIER = {
     "system": "freqcnn",
     "frequency": "linear",
     "dtype": "float32",
-    "window": 0.0,
+    "window": Recipe.window,  # none was cut: if a clip is longer, the lists of clips differ
 }
 IDENTITY = ["clip", "label", "partition", "key"]  # columns of a clip that decide the training
 
