@@ -378,7 +378,7 @@ def test_a_recording_that_the_speech_accent_archive_s_table_promises_is_missed(a
 def test_the_page_describes_each_corpus_and_its_command(name):
     sections = {section.partition("\n")[0]: section for section in re.split(r"^## ", PAGE, flags=re.M)[1:]}
     commands = {
-        title: re.findall(r"^python -m data_prep list (\S+) .*> \S+$", text, re.M)
+        title: re.findall(r"^\.venv/bin/python -m data_prep list (\S+) .*> \S+$", text, re.M)
         for title, text in sections.items()
     }
     (title,) = [title for title, names in commands.items() if name in names]

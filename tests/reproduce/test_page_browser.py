@@ -11,10 +11,11 @@ from made import report as made
 from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_page_content import OTHER, REFERENCE, put
+from test_page_content import OTHER, OWN, REFERENCE, put
 
 from reproduce.page.page import report
 
+STANDIN = f"s{1 + len(OWN)}"  # after the paper's corpus
 WIDTHS = {"phone": (390, 844), "desk": (1280, 900)}
 
 
@@ -150,7 +151,7 @@ def test_a_table_filters_to_the_rows_that_have_all_words(shown):
 def test_the_contents_stay_in_sight_and_lead_to_their_sections(shown):
     for width in WIDTHS:
         browser = shown(width)
-        for id in ("s3-table9", "assumptions"):
+        for id in (f"{STANDIN}-table9", "assumptions"):
             browser.find_element(By.CSS_SELECTOR, f"nav a[href='#{id}']").click()
             place = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
             assert 0 <= browser.execute_script(place, f"#{id}") < 100
@@ -159,7 +160,7 @@ def test_the_contents_stay_in_sight_and_lead_to_their_sections(shown):
 
 def test_a_number_leads_to_its_report_and_a_link_into_a_fold_opens_it(shown):
     browser = shown()
-    number = browser.find_element(By.CSS_SELECTOR, "#s3-table3 .paper td a.number")
+    number = browser.find_element(By.CSS_SELECTOR, f"#{STANDIN}-table3 .paper td a.number")
     shown_number = number.text
     number.click()
     content = json.loads(browser.find_element(By.TAG_NAME, "body").text)
@@ -167,9 +168,9 @@ def test_a_number_leads_to_its_report_and_a_link_into_a_fold_opens_it(shown):
     recall = dict(zip(content["labels"], content["metrics"]["recall"]))["AU"]
     assert shown_number == f"{100 * recall:.2f}"
     browser = shown()
-    fold = browser.find_element(By.ID, "s3-table12-cells").find_element(By.XPATH, "ancestor::details")
+    fold = browser.find_element(By.ID, f"{STANDIN}-table12-cells").find_element(By.XPATH, "ancestor::details")
     assert fold.get_attribute("open") is None
-    browser.find_element(By.CSS_SELECTOR, "#s3-table12 .paper td a.number").click()
+    browser.find_element(By.CSS_SELECTOR, f"#{STANDIN}-table12 .paper td a.number").click()
     assert fold.get_attribute("open") == "true"
 
 

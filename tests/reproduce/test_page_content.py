@@ -24,7 +24,9 @@ from reproduce.tables import TABLES, TRAINED
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 NUMBERS = list(TRAINED)
 HOSTILE = "<img src=x onerror=alert(1)> & 'co'"
-SOURCES = {"paper": "s0", HOSTILE: "s1", "emodb": "s2", "fsdd": "s3", "standin": "s4", "network": "s5"}
+OWN = sorted(path.parent.name for path in REFERENCE.glob("*/compare.json"))
+SOURCES = {name: f"s{number}" for number, name in enumerate(["paper", HOSTILE, *OWN, "standin", "network"])}
+STANDIN, NETWORK = SOURCES["standin"], SOURCES["network"]
 OTHER = ((290, 10, 32), (5, 65, 19), (20, 40, 180))
 
 
@@ -145,7 +147,7 @@ def test_every_link_leads_somewhere(results, tree):
 
 
 def test_each_number_links_to_the_reports_it_is_of(results, tree):
-    table = by_id(tree, "s4-table8-cells")
+    table = by_id(tree, f"{STANDIN}-table8-cells")
     for row, cell in zip(table.all("tbody")[0].all("tr"), TABLES[8].cells):
         linked = [item.attributes["href"] for item in row.all("td")[-1].all("a")]
         folds = {json.loads((results / link).read_text())["run"]["fold"] for link in linked}
@@ -226,7 +228,7 @@ def test_it_is_readable_without_seeing_it(tree):
 
 
 def test_the_variation_between_seeds_is_shown_and_with_one_seed_is_not_known(tree):
-    for section, seeds in (("s0-table3", "three"), ("s4-table3", "not known, each row has one seed")):
+    for section, seeds in (("s0-table3", "three"), (f"{STANDIN}-table3", "not known, each row has one seed")):
         (details,) = [
             item
             for item in by_id(tree, section).all("details")
@@ -247,7 +249,7 @@ def test_the_variation_between_seeds_is_shown_and_with_one_seed_is_not_known(tre
 
 
 def test_confusion_matrices_are_the_reports_counts(results, tree):
-    looks = by_id(tree, "s4-table12").all("div", class_="learning")
+    looks = by_id(tree, f"{STANDIN}-table12").all("div", class_="learning")
     assert len(looks) == 1
     reports = [item.content for item in reports_in(results / "standin", 12)]
     counts = np.sum([item["metrics"]["confusion"] for item in reports], axis=0)
@@ -263,7 +265,7 @@ def test_training_curves_are_drawn_to_the_reports_values(results, tree):
         for item in reports_in(results / "standin", 3)
         if item.content["run"]["row"] == "FreqCNN"
     )
-    svg = by_id(tree, "s4-table3").all("svg")[0]
+    svg = by_id(tree, f"{STANDIN}-table3").all("svg")[0]
     drawn = {}
     for path in svg.all("path"):
         style = path.attributes.get("style") or ""
@@ -295,7 +297,7 @@ def test_where_each_run_comes_from(results, tree):
     } == {"1.0"}
     versions = by_id(tree, "s0-versions").text
     assert "A : mxnet 1.9.1" in versions and "B : not known" in versions
-    assert "mxnet 1.9.1, gluoncv 0.10.5.post0" in by_id(tree, "s4-versions").text
+    assert "mxnet 1.9.1, gluoncv 0.10.5.post0" in by_id(tree, f"{STANDIN}-versions").text
 
 
 def test_the_audit_and_every_assumption_are_there(tree):
@@ -312,7 +314,7 @@ def test_the_audit_and_every_assumption_are_there(tree):
 
 
 def test_the_networks_tables_are_there(tree):
-    section = by_id(tree, "s5-table2")
+    section = by_id(tree, f"{NETWORK}-table2")
     assert (
         "64, 7 × 7/1 [+ tanh]" in section.text
         and "32 of 36 cells are the same as the paper's." in section.text
