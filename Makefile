@@ -192,7 +192,7 @@ lint: setup  ## check style and types: ruff check, ruff format --check, mypy (un
 
 # Each worker has one thread, because the workers would compete for the cores otherwise. All tests of a file run in
 # the same worker, so that they share its fixtures.
-test: setup  ## run the tests (6 to 8 minutes)
+test: setup  ## run the tests (6 to 11 minutes)
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -n logical --maxprocesses 4 --dist loadfile \
 	    --no-loadscope-reorder
 
