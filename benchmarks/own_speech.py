@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
             if results.of(trial) is not None:
                 continue
             if root is None:
-                note(f"{corpus}: it is skipped, because its FOLDER is not given.")
+                note(f"{corpus}: it is skipped, because --{corpus.removesuffix(JOINED)} FOLDER is not given.")
                 continue
             if corpus.endswith(JOINED):
                 unused = listed.tasks[corpus.removesuffix(JOINED)].unused

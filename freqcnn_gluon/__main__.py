@@ -7,6 +7,7 @@ import sys
 
 from data_prep.base.commands import with_plain_errors
 from data_prep.base.faults import Faults
+from freqcnn_gluon import runtime
 from freqcnn_gluon.own.commands import (
     cross_validate,
     describe,
@@ -58,9 +59,7 @@ def main(arguments: list[str] | None = None) -> int | None:
         raise Faults(_missing(options.name, package)) from None
     finally:
         if sys.modules.get("mxnet"):
-            from freqcnn_gluon.runtime import start
-
-            start()  # otherwise a command that ended early would start MXNet as it exits, and print a line
+            runtime.start()  # otherwise MXNet starts as a command that ended early exits, and prints a line
 
 
 def _missing(command: str, package: str) -> str:

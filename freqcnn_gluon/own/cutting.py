@@ -34,11 +34,12 @@ def windows_of(
         A manifest with a row for each window that is not silent. Its index is that of the clip's row, which
         differs in ``clip``, ``start`` and ``stop`` only. A clip that cannot be read, or is silent, has none.
     """
-    clips = manifest.clips(frame, root) if longest else []
+    if not longest:
+        return frame.iloc[:0]
+    clips = manifest.clips(frame, root)
     with pool(jobs, len(clips)) as stream:
         times = list(stream(partial(_audible, longest, rate), clips))
-    counts = [len(each) for each in times] or [0] * len(frame)
-    windows = frame.loc[np.repeat(frame.index, counts)]
+    windows = frame.loc[np.repeat(frame.index, [len(each) for each in times])]
     starts, stops = np.array([time for each in times for time in each]).reshape(-1, 2).T
     names = [f"{clip} {start}-{stop}" for clip, start, stop in zip(windows["clip"], starts, stops)]
     return windows.assign(clip=names, start=starts, stop=stops)

@@ -15,7 +15,7 @@ import pandas as pd
 from data_prep.base.faults import one_line
 from freqcnn_gluon.own.about import SVM
 from freqcnn_gluon.own.predict import Prediction
-from freqcnn_gluon.own.scores import ahead
+from freqcnn_gluon.own.scores import absent, ahead
 
 __all__ = ["comparison", "csv_printer", "most_likely", "print_json", "print_text", "score", "table"]
 
@@ -47,10 +47,10 @@ def score(metrics: dict, labels: Sequence[str], origin: str) -> str:
     frame = pd.DataFrame(metrics["confusion"], columns=labels)
     frame.insert(0, "true \\ predicted", labels)
     frame["recall %"] = ["" if recall is None else f"{100 * recall:.1f}" for recall in metrics["recall"]]
-    absent = [label for label, recall in zip(labels, metrics["recall"]) if recall is None]
-    over = f" over {len(labels) - len(absent)} of {len(labels)} labels" if absent else ""
+    missing = absent(labels, metrics)
+    over = f" over {len(labels) - len(missing)} of {len(labels)} labels" if missing else ""
     values = f"UAR{over} {100 * metrics['uar']:.1f} %, accuracy {100 * metrics['accuracy']:.1f} %"
-    without = f"; no clip has the label {', '.join(absent)}" if absent else ""
+    without = f"; no clip has the label {', '.join(missing)}" if missing else ""
     return f"{values} on {sum(map(sum, metrics['confusion']))} clips {origin}{without}\n\n{table(frame)}"
 
 

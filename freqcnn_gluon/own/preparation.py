@@ -70,7 +70,7 @@ def prepare(
     root: Path,
     folder: Path,
     settings: ImageSettings,
-    window: float = 0.0,
+    window: float,
     jobs: int | None = None,
 ) -> Data:
     """Cut long clips, compute the spectrograms of divided clips, and check that the parts are disjoint.

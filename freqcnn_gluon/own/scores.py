@@ -22,7 +22,7 @@ from scipy.stats import t
 from freqcnn_gluon.own.about import MAJORITY, SVM
 from freqcnn_gluon.training.metrics import Z, metrics, wilson
 
-__all__ = ["ahead", "interval", "score_columns", "scored"]
+__all__ = ["absent", "ahead", "interval", "score_columns", "scored"]
 
 
 def score_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict:
@@ -45,6 +45,11 @@ def score_columns(frame: pd.DataFrame, labels: Sequence[str]) -> dict:
         for column, name in names.items()
     }
     return {**scores.pop(""), "baselines": scores}
+
+
+def absent(labels: Sequence[str], metrics: Mapping) -> list[str]:
+    """Return the ``labels`` that no evaluated clip has, so that ``metrics`` have no recall of them."""
+    return [label for label, recall in zip(labels, metrics["recall"]) if recall is None]
 
 
 def ahead(scores: Mapping) -> str | None:

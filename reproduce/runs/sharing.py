@@ -35,8 +35,9 @@ def at_once(runs: Sequence[Run], corpus: Corpus, job: Job) -> int:
     kind, numbers = choose(job.device)
     if kind != "cpu" or len(numbers) > 1 or runtime.threads() == 1:
         return 1
-    needed = _needed_of(dict(enumerate(runs)), 1, corpus, job)  # by the networks; other systems are fast
-    fitting = int(_memory() / max(needed.values())) if len(needed) > 1 else 1
+    # Only networks count, because the other systems take seconds.
+    needed = [_needed(run, 1, corpus, job.device) for run in runs if run.system not in PEERS]
+    fitting = int(_memory() / max(needed)) if len(needed) > 1 else 1
     return max(1, min(runtime.threads(), len(needed), fitting))
 
 
@@ -82,9 +83,11 @@ def check_memory(runs: Mapping[str, Run], corpus: Corpus, job: Job) -> None:
     else:
         memory = _memory()
     share = memory / -(-count // places)
+    each = max(1, places // count)
     needed = {
-        title: context + value
-        for title, value in _needed_of(runs, max(1, places // count), corpus, job).items()
+        title: context + _needed(run, each, corpus, job.device)
+        for title, run in runs.items()
+        if run.system not in PEERS
     }
     title = max(needed, key=needed.__getitem__, default=None)
     if title and needed[title] > share:
@@ -101,20 +104,16 @@ def _memory() -> float:
     return MEMORY_LIMIT
 
 
-def _needed_of(runs: Mapping, devices: int, corpus: Corpus, job: Job) -> dict:
-    """Return the bytes that each training of a Gluon network needs on each of its ``devices``."""
-    classes, needed = len(corpus.split.labels), {}
-    for title, run in runs.items():
-        if run.system not in PEERS:
-            size, batch_size = run.network_sizes()
-            arguments, memory = json.dumps(run.choices["network"]), run.choices["training"]["memory"]
-            share = -(-batch_size // devices)
-            needed[title] = _needed(run.system, classes, size, share, arguments, memory, job.device)
-    return needed
+def _needed(run: Run, devices: int, corpus: Corpus, device: str) -> int:
+    """Return the bytes that the training of a Gluon network needs on each of so many ``devices``."""
+    size, batch_size = run.network_sizes()
+    arguments, memory = json.dumps(run.choices["network"]), run.choices["training"]["memory"]
+    share = -(-batch_size // devices)
+    return _needed_by(run.system, len(corpus.split.labels), size, share, arguments, memory, device)
 
 
 @functools.cache  # folds and seeds train the same network
-def _needed(
+def _needed_by(
     system: str, classes: int, size: int, share: int, arguments: str, memory: float, device: str
 ) -> int:
     """Return the bytes that a training needs; ``arguments`` are the network's, as JSON."""

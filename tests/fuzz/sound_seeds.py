@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from films import write_avi
 
-# Containers with a codec that is rare there, and that libsndfile does not write.
+# Containers that libsndfile does not write, or not with this codec.
 KINDS = ("wav", "mp3"), ("wav", "mp2"), ("caf", "alac"), ("ogg", "speex"), ("mp4", "aac"), ("webm", "libopus")
 
 

@@ -283,7 +283,7 @@ def test_runs_that_share_a_gpu_fit_into_its_memory(setting, monkeypatch, numbers
     for module in (sharing, devices):
         monkeypatch.setattr(module, "choose", lambda device: ("gpu", numbers))
     monkeypatch.setattr(runtime, "contexts", lambda device: [mx.gpu(number) for number in numbers])
-    monkeypatch.setattr(sharing, "_needed", sharing._needed.__wrapped__)  # keep nothing for other tests
+    monkeypatch.setattr(sharing, "_needed_by", sharing._needed_by.__wrapped__)  # keep nothing for other tests
     monkeypatch.setattr(parallel, "_cluster", lambda *arguments: pytest.fail("a run began"))
     with pytest.raises(Faults if fault else pytest.fail.Exception, match=fault or "a run began"):
         run_all(resolve(table, options), systems)
@@ -337,7 +337,7 @@ def test_a_cpu_executes_as_many_runs_at_a_time_as_it_has_cores_and_memory(settin
     corpus, job = prepared(options), resolve(table, replace(options, jobs=None))
     runs = runs_of(job, systems, corpus.source, corpus.fingerprint())
     networks = [run for run in runs if run.system == "fnn"]
-    needed = max(sharing._needed_of(dict(enumerate(runs)), 1, corpus, job).values())
+    needed = sharing._needed(networks[0], 1, corpus, job.device)
     assert len(networks) == 2 and len(runs) == 4
 
     def count(cores=8, memory=100.0, runs=2 * networks, **change):

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 import pandas as pd
 
 from freqcnn_gluon.own.report.html import Child, facts, name, number, section, tag
+from freqcnn_gluon.own.scores import absent
 
 __all__ = ["card", "settings"]
 
@@ -90,10 +91,8 @@ def _limits(report: Mapping, tested: pd.DataFrame, training: pd.DataFrame) -> li
             "Nobody has measured it: every clip was trained on. `freqcnn cross-validate` tells what to "
             "expect of such a model, and `freqcnn evaluate` measures it on other recordings."
         )
-    recalls = report.get("metrics", {}).get("recall", ())
-    absent = [label for label, recall in zip(report["labels"], recalls) if recall is None]
-    if absent:
-        limits.append(f"No test clip has the label {', '.join(absent)}, so its recall is not known.")
+    elif missing := absent(report["labels"], report["metrics"]):
+        limits.append(f"No test clip has the label {', '.join(missing)}, so its recall is not known.")
     return [
         *limits,
         "Do not use it alone to decide about a person. A voice, an accent or an expressed emotion is not "

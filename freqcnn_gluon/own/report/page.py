@@ -21,7 +21,7 @@ from freqcnn_gluon.own.report.card import card, settings
 from freqcnn_gluon.own.report.curves import curves
 from freqcnn_gluon.own.report.html import Child, document, name, percent, section, table, tag
 from freqcnn_gluon.own.report.mistakes import mistakes
-from freqcnn_gluon.own.scores import ahead
+from freqcnn_gluon.own.scores import absent, ahead
 from freqcnn_gluon.training.metrics import metrics
 
 __all__ = ["report_page", "write_page"]
@@ -48,12 +48,11 @@ def report_page(report: Mapping, clips: pd.DataFrame, recordings: Sequence[Clip]
 
     Args:
         report: The content of report.json: ``labels``, ``metrics`` (of ``training.metrics.metrics``; missing
-            if no clip was held out) and ``split``, a sentence.
-            Optional are ``intervals`` (of ``uar`` and ``accuracy``: low and high over
-            ``clips`` and ``speakers``), ``baselines`` (``metrics`` and ``intervals`` by the name of a
-            system), ``history`` for curves, and ``folds`` of a cross-validation (each with ``metrics``,
-            ``intervals``, ``baselines``, ``clips`` and ``speakers``). The page lists everything else as
-            settings.
+            if no clip was held out) and ``split``, a sentence. Optional are ``intervals`` (of ``uar`` and
+            ``accuracy``: low and high over ``clips`` and ``speakers``), ``baselines`` (``metrics`` and
+            ``intervals`` by the name of a system), ``history`` for curves, and ``folds`` of a
+            cross-validation (each with ``metrics``, ``intervals``, ``baselines``, ``clips`` and
+            ``speakers``). The page lists everything else as settings.
         clips: The content of clips.csv: the manifest with ``predicted``, which is missing for clips that were
             trained on, and the columns ``p(label)``. With ``folds``, every clip has its ``fold``.
         recordings: The file, start and stop in s of each row of ``clips``.
@@ -100,12 +99,11 @@ def _results(report: Mapping, tested: pd.DataFrame) -> Element:
 
 def _remarks(report: Mapping, correct: int, tested: int, ours: str) -> Iterator[list[Child]]:
     """Yield the paragraphs below the figures: their meaning, and a baseline that is ahead of ``ours``."""
-    recalls = report["metrics"]["recall"]
-    absent = [label for label, recall in zip(report["labels"], recalls) if recall is None]
+    missing, count = absent(report["labels"], report["metrics"]), len(report["labels"])
     counted = f"{correct} of {tested} clips are recognised. UAR is the mean of the labels' recalls"
-    if absent:
-        labels: list[Child] = [name(", ".join(absent)), "."]
-        over = f"over {len(recalls) - len(absent)} of {len(recalls)} labels"
+    if missing:
+        labels: list[Child] = [name(", ".join(missing)), "."]
+        over = f"over {count - len(missing)} of {count} labels"
         yield [f"{counted}, {over}: no clip has the label ", *labels]
     else:
         yield [f"{counted}."]
