@@ -38,7 +38,7 @@ from data_prep.sound.spectrogram import ImageSettings
 ROOT = Path(__file__).resolve().parents[1]
 CORPORA = ("emodb", "fsdd", "ravdess")
 JOINED = "-joined"  # the corpus whose clips are joined into long recordings, without the task's test part
-SIZE = 64  # rows and columns of the spectrograms in trials of parts
+SIZE = 64  # rows and columns of the spectrograms in trials of parts, unless a part changes it
 
 
 @with_plain_errors
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _part(trial: Mapping[str, Any], root: Path, data: Path) -> dict[str, Any]:
     """Return the result of a recipe on a task's validation clips, pooled over its divisions."""
     task, changes = trial["task"], dict(trial["changes"])
-    image = ImageSettings(SIZE, frequency=changes.pop("frequency", "mel"))
+    image = ImageSettings(changes.pop("size", SIZE), frequency=changes.pop("frequency", "mel"))
     clips = of_table(root / "manifest.csv", root, data / task["name"], image)
     if changes.get("system") == "svm":
         outcomes = [_svm(clips, root, *parts) for parts in _divisions(clips, task)]

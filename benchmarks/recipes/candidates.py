@@ -49,12 +49,17 @@ def masks(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def crop(image: np.ndarray) -> np.ndarray:
+def crop(image: np.ndarray, least: float = 0.6) -> np.ndarray:
     """Stretch 60 to 100 % of the time to the whole width."""
     size = image.shape[1]
-    width = np.random.uniform(0.6, 1.0) * size
+    width = np.random.uniform(least, 1.0) * size
     start = np.random.uniform(0, size - width)
     return _resampled(image, start + (np.arange(size) + 0.5) * width / size - 0.5)
+
+
+def trim(image: np.ndarray) -> np.ndarray:
+    """Stretch 85 to 100 % of the time to the whole width."""
+    return crop(image, 0.85)
 
 
 def warp(image: np.ndarray) -> np.ndarray:
@@ -68,7 +73,7 @@ def level(image: np.ndarray) -> np.ndarray:
     return image + np.random.normal(0, np.random.uniform(0, 0.1), image.shape)
 
 
-CHANGES = {change.__name__: change for change in (masks, crop, warp, level)}
+CHANGES = {change.__name__: change for change in (masks, crop, trim, warp, level)}
 
 
 def _resampled(image: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -79,9 +79,14 @@ def _of(trials: Trials, results: Results, part: Part, task: str) -> list[dict[st
 
 
 def _cell(done: Sequence[Mapping[str, Any]], kind: str | None = None) -> str:
-    """Return the mean UAR over the seeds; for one seed, with its interval."""
+    """Return the UAR of a part on a task, or of its ``kind`` of weights, as ``_mean`` does."""
     scores = [result if kind is None else result[kind] for result in done]
-    if not scores or scores[0] is None:
+    return "" if None in scores else _mean(scores)
+
+
+def _mean(scores: Sequence[Mapping[str, Any]]) -> str:
+    """Return the mean UAR over the seeds and that of each; for one seed, with its interval over clips."""
+    if not scores:
         return ""
     uar = f"{100 * mean(score['uar'] for score in scores):.1f}"
     if len(scores) > 1:
@@ -104,38 +109,17 @@ def _condition(condition: str) -> str:
 
 
 def _tests(trials: Trials, results: Results) -> str:
-    """Return the table of `fit` and the baselines on the test parts, and the machine."""
+    """Return the table of `fit` and the baselines on the test parts, and the machines."""
     rows, machines = [], []
     for test in trials.tests.values():
-        for seed in test.seeds:
-            identity = {
-                "test": {name: value for name, value in asdict(test).items() if name != "seeds"},
-                "seed": seed,
-            }
-            result = results.of(identity)
-            if result is None:
-                rows.append([test.text, f"{seed}", *["not run"] * 7])
-                continue
-            machine = result["machine"]
-            machines.append(f"{machine['cpu']}, threads: {machine['threads']}, {result['finished'][:10]}")
-            cells = [_score(result["systems"][name]) for name in SYSTEMS]
-            clips, training = result["clips"], result["training"]
-            took = f"{training['seconds']:.0f} ({training['epochs']} epochs)"
-            learnt = f"{100 * training['accuracy']:.1f}"
-            rows.append(
-                [
-                    test.text,
-                    f"{seed}",
-                    f"{clips['train']} / {clips['test']}",
-                    *cells,
-                    _verdict(result),
-                    learnt,
-                    took,
-                ]
-            )
+        identity = {name: value for name, value in asdict(test).items() if name != "seeds"}
+        each = [results.of({"test": identity, "seed": seed}) for seed in test.seeds]
+        done = [result for result in each if result is not None]
+        rows.append([test.text, *(_test(done, len(each)) if done else ["not run"] * 8)])
+        machines += [_machine(result) for result in done]
     head = [
         "task",
-        "seed",
+        "seeds",
         "clips: training / test",
         *SYSTEMS.values(),
         "`fit` against the SVM",
@@ -145,12 +129,28 @@ def _tests(trials: Trials, results: Results) -> str:
     return "\n".join([*table(head, rows), "", "; ".join(dict.fromkeys(machines))])
 
 
-def _score(scores: Mapping[str, Any]) -> str:
-    return f"{100 * scores['uar']:.1f} ({_interval(scores['intervals']['uar']['clips'])})"
+def _test(done: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
+    """Return the cells of a test: the network with each seed, and the baselines, which have none."""
+    clips, training = done[0]["clips"], [result["training"] for result in done]
+    networks, *baselines = ([result["systems"][name] for result in done] for name in SYSTEMS)
+    epochs = _numbers(one["epochs"] for one in training)
+    return [
+        f"{len(done)}" if len(done) == seeds else f"{len(done)} of {seeds}",
+        f"{clips['train']} / {clips['test']}",
+        _mean([{"uar": one["uar"], "interval": one["intervals"]["uar"]["clips"]} for one in networks]),
+        *(f"{100 * one['uar']:.1f} ({_interval(one['intervals']['uar']['clips'])})" for one, *_ in baselines),
+        _verdict(networks, baselines[0][0]),
+        f"{100 * mean(one['accuracy'] for one in training):.1f}",
+        f"{mean(one['seconds'] for one in training):.0f} ({epochs} epochs)",
+    ]
 
 
-def _verdict(result: Mapping[str, Any]) -> str:
-    """Return whether the network's UAR is above the SVM's interval, within it, or below it."""
-    ours, svm = (result["systems"][name] for name in ("freqcnn", "svm"))
-    low, high = svm["intervals"]["uar"]["clips"]
-    return "ahead" if ours["uar"] > high else "behind" if ours["uar"] < low else "within its interval"
+def _verdict(networks: Sequence[Mapping[str, Any]], svm: Mapping[str, Any]) -> str:
+    """Return whether the networks' mean UAR is above the SVM's interval, within it, or below it."""
+    uar, (low, high) = mean(one["uar"] for one in networks), svm["intervals"]["uar"]["clips"]
+    return "ahead" if uar > high else "behind" if uar < low else "within its interval"
+
+
+def _machine(result: Mapping[str, Any]) -> str:
+    machine = result["machine"]
+    return f"{machine['cpu']}, threads: {machine['threads']}, {result['finished'][:10]}"

@@ -40,7 +40,6 @@ class Part:
     text: str
     tasks: Sequence[str]
     changes: Mapping[str, Any] = field(default_factory=dict)
-    kept: bool = False
     seeds: Sequence[int] = (0,)
 
 
