@@ -41,7 +41,7 @@ TOGETHER ?=
 SPEECH ?=
 ## systems for `make compare`, as in "freqcnn svm resnet18"; if empty, all of the paper's
 SYSTEMS ?=
-## what is never in training and test of `make compare`: speaker, text, clip, or fold (the CSV's column); if empty, chosen by the CSV
+## what `make compare` never puts into both training and test: speaker, text, clip, or fold (the CSV's column); if empty, chosen by the CSV
 HOLD_OUT ?=
 ## number of folds for `make compare`
 FOLDS ?= 5

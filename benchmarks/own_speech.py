@@ -1,4 +1,4 @@
-"""Measure the recipe of `freqcnn fit`: what each part of it is worth, and `fit` beside the baseline.
+"""Measure the recipe of `freqcnn fit`: what other settings change, and `fit` beside the baseline.
 
     python benchmarks/own_speech.py parts --emodb FOLDER --fsdd FOLDER --ravdess FOLDER
     python benchmarks/own_speech.py tests --emodb FOLDER --fsdd FOLDER --ravdess FOLDER

@@ -212,6 +212,16 @@ def label_faults(labels: pd.Series) -> list[str]:
     return faults
 
 
+def _permuted(groups: pd.Series, seed: int) -> pd.Series:
+    """Return the groups (n,) with their names exchanged at random.
+
+    StratifiedGroupKFold assigns groups of equal size in the order of their names, so that this makes another
+    draw. Its own shuffling mixes up groups in scikit-learn 1.7.
+    """
+    names = groups.drop_duplicates().sort_values()
+    return groups.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
+
+
 def group_folds(labels: pd.Series, groups: pd.Series, folds: int | None, seed: int) -> np.ndarray | None:
     """Return the fold (n,) of each clip, from 1, with whole groups in it; None if a training lacks a label.
 
@@ -223,17 +233,13 @@ def group_folds(labels: pd.Series, groups: pd.Series, folds: int | None, seed: i
     """
     from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
 
-    # Groups of equal size are assigned in the order of their names, so permuted names make another draw.
-    # StratifiedGroupKFold's own shuffling mixes up groups in scikit-learn 1.7.
-    names = groups.drop_duplicates().sort_values()
-    drawn = groups.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
-    if len(names) < (folds or 2) or (folds and folds > labels.value_counts().max()):
+    if groups.nunique() < (folds or 2) or (folds and folds > labels.value_counts().max()):
         return None
     splitter = StratifiedGroupKFold(folds) if folds else LeaveOneGroupOut()
     numbers = np.zeros(len(labels), int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about rare labels, which are checked here
-        parts = splitter.split(labels, labels, drawn if folds else groups)
+        parts = splitter.split(labels, labels, _permuted(groups, seed) if folds else groups)
         for number, (train, test) in enumerate(parts, 1):
             if labels.iloc[train].nunique() < labels.nunique() or not len(test):
                 return None
@@ -266,11 +272,8 @@ def _draw_groups(
         return None, f"label {by_label.idxmin()!r} has only one {unit}"
     from sklearn.model_selection import StratifiedGroupKFold
 
-    # Groups of equal size are assigned in the order of their names, so permuted names make another draw.
-    # StratifiedGroupKFold's own shuffling mixes up groups in scikit-learn 1.7.
-    names = groups.drop_duplicates().sort_values()
-    drawn = groups.map(dict(zip(names, np.random.default_rng(seed).permutation(len(names)))))
-    most = min(max(2, round(min(1 / share, len(names)))), labels.value_counts().max())
+    drawn = _permuted(groups, seed)
+    most = min(max(2, round(min(1 / share, groups.nunique()))), labels.value_counts().max())
     for folds in range(most, 1, -1):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about rare labels, which are checked here

@@ -31,13 +31,13 @@ TITLES = {
 WARNINGS = {
     STANDIN: (
         "STAND-IN",
-        "these are results on synthesised speech, not on the paper's corpus. They show that everything runs "
-        "and learns, and say nothing about the paper's numbers.",
+        "these are results on synthesised speech, not on the paper's corpus. They show that everything runs, "
+        "and say nothing about the paper's numbers.",
     ),
     QUICK: (
         "QUICK",
         "these are results with small spectrograms and few epochs, not with the paper's sizes. They show "
-        "that everything runs and learns, and say nothing about the paper's numbers.",
+        "that everything runs, and say nothing about the paper's numbers.",
     ),
 }
 OWN_WARNING = (

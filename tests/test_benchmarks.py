@@ -62,9 +62,10 @@ def test_learning_holds_out_the_named_clips(tmp_path, monkeypatch, capsys):
     assert len(result["curve"]) == 2 and result["clips"] == {"training": 4, "test": 4, "validation": 4}
 
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    assert main_of("learning.py")(*words, "--test", "colour=red") == 1
-    errors = capsys.readouterr().err
-    assert "no column 'colour'" in errors and "Traceback" not in errors
+    for condition, message in (("colour=red", "no column 'colour'"), ("speaker=s1,s9", "no speaker s9")):
+        assert main_of("learning.py")(*words, "--test", condition) == 1
+        errors = capsys.readouterr().err
+        assert message in errors and "Traceback" not in errors
 
 
 def test_own_speech_shows_the_committed_results(tmp_path):

@@ -46,13 +46,23 @@ class Clips:
 
 
 def held_out(frame: pd.DataFrame, condition: str) -> np.ndarray:
-    """Return for each row whether it meets ``condition``, which reads 'column=value,value'."""
-    column, _, values = condition.partition("=")
+    """Return for each row whether it meets ``condition``, which reads 'column=value,value'.
+
+    Raises:
+        Faults: There is no such column, or no row has one of the values.
+    """
+    column, _, text = condition.partition("=")
+    values = text.split(",")
     if column not in frame:
         raise Faults(
             f"there is no column '{column}' to hold out by; choose one of {', '.join(frame.columns)}"
         )
-    return frame[column].isin(values.split(",")).to_numpy()
+    if missing := sorted(set(values) - set(frame[column])):
+        example = sorted(set(frame[column]))[0]
+        raise Faults(
+            f"there is no {column} {', '.join(missing)} to hold out; the column has values such as {example}"
+        )
+    return frame[column].isin(values).to_numpy()
 
 
 def of_standin(name: str, data: Path, image: ImageSettings, choices: Mapping[str, Any]) -> Clips:

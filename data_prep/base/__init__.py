@@ -1,1 +1,1 @@
-"""Errors, commands, files, processes and progress bars, for all. Standard library, tqdm and joblib."""
+"""Errors, commands, files, processes and progress bars, for all. Each module imports what it needs."""

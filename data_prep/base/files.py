@@ -104,7 +104,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None or Path(os.fsdecode(error.filename)).parent == path.parent:
+        if error.filename is None or Path(os.fsdecode(error.filename)) in (path, _beside(path)):
             error.filename, error.filename2 = str(path), None
         raise
 

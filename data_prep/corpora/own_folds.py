@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -34,14 +35,17 @@ def scan(root: Path | str) -> Scan:
     The notes name the data without its folder, because reports keep them.
     """
     found = own.scan(root, COLUMNS)
-    notes = (line.removeprefix("note: ").replace(str(root), Path(root).name) for line in found.notes)
+    name = Path(root).absolute().name
+    notes = (line.removeprefix("note: ").replace(f"{root}:", f"{name}:", 1) for line in found.notes)
     return replace(found, notes=tuple(notes))
 
 
 def source_name(root: Path) -> str:
     """Return the data's name: the folder's or the CSV file's, but for manifest.csv that of its folder."""
-    root = root.absolute()
-    return root.parent.name if root.is_file() and root.stem == "manifest" else root.stem
+    root = Path(os.path.abspath(root))  # without '..', but with links
+    if root.is_dir():
+        return root.name
+    return root.parent.name if root.stem == "manifest" else root.stem
 
 
 def default_hold_out(frame: pd.DataFrame) -> str:

@@ -87,7 +87,8 @@ def mirspectrum(
 
     A partial last frame is dropped; a signal shorter than a frame is one frame. Version 1.7 differs in three
     points: ``db`` counts from each frame's own maximum, a ``max_hz`` between two bins keeps the upper one,
-    and an odd ``length`` stretches the frequencies.
+    and an odd ``length`` stretches the frequencies. ``hop_unit``, ``window``, ``min_hz`` and ``max_hz`` serve
+    the comparison with MIRtoolbox: no image needs them.
 
     Args:
         samples: (n,), or (n, channels) to be averaged.

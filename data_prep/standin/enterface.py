@@ -87,7 +87,8 @@ def write(
     fill(out, WRAPPER, settings, voices.set_index("subject"), plan, make, "stand-in eNTERFACE", jobs)
     first = out / WRAPPER / f"subject {subjects[0]}"  # the real corpus has such files too
     (first / "neutral").mkdir(exist_ok=True)
-    (first / "anger" / "Thumbs.db").touch()
+    if not (first / "anger" / "Thumbs.db").exists():  # a finished one may be on a disk that is read-only
+        (first / "anger" / "Thumbs.db").touch()
 
 
 def _records(subject: int, sentences: int) -> list[dict]:

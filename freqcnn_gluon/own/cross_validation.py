@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -213,10 +214,13 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> tuple[np.n
         The fold of each clip (n,), from 1, and a sentence that describes the division.
 
     Raises:
-        Faults: A label has fewer clips than needed, or clips name no speaker and ``folds`` is 'speaker'.
+        Faults: ``folds`` is something else, a label has fewer clips than needed, or clips name no speaker
+            and ``folds`` is 'speaker'.
     """
     labels, speakers, paths = frame["label"], frame["speaker"], frame["path"]
     faults = splits.label_faults(labels)
+    if folds != SPEAKER and not (isinstance(folds, Integral) and folds >= 2):
+        faults.append(f"folds: {folds!r} is not a whole number of 2 or more, or {SPEAKER!r}")
     if folds == SPEAKER and (speakers == "").any():
         nameless = frame["clip"][speakers == ""]
         faults.append(f"{len(nameless)} clips name no speaker, such as {nameless.iloc[0]!r}; name them")

@@ -99,7 +99,9 @@ def check_disjoint(frame: pd.DataFrame, root: Path) -> None:
     frame = frame.assign(
         recording=[str(values) for values in frame[["sound", "start", "stop"]].values.tolist()]
     )
-    for _, group in frame[frame["recording"].duplicated(keep=False)].groupby("recording", sort=False):
+    known = frame["sound"].notna()  # the sound of a file that cannot be decoded to its end is not known
+    repeated = frame[known & frame["recording"].duplicated(keep=False)]
+    for _, group in repeated.groupby("recording", sort=False):
         paths = " and ".join(str(root / path) for path in group["path"])
         if group["label"].nunique() > 1:
             labels = " and ".join(map(repr, group["label"]))

@@ -47,7 +47,7 @@ class BadInput(Faults, ValueError):
 
 
 class Recogniser(Protocol):
-    """A trained network in any runtime: ``model.Model`` or ``onnx_model.OnnxModel``.
+    """A trained model in any runtime: ``model.Model``, ``onnx_model.OnnxModel`` or ``svm.Svm``.
 
     Attributes:
         about: The model's description.

@@ -1,4 +1,4 @@
-"""The recipe of a training on your own recordings. docs/own-speech.md shows what each part of it is worth."""
+"""The recipe of a training on your own recordings. docs/own-speech.md shows what other settings change."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from freqcnn_gluon.training.workers import RANK
 __all__ = ["launch"]
 
 HERE = "localhost"
+HIGHEST = 65535  # port
 PATIENCE = 5  # seconds in which a process can end by itself before it is killed
 ROLE = "import freqcnn_gluon, mxnet"  # with DMLC_ROLE, this import runs the scheduler or server until it ends
 
@@ -104,13 +105,14 @@ def _variables(hosts: Sequence[str], port: int | None) -> dict[str, str]:
     """Return the DMLC_* variables that all roles share."""
     with socket.socket() as free:
         try:
-            free.bind(("", port or 0))
+            # The scheduler runs on the first host. On another machine, only the range of its port is known.
+            free.bind(("", port if port and (hosts[0] == HERE or port > HIGHEST) else 0))
         except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", "there is none above 65535")
+            reason = getattr(error, "strerror", f"there is none above {HIGHEST}")
             raise Faults(
                 f"port {port} cannot be used ({reason}): give another one, or none to use a free one"
             ) from None
-        port = free.getsockname()[1]
+        port = port or free.getsockname()[1]
     elsewhere = [host.rpartition("@")[2] for host in hosts if host != HERE]
     if twice := sorted({host for host in elsewhere if elsewhere.count(host) > 1}):
         raise Faults(

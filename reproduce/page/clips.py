@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 
 from data_prep import manifest
 from data_prep.base.embedded import shades
@@ -88,7 +89,10 @@ def pictures(table: Table, reports: Sequence[Report], folder: Path, data: Path) 
     if not weights.is_file():
         return Pictures(clips, missing=[f"No picture of attention: {WEIGHTS} is not beside the report."])
     clip, (label, image) = next(iter(images.items()))
-    attention = _attention(content, weights, clip, label, image)
+    try:
+        attention = _attention(content, weights, clip, label, image)
+    except (Faults, OSError, ValueError, SafetensorError) as error:
+        return Pictures(clips, missing=[f"No picture of attention: {weights} cannot be used ({error})."])
     return Pictures(clips, attention, () if attention else ["This network has no attention blocks."])
 
 

@@ -286,7 +286,6 @@ def _rows(
 def _runs(reports: Sequence[Report], folder: Path, environments: Mapping[str, Mapping[str, str]]) -> Grid:
     """Add to the Markdown's table of runs the device, commit, versions and data of each run."""
     head, body = runs_table(reports)
-    letters = {str(versions): letter for letter, versions in environments.items()}
     lines = []
     for line, report in zip(body, reports):
         content = report.content
@@ -296,7 +295,7 @@ def _runs(reports: Sequence[Report], folder: Path, environments: Mapping[str, Ma
                 *line,
                 ", ".join(content["device"]),
                 f"{commit[:10]}{'-' + dirty if dirty else ''}",
-                letters[str(content.get("versions", {}))],
+                next(letter for letter, versions in environments.items() if versions == content["versions"]),
                 content["run"]["data"][:12],
                 content["finished"],
             ]

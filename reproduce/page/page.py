@@ -107,7 +107,7 @@ def _sources(results: Path, data: Path) -> Iterator[Source]:
                 bar.update()
             descriptions = [
                 description_of(f"s{index}-table{number}", compared_in(folder, number, TABLES[number].title))
-                for number in _numbers(folder, "csv")
+                for number in _numbers(folder)
                 if number not in TRAINED
             ]
             yield Source(
@@ -127,6 +127,6 @@ def _reports(folders: Sequence[Path]) -> dict[Path, dict[int, list[Report]]]:
     return dict(zip(folders, of_each(reports_by_table, folders)))
 
 
-def _numbers(folder: Path, extension: str) -> list[int]:
-    """Return the numbers of the tables that have a file with this extension."""
-    return [int(path.stem[-2:]) for path in sorted(folder.glob(f"table[01][0-9].{extension}"))]
+def _numbers(folder: Path) -> list[int]:
+    """Return the numbers of the tables that have a CSV file."""
+    return [int(path.stem[-2:]) for path in sorted(folder.glob("table[01][0-9].csv"))]

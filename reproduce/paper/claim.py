@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 ABOVE, NOT_BELOW, EQUAL = "above", "not below", "equal"  # relations
-FEW = 4  # a claim with at most so many parts shows its numbers, one with more shows how many parts hold
+FEW = 4  # a claim with at most FEW parts shows its numbers, one with more shows how many parts hold
 
 
 @dataclass(frozen=True)

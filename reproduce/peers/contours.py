@@ -8,9 +8,8 @@ from scipy import stats
 
 from reproduce.peers.mfcc import FULL_SCALE, cepstra, deltas
 
-__all__ = ["FUNCTIONALS", "contours", "functionals"]
+__all__ = ["contours", "functionals"]
 
-FUNCTIONALS = 12
 FRAME, HOP = 0.025, 0.010  # s
 
 

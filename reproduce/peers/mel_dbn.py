@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 from data_prep.base.progress import Bar
 from reproduce.peers.features import Kind
 from reproduce.peers.mfcc import all_frames, deltas
-from reproduce.peers.peer import Answer, Peer, Task
+from reproduce.peers.peer import Answer, Peer, Task, decisions
 from reproduce.peers.segments import clip_means, split_into_segments, train_on_segments
 
 __all__ = ["PEER"]
@@ -110,11 +110,7 @@ def recognise(task: Task, cnn_epochs: int = 6, dbn_epochs: int = 6, dtype: str =
     train, test = clip_means(beliefs[rows], counts), clip_means(beliefs[test_rows], test_counts)
     machine = make_pipeline(StandardScaler(), LinearSVC(max_iter=10_000, random_state=task.seed))
     machine.fit(train, task.train_labels)
-    scores = np.full((len(task.test), task.classes), -np.inf)
-    decisions = machine.decision_function(test)
-    if decisions.ndim == 1:  # scikit-learn returns one column for two classes.
-        decisions = np.column_stack([-decisions, decisions])
-    scores[:, machine.classes_] = decisions
+    scores = decisions(machine, test, task.classes)
     sizes = {"rate": task.features.rate, "features": FEATURES, "beliefs": list(BELIEFS)}
     return Answer(scores, sizes | {"cnn_epochs": cnn_epochs, "dbn_epochs": dbn_epochs})
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from reproduce.peers.features import Features, Kind
 
-__all__ = ["Answer", "Peer", "Task", "softmax"]
+__all__ = ["Answer", "Peer", "Task", "decisions", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,15 @@ class Peer:
 
     features: Kind
     recognise: Callable[..., Answer]
+
+
+def decisions(machine: Any, inputs: np.ndarray, classes: int) -> np.ndarray:
+    """Return the decisions (n, classes) of scikit-learn's ``machine``; -inf for classes that it never saw."""
+    scores, values = np.full((len(inputs), classes), -np.inf), machine.decision_function(inputs)
+    if values.ndim == 1:  # scikit-learn returns one column for two classes.
+        values = np.column_stack([-values, values])
+    scores[:, machine.classes_] = values
+    return scores
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

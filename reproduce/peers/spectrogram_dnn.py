@@ -42,7 +42,7 @@ def recognise(task: Task, dnn_epochs: int = 10, dtype: str = "float32") -> Answe
         net.add(nn.Dense(task.classes))
     probabilities = train_on_segments(net, task.features.values, task, dnn_epochs, "DNN", dtype)
     _, counts = task.features.of(task.test)
-    sizes = {"rate": task.features.rate, "windows": SIZE, "layers": LAYERS, "units": UNITS}
+    sizes = {"rate": task.features.rate, "size": SIZE, "layers": LAYERS, "units": UNITS}
     return Answer(np.log(clip_means(probabilities, counts)), sizes | {"epochs": dnn_epochs})
 
 

@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 from data_prep.base.progress import Bar
 from reproduce.peers.contours import contours, functionals
 from reproduce.peers.features import Kind
-from reproduce.peers.peer import Answer, Peer, Task
+from reproduce.peers.peer import Answer, Peer, Task, decisions
 
 __all__ = ["PEER"]
 
@@ -26,11 +26,7 @@ def recognise(task: Task, svm_kernel: str = "linear", svm_c: float = 0.01) -> An
     with Bar(total=1, desc=task.title, unit="SVM") as bar:
         machine = make_pipeline(StandardScaler(), SVC(C=svm_c, kernel=svm_kernel, class_weight="balanced"))
         machine.fit(values[task.train], task.train_labels)
-        scores = np.full((len(task.test), task.classes), -np.inf)
-        decisions = machine.decision_function(values[task.test])
-        if decisions.ndim == 1:  # scikit-learn returns one column for two classes.
-            decisions = np.column_stack([-decisions, decisions])
-        scores[:, machine.classes_] = decisions
+        scores = decisions(machine, values[task.test], task.classes)
         bar.update()
     return Answer(scores, {"rate": task.features.rate, "features": values.shape[1], "kernel": svm_kernel})
 

@@ -189,5 +189,5 @@ def _choice(assumption: Assumption, reports: Sequence[Report]) -> str:
 
 
 def source_of(reports: Sequence[Report]) -> str:
-    """Return the source of the reports, or the paper's if there are no reports."""
-    return reports[0].content["run"]["source"] if reports else PAPER
+    """Return the source of the reports."""
+    return reports[0].content["run"]["source"]

@@ -147,11 +147,10 @@ def markdown(table: Table, reports: Sequence[Report]) -> str:
     if len(frame := comparisons(table, reports)):
         lines += [f"### Is the lead of {table.claim.name} significant?", ""]
         lines += [*text.table(*comparisons_table(table, frame)), "", LEADS, ""]
-    if reports:
-        head, body = runs_table(reports)
-        for line, report in zip(body, reports):
-            line[0] = f"[{line[0]}]({report.link})"
-        lines += ["### Runs", "", *text.table(head, body), "", *run_notes(table, reports), ""]
+    head, body = runs_table(reports)
+    for line, report in zip(body, reports):
+        line[0] = f"[{line[0]}]({report.link})"
+    lines += ["### Runs", "", *text.table(head, body), "", *run_notes(table, reports), ""]
     lines += ["### Assumptions where the paper is silent", ""]
     for assumption, choice in assumption_notes(table, reports):
         lines.append(f"- `{assumption.id}`: {assumption.question} {choice}")

@@ -107,7 +107,8 @@ def _new(run: Run, corpus: Corpus, folder: Path, device: str, title: str, jobs: 
         )
         return failure
     if failure:  # the checkpoint is of the training that diverged, and would lead there again
-        (folder / "checkpoint.json").unlink(missing_ok=True)
+        for state in folder.rglob("checkpoint.json"):  # a peer's networks have theirs in subfolders
+            state.unlink(missing_ok=True)
     meter = Meter()
     identity = {"run": asdict(run), "labels": list(corpus.split.labels)}
     try:

@@ -344,5 +344,8 @@ def _mismatches(table: Table, reports: Sequence[Report]) -> list[str]:
 
 def as_json(report: dict[str, Any]) -> str:
     """Return indented JSON in which a list of numbers or names stays on one line."""
-    text = json.dumps(report, indent=1)
-    return re.sub(r"\[[^\[\]{}]*\]", lambda leaf: f"[{' '.join(leaf[0][1:-1].split())}]", text)
+
+    def joined(leaf: re.Match) -> str:  # without the breaks of the indentation; names may have spaces
+        return re.sub(r"\n *", " ", re.sub(r"(?<=\[)\n *|\n *(?=\])", "", leaf[0]))
+
+    return re.sub(r"\[[^\[\]{}]*\]", joined, json.dumps(report, indent=1))

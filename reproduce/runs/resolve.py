@@ -99,42 +99,41 @@ def runs_of(job: Job, systems: Sequence[System], source: str, data: str) -> list
 
     Args:
         job: The resolved table.
-        systems: Systems of the table; those without a ``system`` to run are left out.
+        systems: Systems of the table.
         source: The corpus's source.
         data: The corpus's fingerprint.
     """
     if source == PAPER and job.profile == "quick":
         source = QUICK
     return [
-        _run(job, system, system.system, fold, seed, source, data)
+        _run(job, system, fold, seed, source, data)
         for system in systems
-        if system.system
         for fold in job.table.folds
         for seed in range(job.seeds)
     ]
 
 
-def _run(job: Job, system: System, name: str, fold: str, seed: int, source: str, data: str) -> Run:
+def _run(job: Job, system: System, fold: str, seed: int, source: str, data: str) -> Run:
     """Build one run; a peer has no size, no batch size and none of the networks' choices."""
-    is_peer = name in PEERS
+    is_peer = system.system in PEERS
     return Run(
         source=source,
         table=system.home,
         row=system.name,
-        system=name,
+        system=system.system,
         fold=fold,
         seed=seed,
         profile=job.profile,
         size=None if is_peer else job.sizes.size,
         batch_size=None if is_peer else job.sizes.batch_size,
         data=data,
-        choices=_peer_choices(system, name, job.choices) if is_peer else _network_choices(system, job),
+        choices=_peer_choices(system, job.choices) if is_peer else _network_choices(system, job),
     )
 
 
-def _peer_choices(system: System, name: str, chosen: Choices) -> Choices:
-    peer = {**chosen.get(name, {}), **system.options}
-    if name in NETWORKS and "dtype" in chosen["training"]:
+def _peer_choices(system: System, chosen: Choices) -> Choices:
+    peer = {**chosen.get(system.system, {}), **system.options}
+    if system.system in NETWORKS and "dtype" in chosen["training"]:
         peer["dtype"] = chosen["training"]["dtype"]
     return {"data": chosen["data"], "peer": peer}
 

@@ -34,7 +34,8 @@ def run_all(job: Job, systems: Sequence[System]) -> list[Report]:
     Raises:
         Faults: The job divides both the batches and the runs, its device or dtype is not available, the
             corpus is faulty, a report is damaged, a network cannot be built or does not fit into the chosen
-            memory, or no scheduler answers. Nothing has been trained then.
+            memory, or no scheduler answers; nothing has been trained then. Later, if a worker was killed
+            several times or the scheduler was lost; the finished runs are kept.
     """
     # These imports do not load MXNet, so that a finished table is shown at once.
     from freqcnn_gluon.devices import choose

@@ -105,7 +105,7 @@ def _memory() -> float:
 
 
 def _needed(run: Run, devices: int, corpus: Corpus, device: str) -> int:
-    """Return the bytes that the training of a Gluon network needs on each of so many ``devices``."""
+    """Return the bytes that the training of a Gluon network needs on each of ``devices`` devices."""
     size, batch_size = run.network_sizes()
     arguments, memory = json.dumps(run.choices["network"]), run.choices["training"]["memory"]
     share = -(-batch_size // devices)

@@ -46,13 +46,13 @@ class System:
         home: Number of the table whose folder holds the runs. A table that shows another table's system
             takes the runs from that folder.
         name: Name of the runs' folder and of the report's row.
-        system: Name in ``network.zoo`` or ``reproduce.peers``; None if only the paper's figures are shown.
+        system: Name in ``network.zoo`` or ``reproduce.peers``.
         options: Keyword arguments of FreqCNN or of the peer's ``recognise``.
     """
 
     home: int
     name: str
-    system: str | None = None
+    system: str
     options: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -143,6 +143,12 @@ def test_a_write_that_fails_is_reported_with_its_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_error_about_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, whole(tmp_path / "out.csv"):
+        (tmp_path / "other.wav").read_bytes()
+    assert caught.value.filename == str(tmp_path / "other.wav")
+
+
 def test_checksum_is_sha256_of_the_whole_file_behind_its_prefix(tmp_path):
     content = bytes(range(256)) * 2**13  # two parts
     (tmp_path / "file").write_bytes(content + b"end")

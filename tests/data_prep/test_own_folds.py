@@ -78,6 +78,9 @@ def test_names_of_the_data(tmp_path):
     for name, expected in (("manifest.csv", "emodb"), ("clips.csv", "clips"), (".", "emodb")):
         (tmp_path / "emodb" / name).touch()
         assert own_folds.source_name(tmp_path / "emodb" / name) == expected
+    (tmp_path / "emodb.v2").mkdir()
+    assert own_folds.source_name(tmp_path / "emodb" / "..") == tmp_path.name
+    assert own_folds.source_name(tmp_path / "emodb.v2") == "emodb.v2"
 
 
 def test_notes_do_not_name_the_folder(tmp_path):
@@ -86,3 +89,13 @@ def test_notes_do_not_name_the_folder(tmp_path):
         (tmp_path / f"{number}.wav").touch()
     (line,) = own_folds.scan(tmp_path / "clips.csv").notes
     assert line.startswith("clips.csv: the column rate is ignored")
+
+
+def test_notes_on_the_current_folder_keep_their_dots(tmp_path, monkeypatch):
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for name in ("0.wav", "1.wav", "words.txt"):
+            (tmp_path / label / name).touch()
+    monkeypatch.chdir(tmp_path)
+    (line,) = own_folds.scan(".").notes
+    assert line.startswith(f"{tmp_path.name}: ") and ".txt" in line and ".wav" in line

@@ -1,5 +1,6 @@
 """The stand-in for eNTERFACE'05: its layout, oddities and films, and emotions that are prosody alone."""
 
+import errno
 import hashlib
 import subprocess
 import sys
@@ -44,6 +45,14 @@ def test_it_has_the_layout_and_the_irregularities_of_enterface(standin):
     database = standin / "enterface database"
     assert (database / "subject 6/anger/s6_an.avi").is_file()
     assert (database / "subject 3/neutral").is_dir() and (database / "subject 3/anger/Thumbs.db").is_file()
+
+
+def test_a_finished_one_is_not_written_to(standin, monkeypatch):
+    def refused(self, *arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "touch", refused)
+    enterface.write(standin, subjects=FEW, sentences=1, jobs=2)
 
 
 def test_the_default_is_the_papers_speakers():

@@ -66,6 +66,9 @@ def test_impossible_divisions_are_refused_or_explained():
         fold_numbers(own, "speaker", 0)
     numbers, split = fold_numbers(own, 2, 0)
     assert sorted(numbers) == [1, 1, 2, 2] and "because speakers cannot be divided into 2 folds" in split
+    for folds in (0, 1, 2.5, "Speaker"):
+        with pytest.raises(Faults, match="is not a whole number of 2 or more, or 'speaker'"):
+            fold_numbers(own, folds, 0)
     with pytest.raises(Faults, match="4 clips cannot be divided into 3 folds"):
         fold_numbers(own, 3, 0)
     with pytest.raises(Faults, match="1 clips name no speaker, such as '0.wav'"):

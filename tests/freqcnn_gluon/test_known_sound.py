@@ -8,7 +8,9 @@ import recordings
 import soundfile
 from recordings import run_command
 
+from data_prep.base.faults import Faults
 from freqcnn_gluon.__main__ import main
+from freqcnn_gluon.own.division import check_disjoint
 
 FIT = ("--size", "32", "--epochs", "1", "--device", "cpu")
 
@@ -65,6 +67,17 @@ def test_fit_refuses_a_copy_in_another_format(data, tmp_path, capsys, label, par
     pd.DataFrame(rows, columns=["path", "label", "partition"]).to_csv(tmp_path / "c.csv", index=False)
     output, code = run_command(capsys, "fit", tmp_path / "c.csv", "--out", tmp_path / "m", "--size", 32)
     assert code == 1 and "are the same recording" in output.err and fault in output.err
+
+
+@pytest.mark.parametrize("partition", ["train", "test"])
+def test_recordings_whose_sound_is_not_known_are_not_taken_for_copies(tmp_path, partition):
+    """A file that cannot be decoded to its end has no checksum of its sound."""
+    clips = pd.DataFrame(
+        [("a.flac", "low", "train"), ("b.flac", "high", partition)], columns=["path", "label", "partition"]
+    ).assign(clip=["a", "b"], start=0.0, stop=0.5)
+    check_disjoint(clips.assign(sound=None), tmp_path)
+    with pytest.raises(Faults, match="are the same recording"):
+        check_disjoint(clips.assign(sound="0" * 64), tmp_path)
 
 
 def test_predict_notes_recordings_of_a_lower_rate_than_the_training_clips(model, data, tmp_path, capsys):

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from data_prep.base.faults import Faults
 from freqcnn_gluon.__main__ import VERSION, main
 from freqcnn_gluon.own import fit as fitting
 from freqcnn_gluon.own import model
@@ -74,6 +75,7 @@ def test_ctrl_c_reports_whether_the_command_resumes(words, resumes, monkeypatch,
 
 
 def test_launch_reports_why_a_port_cannot_be_used(capsys):
+    """A port that is in use here may be free on the first host, where the scheduler runs."""
     with socket.socket() as busy:
         busy.bind(("", 0))
         busy.listen()
@@ -82,6 +84,9 @@ def test_launch_reports_why_a_port_cannot_be_used(capsys):
             assert main(["launch", "--hosts", "localhost", "--port", str(port_given), "--", "true"]) == 1
             message = capsys.readouterr().err
             assert message.startswith(f"error: port {port_given} cannot be used ({reason}): ")
+        assert launch._variables(["127.0.0.1"], port)["DMLC_PS_ROOT_PORT"] == str(port)
+        with pytest.raises(Faults, match="port 99999 cannot be used"):
+            launch._variables(["127.0.0.1"], 99999)
 
 
 def test_the_version_is_printed(capsys):

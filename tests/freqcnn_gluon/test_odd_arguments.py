@@ -20,6 +20,7 @@ from test_export import model as random_model
 from freqcnn_gluon.__main__ import main
 from freqcnn_gluon.own import export
 from freqcnn_gluon.own.about import _checksum
+from freqcnn_gluon.own.commands.recogniser import INSTEAD
 
 PROJECT = Path(__file__).parents[2]
 ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -63,8 +64,8 @@ def test_every_form_of_a_model_is_found(folder, capsys, name):
         ("model/model.safetensors", "is one file of a model; name its folder, {root}/model"),
         ("model/report.json", "is one file of a model; name its folder, {root}/model"),
         ("model/clips.csv", "is one file of a model; name its folder, {root}/model"),
-        ("nowhere", "is missing; name the folder that `fit` wrote, or an ONNX file"),
-        ("text", "is not a model; name the folder that `fit` wrote, or an ONNX file"),
+        ("nowhere", f"is missing; name {INSTEAD}"),
+        ("text", f"is not a model; name {INSTEAD}"),
     ],
 )
 @pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
@@ -79,7 +80,7 @@ def test_commands_that_need_the_folder_name_it(folder, capsys):
         ["export", folder / "M.ONNX", "--onnx", "b"],
     ):
         output, code = run(capsys, *words)
-        assert code == 1 and "M.ONNX: is an ONNX file, which `predict` and `evaluate` run" in output.err
+        assert code == 1 and "M.ONNX: is an ONNX file, which only `predict` and `evaluate` run" in output.err
 
 
 @pytest.mark.parametrize("name", ["Ba$$in", "a$^b$", "<b>&amp;", "with\nnewline", "😂", "x" * 230])

@@ -16,7 +16,7 @@ from reproduce.__main__ import main
 from reproduce.cells import cells
 from reproduce.corpora import Split
 from reproduce.peers import features
-from reproduce.runs.report import Report, done, read, reports_in
+from reproduce.runs.report import Report, as_json, done, read, reports_in
 from reproduce.runs.run import Run
 from reproduce.tables import TABLES
 from reproduce.tables.comparison import compared_in
@@ -136,6 +136,12 @@ def test_a_file_that_is_not_a_report_raises_faults(tmp_path, text):
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(Faults, match="report.json: is damaged or of another version"):
         read(path)
+
+
+def test_a_report_keeps_the_spaces_and_brackets_of_names():
+    content = {"a  [ b": ["very  sad", "calm"], "n": [1, 2], "empty": [], "x": [["a [b  c]"], ["]", "\n "]]}
+    assert json.loads(as_json(content)) == content
+    assert '"n": [1, 2]' in as_json(content) and '["very  sad", "calm"]' in as_json(content)
 
 
 def test_speakers_that_do_not_have_each_clip_once_raise_faults(tmp_path):

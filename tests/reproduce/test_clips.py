@@ -85,6 +85,18 @@ def test_without_the_weights_there_are_spectrograms_only(trained, tmp_path):
     assert "model.safetensors is not beside the report" in shown.missing[0]
 
 
+def test_weights_that_cannot_be_used_cost_the_attention_only(trained, tmp_path):
+    reports, folder, data = trained
+    weights = (tmp_path / reports[0].link).with_name("model.safetensors")
+    weights.parent.mkdir(parents=True)
+    whole = (folder / reports[0].link).with_name("model.safetensors").read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"x" * 64):
+        weights.write_bytes(content)
+        shown = pictures(TABLE, reports, tmp_path, data)
+        assert len(shown.clips) == 3 and shown.attention is None
+        assert f"{weights} cannot be used" in shown.missing[0]
+
+
 def test_other_clips_than_the_runs_are_not_shown(trained, tmp_path):
     reports, folder, data = trained
     other = {**reports[0].content, "run": {**reports[0].content["run"], "data": "0" * 64}}

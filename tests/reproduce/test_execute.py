@@ -68,7 +68,10 @@ def test_a_run_that_diverges_is_shown_as_failed(command, tmp_path, monkeypatch, 
     path.unlink()
     assert main(words) == 0 and len(requested) == 2
     monkeypatch.setattr(execution, "commit", lambda: "of mended code")
-    assert main(words) == 0 and len(requested) == 3
+    state = path.parent / "CNN" / "checkpoint.json"  # of a peer's network
+    state.parent.mkdir()
+    state.touch()
+    assert main(words) == 0 and len(requested) == 3 and not state.exists()
     assert json.loads(path.read_text())["commit"] == "of mended code"
     path.write_text(json.dumps(content))  # with the commit before; older versions stated none
     assert main(words) == 0 and len(requested) == 4

@@ -12,7 +12,7 @@ from data_prep import store
 from data_prep.sound.spectrogram import ImageSettings
 from reproduce.corpora import Corpus, Split
 from reproduce.peers import features as kept
-from reproduce.peers.contours import FUNCTIONALS, contours, functionals
+from reproduce.peers.contours import contours, functionals
 from reproduce.peers.features import Features, Kind, extract
 from reproduce.peers.mfcc import MFCC, PLAIN_MFCC, cepstra, deltas, sliding_mean_normalised, voiced
 from reproduce.peers.segments import clip_means, split_into_segments
@@ -106,7 +106,7 @@ def test_contours_of_a_tone():
 
 def test_functionals_are_scipys():
     values = random(40, 3)
-    actual = functionals(values).reshape(FUNCTIONALS, 6)
+    actual = functionals(values).reshape(12, 6)
     both = deltas(values, 1).astype(float)
     for column in range(6):
         one = both[:, column]

@@ -16,6 +16,7 @@ from data_prep.base.faults import Faults
 from reproduce.__main__ import main
 from reproduce.assumptions import assumptions
 from reproduce.cells import cells
+from reproduce.page.content import _runs, environments_of
 from reproduce.page.page import page, report
 from reproduce.paper.audit import audit
 from reproduce.runs.report import reports_in
@@ -363,3 +364,12 @@ def test_all_missing_and_damaged_reports_are_listed(tmp_path):
     assert missing == f"{tmp_path / 'paper' / made().link}: is missing"
     assert f"{tmp_path / 'standin' / made(source='standin').link}: is damaged" in damaged
     assert not (tmp_path / "index.html").exists()
+
+
+def test_versions_have_one_letter_in_any_order_of_their_keys(tmp_path):
+    reports = [made(seed=seed) for seed in (0, 1)]
+    reports[1].content["versions"] = dict(reversed(list(reports[1].content["versions"].items())))
+    environments = environments_of(reports)
+    grid = _runs(reports, tmp_path, environments)
+    assert list(environments) == ["A"]
+    assert [line[grid.head.index("Versions")] for line in grid.body] == ["A", "A"]

@@ -73,7 +73,9 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
         "cuts none (default: 60)",
     )
     command.add_argument(
-        "--epochs", type=positive, help="number of epochs (default: enough for 400 steps or more)"
+        "--epochs",
+        type=positive,
+        help="number of epochs (default: 20, or more if 400 steps or 25 steps for each label need more)",
     )
     command.add_argument(
         "--batch-size", type=positive, default=16, help="number of clips per training step (default: 16)"

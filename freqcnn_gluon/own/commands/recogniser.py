@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # What `fit` writes for a model
 FILES = ("model.json", "model.safetensors", "report.json", "clips.csv", "report.html")
 IN_FOLDER = "model.onnx"  # the ONNX file in a model's folder
+INSTEAD = "the folder that `fit` wrote (`predict` and `evaluate` also take an ONNX file)"
 ONNX_START = b"\x08"  # the field ir_version, which every exporter writes first
 
 
@@ -68,12 +69,15 @@ def folder(path: Path) -> Path:
     if path.is_dir():
         return path
     if not path.exists():
-        raise Faults(f"{path}: is missing; name the folder that `fit` wrote, or an ONNX file")
+        raise Faults(f"{path}: is missing; name {INSTEAD}")
     if path.name in FILES:
         raise Faults(f"{path}: is one file of a model; name its folder, {path.parent}")
     if _onnx_file(path):
-        raise Faults(f"{path}: is an ONNX file, which `predict` and `evaluate` run; name a folder of `fit`")
-    raise Faults(f"{path}: is not a model; name the folder that `fit` wrote, or an ONNX file")
+        raise Faults(
+            f"{path}: is an ONNX file, which only `predict` and `evaluate` run, without --runtime mxnet; "
+            "name the folder that `fit` wrote"
+        )
+    raise Faults(f"{path}: is not a model; name {INSTEAD}")
 
 
 def _onnx_file(path: Path) -> Path | None:
