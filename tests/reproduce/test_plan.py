@@ -20,6 +20,7 @@ from reproduce.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GPU_PAGE = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
 REFERENCE = ROOT / "results" / "reference"
 CPU = ["--device", "cpu"]
 FOLDS = ((2484, 1530), (2718, 1296), (2826, 1188))  # Table 6: clips to train on and to test on
@@ -153,7 +154,10 @@ def test_the_readmes_footnote_has_the_numbers_of_the_plan():
     step = cost.STEP * cost.operations(net, 256)
     (billions,) = re.findall(r"about (\d+) billion\s+floating-point operations", README)
     (samples,) = re.findall(r"60 epochs have ([\d,]+) samples", README)
-    (hours,) = re.findall(r"about ([\d.]+) hours for FreqCNN on a V100", README)
+    (hours,) = re.findall(r"peak speed: ([\d.]+)\s+hours with the evaluation", README)
+    (table,) = re.findall(r"about ([\d.]+) hours on a V100", README)
+    by_table = dict(re.findall(r"^\| (\d+) \| [\d.]+ \| ([\d.]+) \|", GPU_PAGE, re.M))  # the V100's column
+    assert table == by_table["3"]
     assert float(billions) == round(step / 1e9)
     assert int(samples.replace(",", "")) == round(60 * 1347, -3)
     assert float(hours) == round(cost.gpu_hours(60 * (1347 * step + 661 * step / cost.STEP), "V100"), 1)
