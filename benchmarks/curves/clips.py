@@ -57,11 +57,10 @@ def held_out(frame: pd.DataFrame, condition: str) -> np.ndarray:
         raise Faults(
             f"there is no column '{column}' to hold out by; choose one of {', '.join(frame.columns)}"
         )
-    if missing := sorted(set(values) - set(frame[column])):
-        example = sorted(set(frame[column]))[0]
-        raise Faults(
-            f"there is no {column} {', '.join(missing)} to hold out; the column has values such as {example}"
-        )
+    known = set(frame[column])
+    if missing := sorted(set(values) - known):
+        wrong = ", ".join(missing)
+        raise Faults(f"there is no {column} {wrong} to hold out; the column has values such as {min(known)}")
     return frame[column].isin(values).to_numpy()
 
 

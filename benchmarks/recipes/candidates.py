@@ -49,17 +49,14 @@ def masks(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def crop(image: np.ndarray, least: float = 0.6) -> np.ndarray:
+def crop(image: np.ndarray) -> np.ndarray:
     """Stretch 60 to 100 % of the time to the whole width."""
-    size = image.shape[1]
-    width = np.random.uniform(least, 1.0) * size
-    start = np.random.uniform(0, size - width)
-    return _resampled(image, start + (np.arange(size) + 0.5) * width / size - 0.5)
+    return _stretched(image, 0.6)
 
 
 def trim(image: np.ndarray) -> np.ndarray:
     """Stretch 85 to 100 % of the time to the whole width."""
-    return crop(image, 0.85)
+    return _stretched(image, 0.85)
 
 
 def warp(image: np.ndarray) -> np.ndarray:
@@ -74,6 +71,14 @@ def level(image: np.ndarray) -> np.ndarray:
 
 
 CHANGES = {change.__name__: change for change in (masks, crop, trim, warp, level)}
+
+
+def _stretched(image: np.ndarray, least: float) -> np.ndarray:
+    """Stretch a random part of the time, at least the share ``least``, to the whole width."""
+    size = image.shape[1]
+    width = np.random.uniform(least, 1.0) * size
+    start = np.random.uniform(0, size - width)
+    return _resampled(image, start + (np.arange(size) + 0.5) * width / size - 0.5)
 
 
 def _resampled(image: np.ndarray, places: np.ndarray) -> np.ndarray:

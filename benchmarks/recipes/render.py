@@ -133,12 +133,12 @@ def _test(done: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
     """Return the cells of a test: the network with each seed, and the baselines, which have none."""
     clips, training = done[0]["clips"], [result["training"] for result in done]
     networks, *baselines = ([result["systems"][name] for result in done] for name in SYSTEMS)
+    systems = [networks, *(each[:1] for each in baselines)]
     epochs = _numbers(one["epochs"] for one in training)
     return [
         f"{len(done)}" if len(done) == seeds else f"{len(done)} of {seeds}",
         f"{clips['train']} / {clips['test']}",
-        _mean([{"uar": one["uar"], "interval": one["intervals"]["uar"]["clips"]} for one in networks]),
-        *(f"{100 * one['uar']:.1f} ({_interval(one['intervals']['uar']['clips'])})" for one, *_ in baselines),
+        *(_mean([one | {"interval": one["intervals"]["uar"]["clips"]} for one in each]) for each in systems),
         _verdict(networks, baselines[0][0]),
         f"{100 * mean(one['accuracy'] for one in training):.1f}",
         f"{mean(one['seconds'] for one in training):.0f} ({epochs} epochs)",

@@ -103,16 +103,7 @@ def launch(hosts: Sequence[str], command: Sequence[str], port: int | None = None
 
 def _variables(hosts: Sequence[str], port: int | None) -> dict[str, str]:
     """Return the DMLC_* variables that all roles share."""
-    with socket.socket() as free:
-        try:
-            # The scheduler runs on the first host. On another machine, only the range of its port is known.
-            free.bind(("", port if port and (hosts[0] == HERE or port > HIGHEST) else 0))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", f"there is none above {HIGHEST}")
-            raise Faults(
-                f"port {port} cannot be used ({reason}): give another one, or none to use a free one"
-            ) from None
-        port = port or free.getsockname()[1]
+    port = _port(hosts, port)
     elsewhere = [host.rpartition("@")[2] for host in hosts if host != HERE]
     if twice := sorted({host for host in elsewhere if elsewhere.count(host) > 1}):
         raise Faults(
@@ -137,6 +128,21 @@ def _variables(hosts: Sequence[str], port: int | None) -> dict[str, str]:
         "DMLC_NUM_SERVER": "1",
         **({} if elsewhere else {"DMLC_NODE_HOST": root}),
     }
+
+
+def _port(hosts: Sequence[str], port: int | None) -> int:
+    """Return the port of the scheduler, which runs on the first host: ``port``, or a free one."""
+    if port and port <= HIGHEST and hosts[0] != HERE:
+        return port  # whether it is free on another machine is not known
+    with socket.socket() as free:
+        try:
+            free.bind(("", port or 0))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", f"there is none above {HIGHEST}")
+            raise Faults(
+                f"port {port} cannot be used ({reason}): give another one, or none to use a free one"
+            ) from None
+        return free.getsockname()[1]
 
 
 def _threads(hosts: Sequence[str], host: str) -> dict[str, str]:
